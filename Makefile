@@ -1,0 +1,86 @@
+# Two commands do it all, set-up included: `make demo` and `make test`. They need Rust, make, Python 3 and git.
+# What is fetched and built lies in OVERFIT_CACHE; nothing else outside this folder is written, but for system
+# packages, which are installed where that is allowed, else named.
+
+export OVERFIT_CACHE ?= $(HOME)/.cache/overfit
+export CARGO_TARGET_DIR ?= $(OVERFIT_CACHE)/target
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+ADDON_VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' blender_addon/blender_manifest.toml)
+ADDON_SOURCES := $(wildcard blender_addon/*.*) $(wildcard proto/overfit/v1/*.proto)
+ZIP := dist/overfit_blender-$(ADDON_VERSION).zip
+TOOLS := $(OVERFIT_CACHE)/tools/bin
+DEBUG := $(CARGO_TARGET_DIR)/debug/overfit
+RELEASE := $(CARGO_TARGET_DIR)/release/overfit
+
+.DEFAULT_GOAL := help
+# One target at a time: cargo and Blender use every core by themselves.
+.NOTPARALLEL:
+.PHONY: help setup build debug test demo addon lint docs clean window-test bare-test test-wgpu check-cuda compiler tools
+
+help: ## this list
+	@echo "Overfit $(VERSION): neural signed distance fields of meshes"
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
+	@echo
+	@echo "What is fetched and built lies in $(OVERFIT_CACHE) (set OVERFIT_CACHE to move it)."
+
+build: compiler ## the program, optimised: prints where it lies
+	cargo build --release
+	@echo "$(RELEASE)"
+
+debug: compiler
+	cargo build
+
+demo: build tools $(ZIP) ## Suzanne in real Blender, fitted and brought back: pictures and figures in demo/
+	blender=$$(scripts/python.sh bpy) && blender=$$(scripts/venv.sh bpy $${blender##* }) && \
+	"$(TOOLS)/python" scripts/demo/run.py --binary "$(RELEASE)" --addon "$(ZIP)" --blender "$$blender" --out demo
+
+test: debug tools $(ZIP) ## all tests: Rust, the daemon with stock clients, the add-on in every Blender that fits
+	"$(TOOLS)/python" scripts/test.py --binary "$(DEBUG)" --addon "$(ZIP)"
+
+addon: $(ZIP) ## the Blender extension: dist/overfit_blender-*.zip
+	@echo "$(ZIP)"
+
+$(ZIP): $(ADDON_SOURCES) | tools
+	"$(TOOLS)/python" blender_addon/build.py
+
+lint: compiler tools ## formatting, clippy, docs, ruff, buf; cargo deny where it is installed
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+	"$(TOOLS)/ruff" check .
+	"$(TOOLS)/ruff" format --check .
+	"$(TOOLS)/buf" lint
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; else echo "cargo deny: skipped, not installed"; fi
+
+setup: compiler tools ## all that test and demo set up by themselves, and nothing else
+	@for version in $$(scripts/python.sh bpy); do scripts/venv.sh bpy $$version || exit 1; done
+
+docs: compiler ## the library's documentation
+	cargo doc --no-deps
+	@echo "$(CARGO_TARGET_DIR)/doc/overfit/index.html"
+
+window-test: debug tools $(ZIP) ## the add-on clicked in a real Blender 5.2 window, in a Debian of its own (root only)
+	"$(TOOLS)/python" tests/window/run.py --binary "$(DEBUG)" --addon "$(ZIP)" --out demo/window
+
+test-wgpu: compiler ## the backend conformance suite on Vulkan, by software where there is no GPU
+	@ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1 || scripts/system.sh "software Vulkan" mesa-vulkan-drivers libvulkan1
+	cargo test --features wgpu --test conformance
+
+check-cuda: compiler ## that the CUDA build compiles: needs no CUDA
+	cargo check --features cuda
+
+bare-test: ## make demo and make test in a bare Debian (root only)
+	scripts/bare-debian.sh
+
+clean: ## removes demo/, dist/ and what cargo built
+	rm -rf demo dist
+	cargo clean
+
+compiler:
+	@command -v cargo >/dev/null || { echo "overfit: cargo is not on the PATH: install Rust with rustup, $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer" >&2; exit 1; }
+	@command -v cc >/dev/null || scripts/system.sh "the build" gcc libc6-dev
+
+tools:
+	@scripts/venv.sh tools >/dev/null

@@ -1,0 +1,102 @@
+"""Meshes out of Blender and back, as arrays in object space."""
+
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from .problem import Problem
+
+CORNERS = ".corner_vert"
+"""The attribute behind `loops`: a hundred times faster, as it is one block of memory."""
+
+
+@dataclass
+class TriangleMesh:
+    """Triangles in object space."""
+
+    positions: np.ndarray
+    """`[V, 3] f32`"""
+    triangles: np.ndarray
+    """`[F, 3] i32`, indices into `positions`."""
+
+    def to_bytes(self) -> bytes:
+        """The daemon's RAW format: positions, then triangles, little-endian."""
+        return self.positions.astype("<f4", copy=False).tobytes() + self.triangles.astype("<u4", copy=False).tobytes()
+
+
+def read_evaluated(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> TriangleMesh:
+    """The object's mesh with its modifiers, triangulated, in object space.
+
+    Raises `Problem` if it has no faces or a coordinate that is not a number. In edit mode, call
+    `obj.update_from_editmode()` and update the view layer first.
+    """
+    evaluated = obj.evaluated_get(depsgraph)
+    mesh = evaluated.to_mesh()
+    try:
+        if mesh is None or len(mesh.polygons) == 0:
+            hint = " after its modifiers" if obj.modifiers else ""
+            raise Problem(f"'{obj.name}' has no faces{hint}, so it has no surface to fit")
+        positions = np.empty((len(mesh.vertices), 3), np.float32)
+        mesh.attributes["position"].data.foreach_get("vector", positions.ravel())
+        triangles = read_triangles(mesh)
+    finally:
+        evaluated.to_mesh_clear()
+    finite = np.isfinite(positions).all(axis=1)
+    if not finite.all():
+        raise Problem(f"Vertex {int(np.argmin(finite))} of '{obj.name}' is at a place that is not a number")
+    return without_loose_vertices(TriangleMesh(positions, triangles))
+
+
+def read_triangles(mesh: bpy.types.Mesh) -> np.ndarray:
+    """The mesh's polygons as triangles, `[F, 3] i32`."""
+    if len(mesh.loops) == 3 * len(mesh.polygons):
+        triangles = np.empty((len(mesh.polygons), 3), np.int32)
+        mesh.attributes[CORNERS].data.foreach_get("value", triangles.ravel())
+    else:
+        mesh.calc_loop_triangles()
+        triangles = np.empty((len(mesh.loop_triangles), 3), np.int32)
+        mesh.loop_triangles.foreach_get("vertices", triangles.ravel())
+    return triangles
+
+
+def without_loose_vertices(mesh: TriangleMesh) -> TriangleMesh:
+    """Drops vertices that no triangle uses: they are no surface, yet they would widen the bounds."""
+    used = np.zeros(len(mesh.positions), bool)
+    used[mesh.triangles] = True
+    if used.all():
+        return mesh
+    renumbered = np.cumsum(used, dtype=np.int32) - 1
+    return TriangleMesh(mesh.positions[used], renumbered[mesh.triangles])
+
+
+def parse_mesh(data: np.ndarray, vertices: int, faces: int) -> TriangleMesh:
+    """Reads the daemon's answer, `[bytes] u8`: positions `f32 [V, 3]`, then triangles `u32 [F, 3]`.
+
+    Raises `Problem` where the sizes do not fit.
+    """
+    split = vertices * 12
+    if len(data) != split + faces * 12:
+        raise Problem("The daemon sent a mesh that is not whole. Try again")
+    positions = data[:split].view("<f4").reshape(vertices, 3)
+    triangles = data[split:].view("<i4").reshape(faces, 3)
+    return TriangleMesh(positions, triangles)
+
+
+def build_mesh(name: str, source: TriangleMesh) -> bpy.types.Mesh:
+    """A new Blender mesh with smooth normals.
+
+    Raises `Problem` for triangles that name vertices which do not exist: they would crash Blender.
+    """
+    if source.triangles.size and not (source.triangles.min() >= 0 and source.triangles.max() < len(source.positions)):
+        raise Problem("The daemon sent a damaged mesh. Try again")
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(source.positions))
+    mesh.attributes["position"].data.foreach_set("vector", source.positions.ravel())
+    mesh.loops.add(source.triangles.size)
+    mesh.attributes[CORNERS].data.foreach_set("value", source.triangles.ravel())
+    mesh.polygons.add(len(source.triangles))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, source.triangles.size, 3, dtype=np.int32))
+    mesh.shade_smooth()
+    mesh.update(calc_edges=True)
+    return mesh

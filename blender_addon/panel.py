@@ -1,0 +1,200 @@
+"""The sidebar tab."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+
+import bpy
+
+from .connection import ConnectionState
+from .fit_job import FitJob
+from .job import Job, JobState
+from .operators import OVERFIT_OT_fit
+from .session import current
+from .surface import Field
+
+CONNECTION_ICONS = {
+    ConnectionState.IDLE: "UNLINKED",
+    ConnectionState.CONNECTING: "SORTTIME",
+    ConnectionState.READY: "LINKED",
+    ConnectionState.FAILED: "ERROR",
+}
+JOB_ICONS = {JobState.DONE: "CHECKMARK", JobState.FAILED: "ERROR", JobState.CANCELLED: "X"}
+USUAL_PRESETS = ("draft", "standard", "detail", "smooth")
+SPARKS = "▁▂▃▄▅▆▇█"
+LETTER_PIXELS, SPARK_PIXELS = 6.5, 11.5
+"""Mean width of a letter, and width of a spark, in the interface's font at scale 1."""
+
+
+class OVERFIT_PT_main(bpy.types.Panel):
+    """Fits, and what runs"""
+
+    bl_label = "Overfit"
+    bl_idname = "OVERFIT_PT_main"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Overfit"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, context.scene.overfit
+        draw_connection(context, layout)
+
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        row = column.row()
+        row.use_property_split = False
+        split = row.split(factor=0.4)
+        name = split.row()
+        name.alignment = "RIGHT"
+        name.label(text="Preset")
+        split.menu("OVERFIT_MT_preset", text=preset_label(settings.preset))
+        row = column.row(heading="Time", align=True)
+        row.prop(settings, "use_seconds", text="")
+        value = row.row(align=True)
+        value.active = settings.use_seconds
+        value.prop(settings, "seconds", text="")
+        column.prop(settings, "resolution")
+        column.prop(settings, "hide_original")
+
+        button = layout.column()
+        button.scale_y = 1.6
+        button.operator("overfit.fit", icon="MESH_ICOSPHERE")
+        if not OVERFIT_OT_fit.poll(context):
+            layout.label(text="Select a mesh object to fit", icon="INFO")
+        for job in reversed(current().jobs):
+            draw_job(context, layout.box().column(align=True), job)
+
+
+class OVERFIT_MT_preset(bpy.types.Menu):
+    """How to fit: network, sampling and time"""
+
+    bl_label = "Preset"
+    bl_idname = "OVERFIT_MT_preset"
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        for name, words in [("", "the daemon's choice"), *offered_presets()]:
+            text = preset_label(name) + (f": {words}" if words else "")
+            choice = self.layout.operator("wm.context_set_string", text=text)
+            choice.data_path, choice.value = "scene.overfit.preset", name
+
+
+class OVERFIT_PT_field(bpy.types.Panel):
+    """The field of the active object"""
+
+    bl_label = "Field"
+    bl_idname = "OVERFIT_PT_field"
+    bl_parent_id = "OVERFIT_PT_main"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.active_object is not None and context.active_object.overfit.model != ""
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings, obj = self.layout, context.scene.overfit, context.active_object
+        if figures := Field.of(obj).in_words():
+            draw_words(context, layout.column(align=True), figures[0].upper() + figures[1:])
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.operator("overfit.extract_mesh", text=f"Mesh at {settings.resolution}", icon="MESH_DATA")
+        column.separator()
+        column.prop(settings, "volume_resolution")
+        column.prop(settings, "volume_band")
+        column.operator("overfit.extract_volume", icon="VOLUME_DATA")
+
+
+def offered_presets() -> list[tuple[str, str]]:
+    """The daemon's presets with a line on each; before it has answered, the usual ones."""
+    server = current().connection.server
+    if server is None:
+        return [(name, "") for name in USUAL_PRESETS]
+    return [(preset.name, f"{preset.description} ({short_time(preset.seconds)})") for preset in server.presets]
+
+
+def preset_label(name: str) -> str:
+    """A preset's name as the panel shows it."""
+    return name.capitalize() or "Default"
+
+
+def draw_connection(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
+    """The state of the connection, with what can be done about it."""
+    connection = current().connection
+    box = layout.box()
+    row = box.row()
+    words = row.column(align=True)
+    draw_words(context, words, connection.message, CONNECTION_ICONS[connection.state], margin=70)
+    row.operator("overfit.connect", text="", icon="FILE_REFRESH", emboss=False)
+    if connection.state is ConnectionState.FAILED and not current().daemon.alive:
+        box.operator("overfit.start_daemon", icon="PLAY")
+
+
+def draw_job(context: bpy.types.Context, column: bpy.types.UILayout, job: Job) -> None:
+    """A job: a progress bar while it runs, then how it ended."""
+    if not job.running:
+        words = job.message if job.state is JobState.DONE else f"{job.title}: {job.message}"
+        draw_words(context, column, words, JOB_ICONS[job.state])
+    else:
+        row = column.row()
+        row.label(text=job.title, icon="MESH_DATA")
+        row.operator("overfit.cancel", icon="CANCEL").job = job.id
+        percent = f" {100.0 * job.fraction:.0f} %" if job.fraction > 0.0 else "…"
+        column.progress(factor=job.fraction, text=job.step + percent)
+        if isinstance(job, FitJob) and job.progress and job.losses:
+            draw_training(context, column, job)
+    for note in [] if job.state is JobState.CANCELLED else job.notes:
+        draw_words(context, column, note, "INFO")
+
+
+def draw_training(context: bpy.types.Context, column: bpy.types.UILayout, job: FitJob) -> None:
+    """Loss, pace and time left."""
+    progress = job.progress
+    column.label(text=sparkline(job.losses, int((sidebar_width(context) - 60) / SPARK_PIXELS)))
+    column.label(text=f"Loss {progress.loss:.2e}")
+    pace = f"{short_number(progress.samples_per_second)} samples/s"
+    left = f", {short_time(progress.remaining_seconds)} left" if progress.HasField("remaining_seconds") else ""
+    column.label(text=pace + left)
+
+
+def draw_words(
+    context: bpy.types.Context, column: bpy.types.UILayout, words: str, icon: str = "NONE", margin: float = 45
+) -> None:
+    """A text over as many lines as the sidebar's width asks for."""
+    # Labels do not wrap by themselves.
+    letters = int((sidebar_width(context) - margin) / LETTER_PIXELS)
+    lines = textwrap.wrap(words, max(16, letters), break_on_hyphens=False) or [""]
+    for number, line in enumerate(lines):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE")
+
+
+def sidebar_width(context: bpy.types.Context) -> float:
+    """The sidebar's width in pixels at scale 1."""
+    return context.region.width / context.preferences.system.ui_scale
+
+
+def sparkline(values: Sequence[float], columns: int) -> str:
+    """The values' course as one line of text; logarithmic, as losses fall by orders of magnitude."""
+    logs = [math.log10(value) for value in values if value > 0.0 and math.isfinite(value)]
+    count = max(0, min(columns, len(logs)))
+    shares = [logs[i * len(logs) // count : (i + 1) * len(logs) // count] for i in range(count)]
+    means = [sum(share) / len(share) for share in shares]
+    low, high = min(means, default=0.0), max(means, default=0.0)
+    if high - low < 1e-6:
+        return SPARKS[0] * count
+    return "".join(SPARKS[round((mean - low) / (high - low) * (len(SPARKS) - 1))] for mean in means)
+
+
+def short_number(value: float) -> str:
+    """`1234567.0` → `"1.2 M"`."""
+    for limit, suffix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= limit:
+            return f"{value / limit:.1f}{suffix}"
+    return f"{value:.0f}"
+
+
+def short_time(seconds: float) -> str:
+    """`200.0` → `"3 min 20 s"`."""
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"

@@ -1,0 +1,34 @@
+"""Fits a mesh through a running `overfit serve` and asks for the distance of a point, with nothing but stock gRPC.
+
+usage: fit_over_grpc.py DATA_DIR MESH.obj SECONDS X Y Z    needs grpcio-tools and numpy; run it in the repository's root
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import grpc
+import numpy as np
+
+sys.path.insert(0, "proto")  # gRPC reads the definitions from here: no generated code
+mesh_pb2, mesh_api = grpc.protos_and_services("overfit/v1/mesh.proto")
+fit_pb2, fit_api = grpc.protos_and_services("overfit/v1/fit.proto")
+query_pb2, query_api = grpc.protos_and_services("overfit/v1/query.proto")
+
+daemon = json.loads((Path(sys.argv[1]) / "daemon.json").read_text())
+token = [("authorization", f"Bearer {daemon['token']}")]
+channel = grpc.insecure_channel(f"{daemon['address']}:{daemon['port']}")
+
+upload = mesh_pb2.CreateMeshRequest(data=Path(sys.argv[2]).read_bytes(), metadata={"format": mesh_pb2.MESH_FORMAT_OBJ})
+mesh = mesh_api.MeshServiceStub(channel).CreateMesh(upload, metadata=token).mesh
+
+fits = fit_api.FitServiceStub(channel)
+order = fit_pb2.CreateFitRequest(mesh=mesh.name, settings={"seconds": float(sys.argv[3])})
+fit = fits.CreateFit(order, metadata=token).fit
+for event in fits.WatchFit(fit_pb2.WatchFitRequest(name=fit.name), metadata=token):
+    print(f"step {event.progress.step}: loss {event.progress.loss:.2e}", file=sys.stderr)
+
+point = np.array(sys.argv[4:7], "<f4")  # in the mesh's own units, as is the distance
+query = query_pb2.EvaluateRequest(model=event.ended.model, points=point.tobytes())
+answer = query_api.QueryServiceStub(channel).Evaluate(query, metadata=token)
+print(event.ended.model, *np.frombuffer(answer.values, "<f4"))

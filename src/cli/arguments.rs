@@ -1,0 +1,107 @@
+//! Arguments that several subcommands share, and how their values are read.
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::distance::SignPolicy;
+use crate::extract::Resolution;
+use crate::field::{DeviceChoice, Loss};
+use crate::train::Preset;
+
+/// How fine a grid is and what it may take.
+#[derive(Args)]
+pub(super) struct GridArguments {
+    /// Cells along the longest side of the mesh
+    #[arg(long, value_name = "N", default_value_t = 256, conflicts_with = "voxel_size")]
+    resolution: u32,
+
+    /// Edge of a cell, in the mesh's own units
+    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
+    voxel_size: Option<f64>,
+
+    /// Most bytes that the result may take, such as 500MB or 16GB
+    #[arg(long, value_name = "SIZE", value_parser = byte_count, default_value = "8GB")]
+    pub(super) memory_limit: u64,
+}
+
+impl GridArguments {
+    /// What was asked for.
+    pub(super) fn resolution(&self) -> Resolution {
+        match self.voxel_size {
+            Some(size) => Resolution::VoxelSize(size),
+            None => Resolution::Cells(self.resolution),
+        }
+    }
+}
+
+/// Where a network runs.
+#[derive(Args)]
+pub(super) struct DeviceArguments {
+    /// Where to compute: auto, cpu, cuda:0 or vulkan:0
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(super) device: DeviceChoice,
+}
+
+/// A number that is neither NaN nor infinite.
+pub(super) fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err("it must be a finite number".to_owned()),
+    }
+}
+
+/// Bytes, with an optional unit in powers of 1000.
+pub(super) fn byte_count(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let factor = match text[digits.len()..].trim().to_ascii_uppercase().as_str() {
+        "" | "B" => 1.0,
+        "K" | "KB" => 1e3,
+        "M" | "MB" => 1e6,
+        "G" | "GB" => 1e9,
+        "T" | "TB" => 1e12,
+        _ => return Err("use B, KB, MB, GB or TB".to_owned()),
+    };
+    match digits.parse::<f64>() {
+        Ok(number) if number > 0.0 && number * factor < 9e18 => Ok((number * factor) as u64),
+        _ => Err("it must be a size such as 500MB or 16GB".to_owned()),
+    }
+}
+
+/// The name of a preset; clap lists the names in help and errors.
+pub(super) fn preset() -> impl TypedValueParser<Value = Preset> {
+    PossibleValuesParser::new(Preset::ALL.map(Preset::name)).try_map(|name| name.parse::<Preset>())
+}
+
+/// The name of a sign policy.
+pub(super) fn sign() -> impl TypedValueParser<Value = SignPolicy> {
+    PossibleValuesParser::new(["auto", "winding", "parity", "none"]).try_map(|name| name.parse::<SignPolicy>())
+}
+
+/// The name of a loss.
+pub(super) fn loss() -> impl TypedValueParser<Value = Loss> {
+    PossibleValuesParser::new(["l1", "l2"]).map(|name| if name == "l1" { Loss::L1 } else { Loss::L2 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::DEFAULT_MEMORY_LIMIT;
+
+    #[test]
+    fn sizes_are_read_with_and_without_units() {
+        assert_eq!(byte_count("8GB"), Ok(DEFAULT_MEMORY_LIMIT));
+        assert_eq!(byte_count("1.5 mb"), Ok(1_500_000));
+        assert_eq!(byte_count("100"), Ok(100));
+        for nonsense in ["", "GB", "-1", "8XB", "nan", "1e30"] {
+            assert!(byte_count(nonsense).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn numbers_must_be_finite() {
+        assert_eq!(finite("-0.5"), Ok(-0.5));
+        for nonsense in ["nan", "inf", "", "1,5"] {
+            assert!(finite(nonsense).is_err(), "{nonsense}");
+        }
+    }
+}

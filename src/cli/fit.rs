@@ -1,0 +1,286 @@
+//! `overfit fit`: from a mesh to a model.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+
+use super::arguments::{DeviceArguments, finite, loss, preset, sign};
+use super::interrupt::Interrupt;
+use super::output::{
+    bytes_in_words, count_in_words, ensure_extension, ensure_writable, file_bytes, print_json, print_text,
+    print_warnings,
+};
+use super::progress::Bar;
+use crate::distance::SignPolicy;
+use crate::field::{Loss, Metrics, Model};
+use crate::geometry::{HealthReport, read_mesh};
+use crate::train::{FitSettings, Phase, Preset, Progress};
+
+/// Fit a model to a mesh
+///
+/// The mesh is .obj, .ply, .stl, .off, .glb or .gltf. Training ends at whichever of --seconds, --steps and
+/// --target-near-mae is met first; a fit by --steps alone gives the same model again for one seed, device and thread count.
+#[derive(Args)]
+pub(super) struct FitArguments {
+    /// The mesh file
+    mesh: PathBuf,
+
+    /// The model file to write: .safetensors
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+
+    /// Network, schedule and budget to start from; the options below change parts of it
+    #[arg(long, value_name = "NAME", default_value_t = Preset::default(), value_parser = preset())]
+    preset: Preset,
+
+    /// Training time; the preset's unless --seconds or --steps is given
+    #[arg(long, value_name = "S", value_parser = finite, allow_negative_numbers = true)]
+    seconds: Option<f64>,
+
+    /// Training steps
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+
+    /// Stop once the mean error near the surface is at most this (longest side 1)
+    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
+    target_near_mae: Option<f64>,
+
+    #[command(flatten)]
+    device: DeviceArguments,
+
+    /// Decides the first parameters and every sample
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// How inside and outside are told apart
+    #[arg(long, value_name = "RULE", default_value_t = SignPolicy::Auto, value_parser = sign())]
+    sign: SignPolicy,
+
+    /// What is minimised; the preset's unless given
+    #[arg(long, value_name = "LOSS", value_parser = loss())]
+    loss: Option<Loss>,
+
+    /// Learning rate of the first step; the preset's unless given
+    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
+    learning_rate: Option<f64>,
+
+    /// Samples a step; the preset's unless given
+    #[arg(long, value_name = "N")]
+    batch_size: Option<u32>,
+
+    /// Width of the near band: standard deviation of samples about the surface (longest side 1); the preset's unless given
+    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
+    near_sigma: Option<f64>,
+
+    /// Print one JSON object at the end
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct FitReport {
+    preset: String,
+    device: String,
+    steps: u64,
+    samples: u64,
+    samples_per_second: f64,
+    seconds: Seconds,
+    parameters: usize,
+    bytes: u64,
+    /// The evaluation protocol's figures, longest side 1.
+    metrics: Option<Metrics>,
+    warnings: Vec<String>,
+    health: HealthReport,
+}
+
+#[derive(Serialize)]
+struct Seconds {
+    /// Reading and checking the mesh.
+    load: f64,
+    /// Training alone, without preparation and evaluation.
+    train: f64,
+    /// From start to the written model.
+    total: f64,
+}
+
+pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let settings = arguments.settings();
+    settings.validate()?;
+    ensure_extension(&arguments.output, &["safetensors"])?;
+    ensure_writable(&arguments.output)?;
+    let interrupt = Interrupt::listen()?;
+    let mut bar = Bar::new("reading the mesh");
+    let loaded = read_mesh(&arguments.mesh)?;
+    let health = HealthReport::of(&loaded.mesh, &loaded.cleanup);
+    let load = started.elapsed().as_secs_f64();
+
+    let name = arguments.mesh.file_stem().unwrap_or_default().to_string_lossy();
+    let mut show = |progress: Progress| show_progress(&mut bar, &progress);
+    let model = crate::train::fit(&loaded.mesh, &name, &settings, interrupt.token(), &mut show)
+        .map_err(|error| interrupt.explain(error))?;
+    drop(bar);
+    save(&model, &arguments.output)?;
+
+    let training = &model.training;
+    let mut warnings = health.warnings();
+    for warning in &training.warnings {
+        if !warnings.contains(warning) {
+            warnings.push(warning.clone());
+        }
+    }
+    let report = FitReport {
+        preset: training.preset.clone(),
+        device: training.device.clone(),
+        steps: training.steps,
+        samples: training.samples,
+        samples_per_second: training.samples as f64 / training.seconds.max(1e-9),
+        parameters: model.parameters.len(),
+        bytes: file_bytes(&arguments.output)?,
+        metrics: training.metrics,
+        warnings,
+        health,
+        seconds: Seconds {
+            load,
+            train: training.seconds,
+            total: started.elapsed().as_secs_f64(),
+        },
+    };
+    if arguments.json {
+        return print_json(&report);
+    }
+    print_warnings(&report.warnings);
+    print_text(&report.in_words(&arguments.output))
+}
+
+impl FitArguments {
+    /// The preset's settings with what was given in their place.
+    fn settings(&self) -> FitSettings {
+        let mut settings = self.preset.settings();
+        if self.seconds.is_some() || self.steps.is_some() {
+            settings.budget.seconds = self.seconds;
+            settings.budget.steps = self.steps;
+        }
+        settings.budget.target_near_mae = self.target_near_mae;
+        settings.device = self.device.device;
+        settings.seed = self.seed;
+        settings.sign = self.sign;
+        settings.loss = self.loss.unwrap_or(settings.loss);
+        let optimizer = &mut settings.optimizer;
+        optimizer.learning_rate = self.learning_rate.unwrap_or(optimizer.learning_rate);
+        optimizer.batch_size = self.batch_size.unwrap_or(optimizer.batch_size);
+        settings.sampling.near_sigma = self.near_sigma.unwrap_or(settings.sampling.near_sigma);
+        settings
+    }
+}
+
+/// Saves the model where it was asked for, or else anywhere: minutes of training are never lost to a full disk.
+fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
+    let Err(error) = model.save(path) else {
+        return Ok(());
+    };
+    let refuge = tempfile::Builder::new()
+        .prefix("overfit-")
+        .suffix(".safetensors")
+        .tempfile()
+        .and_then(|file| {
+            std::fs::write(file.path(), model.to_bytes())?;
+            Ok(file.into_temp_path().keep()?)
+        });
+    match refuge {
+        Ok(refuge) => Err(error).context(format!("the model is safe in {}: move it from there", refuge.display())),
+        Err(_) => Err(error).context("the model is lost, and so was the attempt to keep it in the folder for temporary files"),
+    }
+}
+
+fn show_progress(bar: &mut Bar, progress: &Progress) {
+    match progress.phase {
+        Phase::Prepare => bar.say("preparing distances and first samples"),
+        Phase::Evaluate => bar.say("measuring the result"),
+        Phase::Train => {
+            bar.set(progress.fraction);
+            let left = progress.remaining_seconds.map(|seconds| format!(", {seconds:.0} s left"));
+            bar.say(format!(
+                "step {}, loss {:.2e}, {} samples/s{}",
+                progress.step,
+                progress.loss,
+                count_in_words(progress.samples_per_second),
+                left.unwrap_or_default()
+            ));
+        }
+    }
+}
+
+impl FitReport {
+    fn in_words(&self, path: &Path) -> String {
+        let mut text = format!(
+            "{}: {} parameters, {}\n{} steps, {} samples in {:.1} s ({} samples/s) on {}",
+            path.display(),
+            self.parameters,
+            bytes_in_words(self.bytes),
+            self.steps,
+            count_in_words(self.samples as f64),
+            self.seconds.train,
+            count_in_words(self.samples_per_second),
+            self.device
+        );
+        if let Some(metrics) = &self.metrics {
+            text.push('\n');
+            text.push_str(&metrics_in_words(metrics));
+        }
+        text
+    }
+}
+
+/// The protocol's figures in one line.
+pub(super) fn metrics_in_words(metrics: &Metrics) -> String {
+    let iou = metrics.iou.map(|iou| format!(", IoU {iou:.4}"));
+    format!(
+        "near error {:.2e}, right sign {:.2} %, uniform error {:.2e}{} (lengths: longest side 1)",
+        metrics.near_mae,
+        100.0 * metrics.sign_agreement,
+        metrics.uniform_mae,
+        iou.unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn settings(options: &[&str]) -> FitSettings {
+        let words = ["overfit", "fit", "a.obj", "-o", "a.safetensors"].iter().chain(options);
+        match Cli::try_parse_from(words).map(|cli| cli.command) {
+            Ok(Command::Fit(arguments)) => arguments.settings(),
+            Ok(_) => panic!("another command"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn without_options_it_is_the_preset() {
+        assert_eq!(settings(&[]), Preset::default().settings());
+        assert_eq!(settings(&["--preset", "smooth"]), Preset::Smooth.settings());
+    }
+
+    #[test]
+    fn options_replace_parts_of_the_preset() {
+        let steps = settings(&["--steps", "10"]);
+        assert_eq!((steps.budget.steps, steps.budget.seconds), (Some(10), None));
+        let all = settings(&[
+            "--seconds", "2.5", "--seed", "7", "--sign", "winding", "--loss", "l2", "--learning-rate", "1e-3",
+            "--batch-size", "64", "--near-sigma", "0.01", "--target-near-mae", "1e-3", "--device", "cuda:1",
+        ]);
+        assert_eq!((all.budget.seconds, all.budget.steps), (Some(2.5), None));
+        assert_eq!(all.budget.target_near_mae, Some(1e-3));
+        assert_eq!((all.seed, all.sign, all.loss), (7, SignPolicy::Winding, Loss::L2));
+        assert_eq!((all.optimizer.learning_rate, all.optimizer.batch_size), (1e-3, 64));
+        assert_eq!(all.sampling.near_sigma, 0.01);
+        assert_eq!(all.device, "cuda:1".parse().unwrap());
+    }
+}

@@ -1,0 +1,179 @@
+//! `overfit inspect`: what a mesh or a model file holds.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::fit::metrics_in_words;
+use super::model;
+use super::output::{bytes_in_words, file_bytes, print_json, print_text};
+use crate::field::{Architecture, Metrics, Model, Training};
+use crate::geometry::{Bounds, Cleanup, HealthReport, MeshFormat, Similarity, read_mesh};
+
+/// Report on a mesh (is it closed, which way does it look) or a model (network, frame, training, quality)
+#[derive(Args)]
+pub(super) struct InspectArguments {
+    /// A mesh file or a model file (.safetensors)
+    #[arg(value_name = "MESH_OR_MODEL")]
+    file: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct MeshFileReport {
+    kind: &'static str,
+    format: MeshFormat,
+    bytes: u64,
+    health: HealthReport,
+    cleanup: Cleanup,
+    warnings: Vec<String>,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct ModelFileReport {
+    kind: &'static str,
+    /// In words, such as `hash grid 8x4 2^15 (8..256), ReLU MLP 2x64`.
+    network: String,
+    architecture: Architecture,
+    parameters: usize,
+    bytes: u64,
+    tensors: Vec<TensorReport>,
+    /// From the mesh's own units to the unit frame: `unit = (own - center) * scale`.
+    frame: Similarity,
+    bounds: Bounds,
+    metrics: Option<Metrics>,
+    training: Training,
+}
+
+#[derive(Serialize)]
+struct TensorReport {
+    name: String,
+    shape: Vec<usize>,
+}
+
+pub(super) fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
+    let path = &arguments.file;
+    if model::is_model(path) {
+        let report = inspect_model(model::read(path)?, file_bytes(path)?);
+        if arguments.json {
+            return print_json(&report);
+        }
+        return print_text(&report.in_words(path));
+    }
+    let report = inspect_mesh(path)?;
+    if arguments.json {
+        return print_json(&report);
+    }
+    print_text(&report.in_words(path))
+}
+
+fn inspect_mesh(path: &Path) -> anyhow::Result<MeshFileReport> {
+    let started = Instant::now();
+    let loaded = read_mesh(path)?;
+    let health = HealthReport::of(&loaded.mesh, &loaded.cleanup);
+    Ok(MeshFileReport {
+        kind: "mesh",
+        format: loaded.format,
+        bytes: file_bytes(path)?,
+        warnings: health.warnings(),
+        health,
+        cleanup: loaded.cleanup,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn inspect_model(model: Model, bytes: u64) -> ModelFileReport {
+    let tensors = model.architecture.tensors().into_iter().map(|spec| TensorReport {
+        name: spec.name,
+        shape: spec.shape,
+    });
+    ModelFileReport {
+        kind: "model",
+        network: model.architecture.to_string(),
+        parameters: model.parameters.len(),
+        bytes,
+        tensors: tensors.collect(),
+        frame: model.frame,
+        bounds: model.bounds,
+        metrics: model.training.metrics,
+        architecture: model.architecture,
+        training: model.training,
+    }
+}
+
+impl MeshFileReport {
+    fn in_words(&self, path: &Path) -> String {
+        let health = &self.health;
+        let yes_or_no = |yes: bool| if yes { "yes" } else { "no" };
+        let or_unknown = |count: Option<u64>| count.map_or("not searched (too many faces)".to_owned(), |n| n.to_string());
+        let volume = health.volume.map_or("none (nothing is enclosed)".to_owned(), |volume| format!("{volume:.6}"));
+        let mut lines = vec![
+            format!("{}: {} mesh, {}", path.display(), self.format, bytes_in_words(self.bytes)),
+            line("vertices", health.vertices),
+            line("faces", health.faces),
+            line("bodies", health.bodies),
+            line("watertight", yes_or_no(health.watertight)),
+            line("consistently wound", yes_or_no(health.consistently_wound)),
+            line("inside out", yes_or_no(health.inverted)),
+            line("boundary edges", health.boundary_edges),
+            line("non-manifold edges", health.non_manifold_edges),
+            line("self-intersections", or_unknown(health.self_intersections)),
+            line("degenerate triangles", health.degenerate_triangles),
+            line("duplicate triangles", health.duplicate_triangles),
+            bounds_line(&health.bounds),
+            line("area", format!("{:.6}", health.area)),
+            line("volume", volume),
+        ];
+        lines.extend(self.warnings.iter().map(|warning| line("warning", warning)));
+        lines.join("\n")
+    }
+}
+
+impl ModelFileReport {
+    fn in_words(&self, path: &Path) -> String {
+        let training = &self.training;
+        let [x, y, z] = self.frame.center;
+        let mut lines = vec![
+            format!("{}: model of {}, {}", path.display(), quoted(&training.name), bytes_in_words(self.bytes)),
+            line("network", &self.network),
+            line("parameters", self.parameters),
+        ];
+        lines.extend(self.tensors.iter().map(|tensor| line("tensor", format!("{} {:?}", tensor.name, tensor.shape))));
+        lines.push(line("frame", format!("center [{x}, {y}, {z}], scale {}", self.frame.scale)));
+        lines.push(bounds_line(&self.bounds));
+        lines.push(line(
+            "training",
+            format!(
+                "preset {}, seed {}, {} steps, {} samples, {:.1} s on {}, by version {}",
+                training.preset,
+                training.seed,
+                training.steps,
+                training.samples,
+                training.seconds,
+                training.device,
+                training.version
+            ),
+        ));
+        lines.push(line("quality", self.metrics.as_ref().map_or("not measured".to_owned(), metrics_in_words)));
+        lines.extend(training.warnings.iter().map(|warning| line("warning", warning)));
+        lines.join("\n")
+    }
+}
+
+fn line(name: &str, value: impl std::fmt::Display) -> String {
+    format!("  {name:<20} {value}")
+}
+
+fn bounds_line(bounds: &Bounds) -> String {
+    line("bounds", format!("{:?} to {:?}", bounds.min, bounds.max))
+}
+
+fn quoted(name: &str) -> String {
+    if name.is_empty() { "an unnamed mesh".to_owned() } else { format!("`{name}`") }
+}

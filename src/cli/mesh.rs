@@ -1,0 +1,143 @@
+//! `overfit mesh`: from a model to a mesh file.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::arguments::{DeviceArguments, GridArguments, finite};
+use super::interrupt::Interrupt;
+use super::model;
+use super::output::{bytes_in_words, ensure_writable, file_bytes, print_json, print_text, print_warnings};
+use super::progress::Bar;
+use crate::extract::{Grid, MeshFileFormat, Surface, SurfaceSettings, extract_surface, write_mesh};
+use crate::geometry::{Bounds, Mesh, Topology};
+
+/// Extract the surface of a model as a mesh
+#[derive(Args)]
+pub(super) struct MeshArguments {
+    /// The model file
+    model: PathBuf,
+
+    /// The mesh file to write: .ply, .obj, .stl or .glb
+    #[arg(short, long, value_name = "MESH")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    grid: GridArguments,
+
+    /// Signed distance of the surface, in the mesh's own units: positive is outside the shape
+    #[arg(long, value_name = "D", default_value = "0", value_parser = finite, allow_negative_numbers = true)]
+    iso: f64,
+
+    /// Leave out vertex normals
+    #[arg(long)]
+    no_normals: bool,
+
+    #[command(flatten)]
+    device: DeviceArguments,
+
+    /// Print one JSON object at the end
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct MeshReport {
+    vertices: usize,
+    faces: usize,
+    /// Extraction alone, without reading and writing.
+    seconds: f64,
+    /// Every edge has exactly two faces.
+    watertight: bool,
+    /// No edge has more than two faces.
+    manifold: bool,
+    /// Connected parts.
+    bodies: u64,
+    bounds: Bounds,
+    voxel_size: f64,
+    iso: f64,
+    /// Points at which the field was evaluated, of those that the dense grid has.
+    evaluations: u64,
+    dense_evaluations: u64,
+    bytes: u64,
+    warnings: Vec<String>,
+}
+
+pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
+    MeshFileFormat::from_path(&arguments.output)?;
+    ensure_writable(&arguments.output)?;
+    let loaded = model::open(&arguments.model, arguments.device.device)?;
+    let (bounds, frame) = (&loaded.model().bounds, &loaded.model().frame);
+    let grid = Grid::around_level_set(bounds, arguments.grid.resolution(), arguments.iso)?;
+    let settings = SurfaceSettings {
+        iso: arguments.iso,
+        normals: !arguments.no_normals,
+        memory_limit: arguments.grid.memory_limit,
+        ..SurfaceSettings::default()
+    };
+
+    let interrupt = Interrupt::listen()?;
+    let mut bar = Bar::new("extracting the surface");
+    let started = Instant::now();
+    let mut progress = |share: f32| bar.set(share.into());
+    let surface = extract_surface(loaded.unit_field(), &grid, frame, &settings, interrupt.token(), &mut progress)
+        .map_err(|error| interrupt.explain(error))?;
+    let seconds = started.elapsed().as_secs_f64();
+    bar.say("writing");
+    write_mesh(&surface, &arguments.output)?;
+    drop(bar);
+
+    let report = MeshReport {
+        bytes: file_bytes(&arguments.output)?,
+        warnings: warnings(&surface),
+        ..measure(surface, &grid, arguments.iso, seconds)
+    };
+    if arguments.json {
+        return print_json(&report);
+    }
+    print_warnings(&report.warnings);
+    print_text(&format!(
+        "{}: {} vertices, {} faces, {}, {} in {:.2} s",
+        arguments.output.display(),
+        report.vertices,
+        report.faces,
+        if report.watertight { "watertight" } else { "open" },
+        bytes_in_words(report.bytes),
+        report.seconds
+    ))
+}
+
+fn measure(surface: Surface, grid: &Grid, iso: f64, seconds: f64) -> MeshReport {
+    let stats = surface.stats;
+    let mesh = Mesh {
+        positions: surface.positions,
+        triangles: surface.triangles,
+    };
+    let topology = Topology::of(&mesh);
+    MeshReport {
+        vertices: mesh.positions.len(),
+        faces: mesh.triangles.len(),
+        seconds,
+        watertight: topology.watertight(),
+        manifold: topology.non_manifold_edges == 0,
+        bodies: topology.bodies,
+        bounds: mesh.bounds(),
+        voxel_size: grid.voxel_size,
+        iso,
+        evaluations: stats.evaluations,
+        dense_evaluations: stats.dense_evaluations,
+        bytes: 0,
+        warnings: Vec::new(),
+    }
+}
+
+fn warnings(surface: &Surface) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if surface.stats.open() {
+        let count = surface.stats.border_vertices;
+        warnings.push(format!("the surface leaves the grid and is open there ({count} vertices on its border)"));
+    }
+    warnings
+}

@@ -1,0 +1,107 @@
+//! `overfit serve`: the daemon.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use clap::Args;
+
+use super::arguments::byte_count;
+use crate::server::{Limits, ServerSettings, TlsFiles, serve, shutdown_signal};
+
+/// Run the gRPC daemon until Ctrl-C or SIGTERM
+///
+/// Clients on this machine find it by the file daemon.json in its data folder: address, port and the token that every
+/// call must carry. Logs go to standard error as RUST_LOG asks.
+#[derive(Args)]
+pub(super) struct ServeArguments {
+    /// Where to listen; port 0 takes a free one. Any address but loopback needs --tls-certificate, --tls-key and
+    /// --token-file
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// Folder for models and daemon.json; the user's data folder unless given
+    #[arg(long, value_name = "DIR", env = "OVERFIT_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// File that holds the token that calls must carry; a new one at each start unless given
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
+    /// Certificate chain for encrypted connections, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+
+    /// Private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+
+    /// Fits that run at once; each uses every thread by itself
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_running_fits)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    max_running_fits: u32,
+
+    /// Fits that wait at once
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_queued_fits)]
+    max_queued_fits: u32,
+
+    /// Largest mesh upload, such as 500MB
+    #[arg(long, value_name = "SIZE", value_parser = byte_count)]
+    max_mesh: Option<u64>,
+
+    /// Memory for all uploaded meshes together
+    #[arg(long, value_name = "SIZE", value_parser = byte_count)]
+    max_mesh_memory: Option<u64>,
+
+    /// Largest model import
+    #[arg(long, value_name = "SIZE", value_parser = byte_count)]
+    max_model: Option<u64>,
+
+    /// Memory of one extraction
+    #[arg(long, value_name = "SIZE", value_parser = byte_count)]
+    max_extract: Option<u64>,
+}
+
+pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
+    let settings = arguments.into_settings()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the threads that serve connections")?;
+    runtime.block_on(serve(settings, shutdown_signal()))?;
+    // Work that did not end in time must not keep the process.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+impl ServeArguments {
+    fn into_settings(self) -> anyhow::Result<ServerSettings> {
+        let token = match &self.token_file {
+            None => None,
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the token file {}", path.display()))?;
+                let token = text.trim();
+                ensure!(!token.is_empty(), "the token file {} is empty: write a secret word into it", path.display());
+                Some(token.to_owned())
+            }
+        };
+        let default = Limits::default();
+        Ok(ServerSettings {
+            listen: self.listen,
+            data_dir: self.data_dir,
+            token,
+            tls: self.tls_certificate.zip(self.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
+            limits: Limits {
+                max_running_fits: self.max_running_fits,
+                max_queued_fits: self.max_queued_fits,
+                max_mesh_bytes: self.max_mesh.unwrap_or(default.max_mesh_bytes),
+                max_mesh_memory: self.max_mesh_memory.unwrap_or(default.max_mesh_memory),
+                max_model_bytes: self.max_model.unwrap_or(default.max_model_bytes),
+                max_extract_bytes: self.max_extract.unwrap_or(default.max_extract_bytes),
+                ..default
+            },
+            ..ServerSettings::default()
+        })
+    }
+}

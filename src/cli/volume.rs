@@ -1,0 +1,146 @@
+//! `overfit volume`: from a model to a volume file.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::ensure;
+use clap::Args;
+use serde::Serialize;
+
+use super::arguments::{DeviceArguments, GridArguments, finite};
+use super::interrupt::Interrupt;
+use super::model;
+use super::output::{bytes_in_words, ensure_extension, ensure_writable, file_bytes, print_json, print_text};
+use super::progress::Bar;
+use crate::extract::{BandSettings, ExtractError, Grid, extract_narrow_band, write_npy, write_vdb};
+use crate::query::LoadedModel;
+
+/// Sample a model on a grid: an OpenVDB level set or a dense NumPy array
+///
+/// A .vdb file holds one narrow-band level set named `sdf`, placed in the mesh's own units. A .npy file holds float32
+/// [X, Y, Z], z fastest, and nothing else: sample [x, y, z] lies at origin + voxel_size * [x, y, z], which are printed.
+#[derive(Args)]
+pub(super) struct VolumeArguments {
+    /// The model file
+    model: PathBuf,
+
+    /// The volume file to write: .vdb or .npy
+    #[arg(short, long, value_name = "VOLUME")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    grid: GridArguments,
+
+    /// Half the width of the narrow band of a .vdb file, in voxels
+    #[arg(long, value_name = "VOXELS", default_value = "3", value_parser = finite, allow_negative_numbers = true)]
+    band: f64,
+
+    #[command(flatten)]
+    device: DeviceArguments,
+
+    /// Print one JSON object at the end
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct VolumeReport {
+    format: &'static str,
+    /// Sample `[0, 0, 0]`, own units.
+    origin: [f64; 3],
+    /// Distance between neighbouring samples, own units.
+    voxel_size: f64,
+    /// Samples along each axis.
+    dims: [u32; 3],
+    /// Samples inside the band; all of them in a dense volume.
+    active_voxels: u64,
+    seconds: f64,
+    bytes: u64,
+}
+
+pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
+    let format = ensure_extension(&arguments.output, &["vdb", "npy"])?;
+    ensure_writable(&arguments.output)?;
+    ensure!(arguments.band > 0.0, "--band is {}: it must be a positive number of voxels", arguments.band);
+    let loaded = model::open(&arguments.model, arguments.device.device)?;
+    let interrupt = Interrupt::listen()?;
+    let started = Instant::now();
+    let (grid, active_voxels) = match format {
+        "vdb" => write_band(arguments, &loaded, &interrupt)?,
+        _ => write_dense(arguments, &loaded, &interrupt)?,
+    };
+    let report = VolumeReport {
+        format,
+        origin: grid.origin,
+        voxel_size: grid.voxel_size,
+        dims: grid.dims,
+        active_voxels,
+        seconds: started.elapsed().as_secs_f64(),
+        bytes: file_bytes(&arguments.output)?,
+    };
+    if arguments.json {
+        return print_json(&report);
+    }
+    let ([x, y, z], [ox, oy, oz]) = (report.dims, report.origin);
+    print_text(&format!(
+        "{}: {x} x {y} x {z} samples, {active_voxels} of them kept, origin [{ox}, {oy}, {oz}], voxel size {}, {} in {:.2} s",
+        arguments.output.display(),
+        report.voxel_size,
+        bytes_in_words(report.bytes),
+        report.seconds
+    ))
+}
+
+fn write_band(
+    arguments: &VolumeArguments,
+    loaded: &LoadedModel,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Grid, u64)> {
+    let model = loaded.model();
+    let resolution = arguments.grid.resolution();
+    let voxel_size = Grid::around_level_set(&model.bounds, resolution, 0.0)?.voxel_size;
+    // The outer half of the band needs room too.
+    let grid = Grid::around_level_set(&model.bounds, resolution, arguments.band * voxel_size)?;
+    let settings = BandSettings {
+        band: arguments.band,
+        memory_limit: arguments.grid.memory_limit,
+        ..BandSettings::default()
+    };
+    let mut bar = Bar::new("extracting the narrow band");
+    let mut progress = |share: f32| bar.set(share.into());
+    let band =
+        extract_narrow_band(loaded.unit_field(), &grid, &model.frame, &settings, interrupt.token(), &mut progress)
+            .map_err(|error| interrupt.explain(error))?;
+    bar.say("writing");
+    write_vdb(&band, "sdf", &arguments.output)?;
+    let words = band.leaves.iter().flat_map(|leaf| leaf.active);
+    Ok((grid, words.map(|word| u64::from(word.count_ones())).sum()))
+}
+
+fn write_dense(
+    arguments: &VolumeArguments,
+    loaded: &LoadedModel,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Grid, u64)> {
+    let model = loaded.model();
+    let grid = Grid::around_level_set(&model.bounds, arguments.grid.resolution(), 0.0)?;
+    let (bytes, limit) = (grid.dense_bytes(), arguments.grid.memory_limit);
+    if bytes > limit {
+        return Err(too_large(&grid, bytes, limit).into());
+    }
+    let mut bar = Bar::new("sampling the grid");
+    let mut progress = |share: f32| bar.set(share.into());
+    write_npy(loaded.unit_field(), &grid, &model.frame, &arguments.output, interrupt.token(), &mut progress)
+        .map_err(|error| interrupt.explain(error))?;
+    Ok((grid, grid.samples()))
+}
+
+fn too_large(grid: &Grid, bytes: u64, limit: u64) -> ExtractError {
+    ExtractError::TooLarge {
+        what: "a dense volume",
+        cells: grid.dims.map(|count| u64::from(count - 1)),
+        bytes,
+        limit,
+        largest: (grid.resolution * (limit as f64 / bytes as f64).cbrt()) as u64,
+    }
+}

@@ -1,0 +1,309 @@
+//! The oracle that everybody asks: signed distances of many points at once.
+
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::build::build;
+use super::bvh::{Bvh, Slot};
+use super::crossings::{self, on_lattice};
+use super::nearest::{self, Nearest};
+use super::query_order::along_curve;
+use super::sign::{SignPolicy, SignReport, SignRule};
+use super::surface::Surface;
+use super::triangle::closest_point;
+use super::winding::{self, Expansions};
+use crate::CancelToken;
+use crate::geometry::{Bounds, Mesh, Similarity};
+
+/// Points that a caller should pass at once if it wants to look at a cancel token in between: enough to fill all threads,
+/// and done in a fraction of a second.
+pub const CHUNK: usize = 16_384;
+
+/// Signed distances to one mesh. Queries take `&self` and may come from many threads.
+///
+/// Points and distances are in the units of the mesh. A point that is not finite has the distance NaN.
+#[derive(Debug)]
+pub struct SignedDistance {
+    pub(super) bvh: Bvh,
+    /// From the units of the mesh into the frame of the hierarchy.
+    frame: Similarity,
+    pub(super) policy: SignPolicy,
+    pub(super) rule: SignRule,
+    pub(super) surface: Surface,
+    expansions: OnceLock<Expansions>,
+    pub(super) report: OnceLock<SignReport>,
+}
+
+/// Why there is no oracle.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DistanceError {
+    /// The mesh has no triangles.
+    #[error("there is no distance to a mesh without triangles")]
+    Empty,
+    /// The mesh did not pass [`validate`](crate::geometry::validate).
+    #[error("the mesh has no finite extent, or names vertices that do not exist: validate it first")]
+    NotValidated,
+    /// The cancel token was set.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// The closest point of the surface.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Closest {
+    /// Where it is, in the units of the mesh.
+    pub point: [f32; 3],
+    /// How far it is, never negative.
+    pub distance: f32,
+    /// Index of a triangle that it lies on.
+    pub triangle: u32,
+}
+
+/// Where a ray meets the surface first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hit {
+    /// How far from the origin of the ray, in the units of the mesh.
+    pub distance: f32,
+    /// Where, in the units of the mesh.
+    pub point: [f32; 3],
+    /// Index of the triangle.
+    pub triangle: u32,
+}
+
+/// Farther than this from the origin of the unit frame, in its units, the box around the mesh stands for the mesh: the
+/// relative error is of the order of `f32` rounding, and squares stay finite.
+const FAR_AWAY: f32 = 1e6;
+
+/// Points that one thread takes along the curve before it asks for more.
+const RUN: usize = 256;
+
+impl SignedDistance {
+    /// Builds the oracle for `mesh`, which passed [`validate`](crate::geometry::validate).
+    ///
+    /// # Errors
+    /// [`DistanceError`], but never `Cancelled`.
+    pub fn new(mesh: &Mesh, policy: SignPolicy) -> Result<SignedDistance, DistanceError> {
+        SignedDistance::build(mesh, policy, &CancelToken::new())
+    }
+
+    /// Like [`new`](Self::new), looking at `cancel` several times a second.
+    ///
+    /// # Errors
+    /// [`DistanceError`].
+    pub fn build(mesh: &Mesh, policy: SignPolicy, cancel: &CancelToken) -> Result<SignedDistance, DistanceError> {
+        if mesh.triangles.is_empty() {
+            return Err(DistanceError::Empty);
+        }
+        let vertices = mesh.positions.len();
+        if mesh.triangles.par_iter().any(|t| t.iter().any(|&v| v as usize >= vertices)) {
+            return Err(DistanceError::NotValidated);
+        }
+        let frame = Similarity::to_unit_frame(&mesh.bounds()).ok_or(DistanceError::NotValidated)?;
+        let positions: Vec<[f32; 3]> = mesh.positions.par_iter().map(|&p| frame.apply(p).map(on_lattice)).collect();
+        let bvh = build(&positions, &mesh.triangles, cancel).ok_or(DistanceError::Cancelled)?;
+
+        // Nobody asks where there is no sign.
+        let unsigned = Surface { closed: false, inverted: false, flat: false };
+        let surface = if policy == SignPolicy::None { unsigned } else { Surface::of(mesh, &bvh) };
+        if cancel.is_cancelled() {
+            return Err(DistanceError::Cancelled);
+        }
+        let rule = match policy {
+            SignPolicy::None => SignRule::Unsigned,
+            _ if surface.flat => SignRule::Unsigned,
+            SignPolicy::Auto if surface.closed => SignRule::Crossings,
+            SignPolicy::Auto | SignPolicy::Winding => SignRule::Winding,
+            SignPolicy::Parity => SignRule::Parity,
+        };
+        Ok(SignedDistance {
+            bvh,
+            frame,
+            policy,
+            rule,
+            surface,
+            expansions: OnceLock::new(),
+            report: OnceLock::new(),
+        })
+    }
+
+    /// Signed distances of `points`, `[N, 3]`, into `out`, `[N]`; negative inside.
+    ///
+    /// Runs on the current rayon pool; the result does not depend on its size.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn distances(&self, points: &[[f32; 3]], out: &mut [f32]) {
+        assert_eq!(points.len(), out.len(), "one distance a point");
+        let unit: Vec<[f32; 3]> = points.iter().map(|&point| self.to_frame(point)).collect();
+        let distances = self.distances_in_frame(&unit, None);
+        for (out, distance) in out.iter_mut().zip(distances) {
+            *out = (f64::from(distance) / self.frame.scale) as f32;
+        }
+    }
+
+    /// Like [`distances`](Self::distances), told for each point a bound that its unsigned distance is not above, as is
+    /// known of points that were made by moving surface points. Tight bounds make the search faster.
+    ///
+    /// A bound that is too low costs time and not correctness.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn distances_within(&self, points: &[[f32; 3]], upper_bounds: &[f32], out: &mut [f32]) {
+        assert_eq!(points.len(), upper_bounds.len(), "one bound a point");
+        assert_eq!(points.len(), out.len(), "one distance a point");
+        let unit: Vec<[f32; 3]> = points.iter().map(|&point| self.to_frame(point)).collect();
+        let bounds: Vec<f32> = upper_bounds.iter().map(|&b| (f64::from(b) * self.frame.scale) as f32).collect();
+        let distances = self.distances_in_frame(&unit, Some(&bounds));
+        for (out, distance) in out.iter_mut().zip(distances) {
+            *out = (f64::from(distance) / self.frame.scale) as f32;
+        }
+    }
+
+    /// Signed distances of `points`, `[N, 3]`, given in `f64`: for meshes so far from the origin that `f32` points would
+    /// be coarse.
+    pub fn distances_f64(&self, points: &[[f64; 3]]) -> Vec<f64> {
+        let unit: Vec<[f32; 3]> = points.iter().map(|&p| self.frame.apply(p).map(|x| x as f32)).collect();
+        let distances = self.distances_in_frame(&unit, None);
+        distances.into_iter().map(|distance| f64::from(distance) / self.frame.scale).collect()
+    }
+
+    /// The point of the surface that is closest to `point`; all NaN, at triangle 0, if the point is not finite.
+    pub fn closest(&self, point: [f32; 3]) -> Closest {
+        // A point far away is searched from the border of what can be searched.
+        let from = self.to_frame(point).map(|x| x.clamp(-FAR_AWAY, FAR_AWAY));
+        let mut best = Nearest::within(f32::INFINITY);
+        self.bvh.search(from, &mut best, &mut nearest::Pending::default());
+        let Some(slot) = best.slot.filter(|_| point.iter().all(|x| x.is_finite())) else {
+            return Closest { point: [f32::NAN; 3], distance: f32::NAN, triangle: 0 };
+        };
+        let own = self.frame.invert(closest_point(self.bvh.corners(slot), from));
+        let squared: f64 = (0..3).map(|i| (own[i] - f64::from(point[i])).powi(2)).sum();
+        Closest {
+            point: own.map(|x| x as f32),
+            distance: squared.sqrt() as f32,
+            triangle: self.bvh.triangle_index(slot),
+        }
+    }
+
+    /// Winding numbers of the surface around `points`, `[N, 3]`, into `out`, `[N]`; NaN where a point is not finite.
+    ///
+    /// About 1 inside a closed surface and 0 outside, right to about 2e-3.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn winding_numbers(&self, points: &[[f32; 3]], out: &mut [f32]) {
+        assert_eq!(points.len(), out.len(), "one winding number a point");
+        let expansions = self.expansions();
+        let runs = points.par_chunks(RUN).zip(out.par_chunks_mut(RUN));
+        runs.for_each_init(winding::Pending::default, |pending, (points, out)| {
+            for (point, out) in points.iter().zip(out) {
+                let unit = self.to_frame(*point);
+                *out = match unit.iter().all(|x| x.abs() <= FAR_AWAY) {
+                    true => expansions.winding_number(&self.bvh, unit, pending),
+                    false if unit.iter().any(|x| x.is_nan()) => f32::NAN,
+                    false => 0.0,
+                };
+            }
+        });
+    }
+
+    /// The first triangle that the ray from `origin` towards `direction` (of any length) hits, on either side.
+    ///
+    /// `None` if it misses, or if the ray is not finite or has no direction.
+    pub fn first_hit(&self, origin: [f32; 3], direction: [f32; 3]) -> Option<Hit> {
+        let from = self.frame.apply(origin.map(f64::from));
+        let along = direction.map(f64::from);
+        let length = along.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if !(length > 0.0 && length.is_finite() && from.iter().all(|x| x.is_finite())) {
+            return None;
+        }
+        let along = along.map(|x| x / length);
+        let (distance, slot) = self.bvh.first_hit(from, along)?;
+        let unit = std::array::from_fn(|i| from[i] + distance * along[i]);
+        Some(Hit {
+            distance: (distance / self.frame.scale) as f32,
+            point: self.frame.invert(unit).map(|x| x as f32),
+            triangle: self.bvh.triangle_index(slot),
+        })
+    }
+
+    fn to_frame(&self, point: [f32; 3]) -> [f32; 3] {
+        self.frame.apply(point.map(f64::from)).map(|x| x as f32)
+    }
+
+    pub(super) fn expansions(&self) -> &Expansions {
+        self.expansions.get_or_init(|| Expansions::of(&self.bvh))
+    }
+
+    /// Signed distances in the frame of the hierarchy, of points in that frame.
+    fn distances_in_frame(&self, points: &[[f32; 3]], bounds: Option<&[f32]>) -> Vec<f32> {
+        let order = along_curve(points);
+        let mut sorted = vec![0.0; points.len()];
+        let runs = order.par_chunks(RUN).zip(sorted.par_chunks_mut(RUN));
+        runs.for_each_init(Scratch::default, |scratch, (order, out)| {
+            let mut previous = None;
+            for (&index, out) in order.iter().zip(out) {
+                let bound = bounds.map(|bounds| bounds[index as usize]);
+                *out = self.signed_distance(points[index as usize], bound, &mut previous, scratch);
+            }
+        });
+        let mut distances = vec![0.0; points.len()];
+        for (&index, distance) in order.iter().zip(sorted) {
+            distances[index as usize] = distance;
+        }
+        distances
+    }
+
+    /// The signed distance of one point. `previous` is the triangle closest to the point before, a good place to begin.
+    fn signed_distance(
+        &self,
+        point: [f32; 3],
+        bound: Option<f32>,
+        previous: &mut Option<Slot>,
+        scratch: &mut Scratch,
+    ) -> f32 {
+        if !point.iter().all(|x| x.abs() <= FAR_AWAY) {
+            return self.distance_to_box(point);
+        }
+        let mut best = previous.map_or(Nearest::within(f32::INFINITY), |slot| self.bvh.measure(point, slot));
+        // The bound was computed in f32, and in another frame.
+        let limit = bound.map_or(f32::INFINITY, |bound| (bound * 1.0001 + 1e-6).powi(2));
+        if limit < best.squared {
+            best = Nearest::within(limit);
+        }
+        self.bvh.search(point, &mut best, &mut scratch.nearest);
+        if best.slot.is_none() {
+            best = Nearest::within(f32::INFINITY);
+            self.bvh.search(point, &mut best, &mut scratch.nearest);
+        }
+        *previous = best.slot;
+        let distance = best.squared.sqrt();
+        if self.is_inside(point, scratch) { -distance } else { distance }
+    }
+
+    /// The distance of a point that is too far for the search; NaN if it is not finite.
+    fn distance_to_box(&self, point: [f32; 3]) -> f32 {
+        let squared: f64 = (0..3)
+            .map(|axis| {
+                let nearest = point[axis].clamp(self.bvh.lo[axis], self.bvh.hi[axis]);
+                (f64::from(point[axis]) - f64::from(nearest)).powi(2)
+            })
+            .sum();
+        if squared.is_finite() { squared.sqrt() as f32 } else { f32::NAN }
+    }
+
+    /// The box around the mesh, in its own units.
+    pub fn bounds(&self) -> Bounds {
+        let corner = |p: [f32; 3]| self.frame.invert(p.map(f64::from));
+        Bounds { min: corner(self.bvh.lo), max: corner(self.bvh.hi) }
+    }
+}
+
+/// What the searches of one thread reuse.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub nearest: nearest::Pending,
+    pub crossings: crossings::Pending,
+    pub winding: winding::Pending,
+}

@@ -1,0 +1,100 @@
+//! The distance from a point to a triangle.
+
+use super::bvh::{Lanes, Leaf, WIDTH};
+
+/// Squared distances from `point` to all triangles of a leaf.
+///
+/// The closest point of a triangle lies on one of its edges, or inside if the point stands over the inside. All cases
+/// are computed and one is selected: without branches the compiler handles several lanes at once.
+#[inline(always)]
+pub(super) fn squared_distances(leaf: &Leaf, point: [f32; 3]) -> Lanes {
+    let mut squared = [0.0; WIDTH];
+    for (lane, squared) in squared.iter_mut().enumerate() {
+        *squared = squared_distance(leaf, lane, point);
+    }
+    squared
+}
+
+/// Squared distance from `point` to the triangle in `lane`.
+#[inline(always)]
+pub(super) fn squared_distance(leaf: &Leaf, lane: usize, point: [f32; 3]) -> f32 {
+    let [a, b, c] = [leaf.corner(0, lane), leaf.corner(1, lane), leaf.corner(2, lane)];
+    let normal = leaf.normal.map(|axis| axis[lane]);
+    let [from_a, from_b, from_c] = [sub(point, a), sub(point, b), sub(point, c)];
+    let [ab, bc, ca] = [sub(b, a), sub(c, b), sub(a, c)];
+
+    let to_ab = squared_distance_to_edge(from_a, ab);
+    let to_bc = squared_distance_to_edge(from_b, bc);
+    let to_ca = squared_distance_to_edge(from_c, ca);
+    let to_edges = smaller(to_ab, smaller(to_bc, to_ca));
+
+    let height = dot(normal, from_a);
+    let inside = (dot(normal, cross(ab, from_a)) > 0.0)
+        & (dot(normal, cross(bc, from_b)) > 0.0)
+        & (dot(normal, cross(ca, from_c)) > 0.0);
+    if inside { height * height } else { to_edges }
+}
+
+#[inline(always)]
+fn squared_distance_to_edge(from_start: [f32; 3], edge: [f32; 3]) -> f32 {
+    // An edge of no length has t = 0 whatever it is divided by.
+    let length = dot(edge, edge);
+    let t = dot(from_start, edge) / larger(length, f32::MIN_POSITIVE);
+    let t = smaller(larger(t, 0.0), 1.0);
+    let rest: [f32; 3] = [from_start[0] - t * edge[0], from_start[1] - t * edge[1], from_start[2] - t * edge[2]];
+    dot(rest, rest)
+}
+
+/// The point of a triangle that is closest to `point`, in `f64`.
+pub(super) fn closest_point(corners: [[f32; 3]; 3], point: [f32; 3]) -> [f64; 3] {
+    let wide = |p: [f32; 3]| p.map(f64::from);
+    let point = wide(point);
+    let corners = corners.map(wide);
+    let sub = |p: [f64; 3], q: [f64; 3]| -> [f64; 3] { std::array::from_fn(|i| p[i] - q[i]) };
+    let dot = |p: [f64; 3], q: [f64; 3]| p[0] * q[0] + p[1] * q[1] + p[2] * q[2];
+    let cross = |p: [f64; 3], q: [f64; 3]| {
+        [p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]]
+    };
+    let [a, b, c] = corners;
+    let normal = cross(sub(b, a), sub(c, a));
+    let sides = [(a, b), (b, c), (c, a)];
+    if sides.iter().all(|&(from, to)| dot(normal, cross(sub(to, from), sub(point, from))) > 0.0) {
+        let height = dot(normal, sub(point, a)) / dot(normal, normal);
+        return std::array::from_fn(|i| point[i] - height * normal[i]);
+    }
+    let on_sides = sides.map(|(from, to)| {
+        let edge = sub(to, from);
+        let t = dot(sub(point, from), edge) / dot(edge, edge).max(f64::MIN_POSITIVE);
+        let t = t.clamp(0.0, 1.0);
+        let foot: [f64; 3] = std::array::from_fn(|i| from[i] + t * edge[i]);
+        (dot(sub(point, foot), sub(point, foot)), foot)
+    });
+    let nearer = |p: (f64, [f64; 3]), q: (f64, [f64; 3])| if q.0 < p.0 { q } else { p };
+    on_sides.into_iter().reduce(nearer).map_or(a, |(_, foot)| foot)
+}
+
+// `f32::min` and `max` have rules about NaN that take three instructions; these are one each.
+#[inline(always)]
+pub(super) fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+#[inline(always)]
+pub(super) fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+#[inline(always)]
+pub(super) fn sub(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {
+    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+}
+
+#[inline(always)]
+pub(super) fn dot(a: [f32; 3], b: [f32; 3]) -> f32 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+#[inline(always)]
+pub(super) fn cross(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+}

@@ -1,0 +1,42 @@
+//! From a field back to meshes and volumes.
+//!
+//! Everything here takes a [`ScalarField`](crate::field::ScalarField) over the unit frame and the
+//! [`Similarity`](crate::geometry::Similarity) that leads there, and gives results in the mesh's own units:
+//!
+//! - [`extract_surface`]: the level set at any resolution and iso value, as an indexed triangle mesh. Coarse to fine;
+//!   the dense grid is never held, memory grows with the surface.
+//! - [`sample_dense`] and [`stream_dense`]: every voxel, in memory or slab by slab.
+//! - [`extract_narrow_band`]: only the voxels near the surface, in leaves of 8³, as OpenVDB keeps them.
+//! - [`write_mesh`], [`write_npy`], [`write_vdb`]: files, written beside the target and renamed when whole.
+//!
+//! Volumes are in `[X, Y, Z]` C order everywhere: `z` runs fastest, as NumPy and OpenVDB leaves have it.
+
+mod assembly;
+mod brick;
+mod error;
+mod grid;
+mod lattice;
+mod leaf_cutter;
+mod level_set;
+mod marching_cubes;
+mod narrow_band;
+mod patch;
+mod refine;
+mod slope_check;
+mod surface;
+mod vertices;
+mod volume;
+mod write;
+
+#[cfg(test)]
+mod closed_forms;
+
+pub use error::ExtractError;
+pub use grid::{DEFAULT_MEMORY_LIMIT, Grid, Resolution};
+pub use level_set::extract_surface;
+pub use narrow_band::{BandSettings, InsideTile, Leaf, NarrowBand, extract_narrow_band};
+pub use surface::{SlopeCheck, Surface, SurfaceSettings, SurfaceStats};
+pub use volume::{DenseVolume, sample_dense, stream_dense};
+pub use write::{
+    MeshFileFormat, WriteError, write_mesh, write_mesh_to, write_npy, write_vdb, write_vdb_to,
+};

@@ -1,0 +1,143 @@
+//! Level sets as triangle meshes: what is asked for and what comes back.
+
+use super::ExtractError;
+use crate::geometry::Bounds;
+
+/// How a surface is extracted. Start from [`Default`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SurfaceSettings {
+    /// The level, own units: 0 is the surface itself, positive values lie outside it.
+    pub iso: f64,
+    /// Whether vertices get normals, from the field's gradient. The gradient also moves each vertex once more onto
+    /// the level set.
+    pub normals: bool,
+    /// Evaluations (a vertex) that move vertices along their cell edge, from where a straight line between the edge's
+    /// ends would cross the level to where the field does. 0 is plain marching cubes.
+    pub refinements: u32,
+    /// A bound on the field's slope: how much its value changes per length, at most. 1 for an exact distance; fitted
+    /// fields are a little steeper in places. See [`extract_surface`](super::extract_surface) for what depends on it.
+    pub slope_bound: f32,
+    /// Corners in each brick of 32³ cells whose sign was inferred from `slope_bound` and that are evaluated after
+    /// all, at random, to check it. 0 checks none.
+    pub checks: u32,
+    /// Bytes that the result and its working memory may take, about.
+    pub memory_limit: u64,
+}
+
+impl Default for SurfaceSettings {
+    fn default() -> Self {
+        SurfaceSettings {
+            iso: 0.0,
+            normals: true,
+            refinements: 1,
+            slope_bound: 2.0,
+            checks: 0,
+            memory_limit: super::DEFAULT_MEMORY_LIMIT,
+        }
+    }
+}
+
+impl SurfaceSettings {
+    pub(super) fn check(&self) -> Result<(), ExtractError> {
+        check_iso(self.iso)?;
+        check_slope_bound(self.slope_bound)
+    }
+}
+
+pub(super) fn check_iso(iso: f64) -> Result<(), ExtractError> {
+    match iso.is_finite() {
+        true => Ok(()),
+        false => Err(ExtractError::Setting {
+            name: "iso",
+            value: iso,
+            expected: "a finite length in own units",
+        }),
+    }
+}
+
+pub(super) fn check_slope_bound(slope_bound: f32) -> Result<(), ExtractError> {
+    match slope_bound.is_finite() && slope_bound > 0.0 {
+        true => Ok(()),
+        false => Err(ExtractError::Setting {
+            name: "slope bound",
+            value: f64::from(slope_bound),
+            expected: "a positive number (1 for an exact distance, 2 for a fitted field)",
+        }),
+    }
+}
+
+/// A level set as an indexed triangle mesh.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Surface {
+    /// `[V, 3]`, own units. No two vertices are at the same place.
+    pub positions: Vec<[f64; 3]>,
+    /// `[F, 3]`, counter-clockwise seen from outside (where the field is above iso).
+    pub triangles: Vec<[u32; 3]>,
+    /// `[V, 3]`, unit length, pointing outside; `None` unless asked for.
+    pub normals: Option<Vec<[f32; 3]>>,
+    /// What it took.
+    pub stats: SurfaceStats,
+}
+
+impl Surface {
+    /// The box around the vertices.
+    pub fn bounds(&self) -> Bounds {
+        let mut bounds = Bounds::EMPTY;
+        self.positions
+            .iter()
+            .for_each(|&position| bounds.include(position));
+        bounds
+    }
+
+    /// Whether `f32` would round positions by more than about a millionth of the surface's size.
+    pub(super) fn is_far_from_origin(&self) -> bool {
+        let bounds = self.bounds();
+        let farthest = bounds
+            .min
+            .iter()
+            .chain(&bounds.max)
+            .fold(0.0, |far: f64, x| far.max(x.abs()));
+        farthest > 16.0 * bounds.longest_side()
+    }
+}
+
+/// What an extraction took and met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct SurfaceStats {
+    /// Points at which the field was evaluated without gradient.
+    pub evaluations: u64,
+    /// Points at which it was evaluated with gradient.
+    pub gradient_evaluations: u64,
+    /// Points of the dense grid, none of which coarse-to-fine skips.
+    pub dense_evaluations: u64,
+    /// Vertices on the border of the grid. More than 0: the level set leaves the grid, and the mesh is open there.
+    pub border_vertices: u64,
+    /// The steepest slope between any two neighbouring samples met. Above the slope bound, the bound was wrong, and
+    /// parts of the level set may be missing.
+    pub steepest_slope: f32,
+    /// The outcome of `SurfaceSettings::checks`.
+    pub slope_check: SlopeCheck,
+}
+
+impl SurfaceStats {
+    /// Whether the mesh is open where the level set leaves the grid.
+    pub fn open(&self) -> bool {
+        self.border_vertices > 0
+    }
+}
+
+/// How often the sign that the slope bound implied was the field's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SlopeCheck {
+    /// Skipped corners that were evaluated after all.
+    pub checked: u64,
+    /// Those of them on the other side of the level set. More than 0: raise the slope bound.
+    pub wrong: u64,
+}
+
+impl std::ops::AddAssign for SlopeCheck {
+    fn add_assign(&mut self, other: SlopeCheck) {
+        self.checked += other.checked;
+        self.wrong += other.wrong;
+    }
+}

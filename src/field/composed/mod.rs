@@ -1,0 +1,278 @@
+//! The field composed of tensor operations: slow, runs on every backend, and defines what the kernels must compute.
+//!
+//! Forward carries three tangents through the layers, one an axis, which become the gradient by position. Backward is
+//! written out for both outputs, the second-order term of the gradient included: Burn has no double backward.
+
+mod hash_grid;
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use self::hash_grid::EncodedGrid;
+use super::architecture::{Activation, Architecture, Encoding, TensorSpec};
+use super::backend::{AdamState, AdamStep, Loss};
+
+/// [`FieldBackend::field`](super::FieldBackend::field) by tensor operations.
+pub fn field<B: Backend>(
+    architecture: &Architecture,
+    parameters: Tensor<B, 1>,
+    points: Tensor<B, 2>,
+    gradient: bool,
+) -> Tensor<B, 2> {
+    Forward::run(architecture, &parameters, &points, gradient).output()
+}
+
+/// [`FieldBackend::field_backward`](super::FieldBackend::field_backward) by tensor operations.
+pub fn field_backward<B: Backend>(
+    architecture: &Architecture,
+    parameters: Tensor<B, 1>,
+    points: Tensor<B, 2>,
+    cotangent: Tensor<B, 2>,
+) -> Tensor<B, 1> {
+    let with_gradient = cotangent.dims()[1] == 4;
+    Forward::run(architecture, &parameters, &points, with_gradient).backward(cotangent)
+}
+
+/// The loss `[1]` and its derivative by the values, `[N, 1]`.
+pub fn loss_and_cotangent<B: Backend>(
+    values: Tensor<B, 2>,
+    targets: Tensor<B, 2>,
+    loss: Loss,
+) -> (Tensor<B, 1>, Tensor<B, 2>) {
+    let residual = values.sub(targets);
+    let count = residual.dims()[0] as f64;
+    match loss {
+        Loss::L1 => (
+            residual.clone().abs().mean(),
+            residual.sign().div_scalar(count),
+        ),
+        Loss::L2 => (
+            residual.clone().square().mean(),
+            residual.mul_scalar(2.0 / count),
+        ),
+    }
+}
+
+/// [`FieldBackend::adam`](super::FieldBackend::adam) by tensor operations.
+pub fn adam<B: Backend>(
+    state: AdamState<B>,
+    gradient: Tensor<B, 1>,
+    step: AdamStep,
+) -> AdamState<B> {
+    let (first_correction, second_correction) = step.bias_corrections();
+    let first = state
+        .first
+        .mul_scalar(step.beta1)
+        .add(gradient.clone().mul_scalar(1.0 - step.beta1));
+    let second = state
+        .second
+        .mul_scalar(step.beta2)
+        .add(gradient.square().mul_scalar(1.0 - step.beta2));
+    let denominator = second
+        .clone()
+        .mul_scalar(second_correction)
+        .sqrt()
+        .add_scalar(step.epsilon);
+    let update = first
+        .clone()
+        .mul_scalar(first_correction * step.learning_rate)
+        .div(denominator);
+    AdamState {
+        parameters: state.parameters.sub(update),
+        first,
+        second,
+    }
+}
+
+/// What goes into a layer.
+struct LayerInput<B: Backend> {
+    /// `[N, in]`
+    hidden: Tensor<B, 2>,
+    /// Derivatives of `hidden` by the three axes, one block of N rows each: `[3 N, in]`.
+    tangents: Option<Tensor<B, 2>>,
+}
+
+/// A hidden layer on its way.
+struct Activated<B: Backend> {
+    /// First derivative of the activation, `[N, out]`.
+    slope: Tensor<B, 2>,
+    /// Second derivative of the activation, `[N, out]`.
+    curvature: Tensor<B, 2>,
+    /// Tangents before the activation, `[3 N, out]`.
+    tangents: Option<Tensor<B, 2>>,
+}
+
+/// Everything that backward needs from forward.
+struct Forward<'a, B: Backend> {
+    architecture: &'a Architecture,
+    specs: Vec<TensorSpec>,
+    grid: Option<EncodedGrid<B>>,
+    /// Weights as `[in, out]`.
+    weights: Vec<Tensor<B, 2>>,
+    /// One for each layer, then the network's output.
+    inputs: Vec<LayerInput<B>>,
+    /// One for each hidden layer.
+    activated: Vec<Activated<B>>,
+}
+
+impl<'a, B: Backend> Forward<'a, B> {
+    fn run(
+        architecture: &'a Architecture,
+        parameters: &Tensor<B, 1>,
+        points: &Tensor<B, 2>,
+        gradient: bool,
+    ) -> Self {
+        let specs = architecture.tensors();
+        let matrix = |spec: &TensorSpec| {
+            let rows = if spec.shape.len() == 2 { spec.shape[0] } else { 1 };
+            let flat = parameters.clone().slice([spec.range()]);
+            flat.reshape([rows, spec.len() / rows])
+        };
+        let (grid, first, layers) = match &architecture.encoding {
+            Encoding::Identity => {
+                let first = LayerInput {
+                    hidden: points.clone(),
+                    tangents: gradient.then(|| axis_tangents(points)),
+                };
+                (None, first, &specs[..])
+            }
+            Encoding::HashGrid(grid) => {
+                let grid = EncodedGrid::new(grid, points, gradient);
+                let table = matrix(&specs[0]);
+                let first = LayerInput {
+                    hidden: grid.features(&table),
+                    tangents: gradient.then(|| grid.tangents(&table)),
+                };
+                (Some(grid), first, &specs[1..])
+            }
+        };
+        let mut forward = Self {
+            architecture,
+            grid,
+            weights: Vec::new(),
+            inputs: vec![first],
+            activated: Vec::new(),
+            specs: specs.clone(),
+        };
+        for layer in layers.chunks_exact(2) {
+            forward.layer(matrix(&layer[0]).transpose(), matrix(&layer[1]));
+        }
+        forward
+    }
+
+    fn layer(&mut self, weight: Tensor<B, 2>, bias: Tensor<B, 2>) {
+        let index = self.weights.len();
+        let LayerInput { hidden, tangents } = &self.inputs[index];
+        let preactivation = hidden.clone().matmul(weight.clone()).add(bias);
+        let tangents = tangents.clone().map(|t| t.matmul(weight.clone()));
+        self.weights.push(weight);
+        if index == self.architecture.mlp.hidden_layers as usize {
+            self.inputs.push(LayerInput {
+                hidden: preactivation,
+                tangents,
+            });
+            return;
+        }
+        let omega = self.architecture.mlp.activation.omega(index);
+        let (hidden, slope, curvature) = match self.architecture.mlp.activation {
+            Activation::Relu => {
+                let slope = preactivation.clone().greater_elem(0.0).float();
+                let curvature = slope.zeros_like();
+                (preactivation.mul(slope.clone()), slope, curvature)
+            }
+            Activation::Sine { .. } => {
+                let angle = preactivation.mul_scalar(omega);
+                let sine = angle.clone().sin();
+                let curvature = sine.clone().mul_scalar(-omega * omega);
+                (sine, angle.cos().mul_scalar(omega), curvature)
+            }
+        };
+        self.inputs.push(LayerInput {
+            hidden,
+            tangents: tangents.clone().map(|t| t.mul(slope.clone().repeat(&[3, 1]))),
+        });
+        self.activated.push(Activated {
+            slope,
+            curvature,
+            tangents,
+        });
+    }
+
+    /// `[N, 1]`, or `[N, 4]` with tangents.
+    fn output(self) -> Tensor<B, 2> {
+        let LayerInput { hidden, tangents } = self.inputs.into_iter().next_back().expect("there is an output");
+        match tangents {
+            None => hidden,
+            Some(tangents) => {
+                let columns = blocks(&tangents);
+                Tensor::cat(std::iter::once(hidden).chain(columns).collect(), 1)
+            }
+        }
+    }
+
+    /// The gradient by the parameters, `[P]`.
+    fn backward(self, cotangent: Tensor<B, 2>) -> Tensor<B, 1> {
+        let with_gradient = cotangent.dims()[1] == 4;
+        let mut by_hidden = cotangent.clone().narrow(1, 0, 1);
+        let mut by_tangents = with_gradient.then(|| {
+            let columns = (1..4).map(|column| cotangent.clone().narrow(1, column, 1));
+            Tensor::cat(columns.collect(), 0)
+        });
+        // Collected from the last tensor to the first.
+        let mut gradients: Vec<Tensor<B, 1>> = Vec::new();
+        for (index, weight) in self.weights.iter().enumerate().rev() {
+            if let Some(activated) = self.activated.get(index) {
+                let mut through = by_hidden.mul(activated.slope.clone());
+                if let (Some(by), Some(tangents)) = (by_tangents.take(), &activated.tangents) {
+                    // Tangents were multiplied by the slope, which itself depends on the preactivation.
+                    let by_slope = blocks(&by.clone().mul(tangents.clone()))
+                        .into_iter()
+                        .reduce(Tensor::add)
+                        .expect("there are three axes");
+                    through = through.add(by_slope.mul(activated.curvature.clone()));
+                    by_tangents = Some(by.mul(activated.slope.clone().repeat(&[3, 1])));
+                }
+                by_hidden = through;
+            }
+            let input = &self.inputs[index];
+            let bias = by_hidden.clone().sum_dim(0);
+            let mut by_weight = by_hidden.clone().transpose().matmul(input.hidden.clone());
+            let transposed = weight.clone().transpose();
+            if let (Some(by), Some(tangents)) = (by_tangents.take(), &input.tangents) {
+                by_weight = by_weight.add(by.clone().transpose().matmul(tangents.clone()));
+                by_tangents = Some(by.matmul(transposed.clone()));
+            }
+            by_hidden = by_hidden.matmul(transposed);
+            gradients.push(flat(bias));
+            gradients.push(flat(by_weight));
+        }
+        if let Some(grid) = self.grid {
+            let table = grid.backward(by_hidden, by_tangents, &self.specs[0]);
+            gradients.push(flat(table));
+        }
+        gradients.reverse();
+        Tensor::cat(gradients, 0)
+    }
+}
+
+fn flat<B: Backend>(matrix: Tensor<B, 2>) -> Tensor<B, 1> {
+    let [rows, columns] = matrix.dims();
+    matrix.reshape([rows * columns])
+}
+
+/// The three blocks of N rows of a `[3 N, …]` tensor.
+fn blocks<B: Backend>(stacked: &Tensor<B, 2>) -> [Tensor<B, 2>; 3] {
+    let count = stacked.dims()[0] / 3;
+    [0, 1, 2].map(|axis| stacked.clone().narrow(0, axis * count, count))
+}
+
+/// The derivative of the points by each axis, `[3 N, 3]`.
+fn axis_tangents<B: Backend>(points: &Tensor<B, 2>) -> Tensor<B, 2> {
+    let zeros = points.zeros_like();
+    let count = points.dims()[0];
+    let blocks = (0..3).map(|axis| {
+        let ones = zeros.clone().narrow(1, axis, 1).add_scalar(1.0);
+        zeros.clone().slice_assign([0..count, axis..axis + 1], ones)
+    });
+    Tensor::cat(blocks.collect(), 0)
+}

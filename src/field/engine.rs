@@ -1,0 +1,294 @@
+//! One engine a device, used through trait objects: above this file no code names a Burn backend.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::architecture::Architecture;
+use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
+use super::device::{Device, DeviceChoice, DeviceError};
+use super::scalar_field::ScalarField;
+
+/// A field on a device, ready to be evaluated from any thread.
+pub type SharedField = Arc<dyn ScalarField + Send + Sync>;
+
+/// Evaluates and trains fields on one device.
+pub trait Engine: Send + Sync {
+    /// Where it runs.
+    fn device(&self) -> Device;
+
+    /// Moves parameters to the device. The result evaluates the network in the unit frame.
+    ///
+    /// # Panics
+    /// Panics if `parameters` is not as long as [`Architecture::parameter_count`].
+    fn load(&self, architecture: &Architecture, parameters: &[f32]) -> SharedField;
+
+    /// Starts training from `parameters`, with Adam's moments at zero.
+    ///
+    /// # Panics
+    /// Panics if `parameters` is not as long as [`Architecture::parameter_count`].
+    fn learner(&self, architecture: &Architecture, parameters: &[f32]) -> Box<dyn Learner>;
+}
+
+/// Parameters in training, with their optimiser.
+pub trait Learner: Send {
+    /// One step on a batch: points `[N, 3]` in the unit frame and their signed distances `[N]`. Returns the loss before it.
+    ///
+    /// # Panics
+    /// Panics if the lengths differ.
+    fn step(&mut self, points: &[[f32; 3]], targets: &[f32], loss: Loss, adam: AdamStep) -> f32;
+
+    /// Takes a copy of the parameters from the device.
+    fn parameters(&self) -> Vec<f32>;
+
+    /// The parameters as they are now, as a field.
+    fn field(&self) -> SharedField;
+}
+
+/// Every device that this build can use here, the best first: what `auto` takes.
+pub fn available_devices() -> Vec<Device> {
+    #[allow(unused_mut)]
+    let mut devices = vec![Device::Cpu];
+    #[cfg(feature = "wgpu")]
+    if open_engine(DeviceChoice::Named(Device::Vulkan(0))).is_ok() {
+        // Behind the processor: it may be software, and its kernels are still composed of tensor operations.
+        devices.push(Device::Vulkan(0));
+    }
+    #[cfg(feature = "cuda")]
+    if open_engine(DeviceChoice::Named(Device::Cuda(0))).is_ok() {
+        devices.push(Device::Cuda(0));
+    }
+    devices
+}
+
+/// Makes the engine of a device.
+///
+/// # Errors
+/// Fails if the device is not in this build, is missing, or does not start; the error names it and offers the processor.
+pub fn open_engine(choice: DeviceChoice) -> Result<Arc<dyn Engine>, DeviceError> {
+    let device = match choice {
+        DeviceChoice::Auto => Device::Cpu,
+        DeviceChoice::Named(device) => device,
+    };
+    let missing = |feature| DeviceError::NotBuilt {
+        device,
+        feature,
+        built: built_families(),
+    };
+    match device {
+        Device::Cpu => start::<burn::backend::Flex>(device, Default::default),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(index) => start::<burn::backend::Cuda>(device, move || {
+            burn::backend::cuda::CudaDevice::new(index)
+        }),
+        #[cfg(not(feature = "cuda"))]
+        Device::Cuda(_) => Err(missing("cuda")),
+        #[cfg(feature = "wgpu")]
+        Device::Vulkan(index) => start::<burn::backend::Vulkan>(device, move || {
+            vulkan_device(index)
+        }),
+        #[cfg(not(feature = "wgpu"))]
+        Device::Vulkan(_) => Err(missing("wgpu")),
+    }
+    .map_err(|error| match error {
+        DeviceError::NotBuilt { feature, .. } => missing(feature),
+        other => other,
+    })
+}
+
+fn built_families() -> String {
+    let mut families = vec!["cpu"];
+    if cfg!(feature = "cuda") {
+        families.push("cuda");
+    }
+    if cfg!(feature = "wgpu") {
+        families.push("vulkan");
+    }
+    families.join(", ")
+}
+
+/// The discrete card of this index if there is one, else whatever adapter the driver prefers.
+#[cfg(feature = "wgpu")]
+fn vulkan_device(index: usize) -> burn::backend::wgpu::WgpuDevice {
+    if index == 0 {
+        burn::backend::wgpu::WgpuDevice::DefaultDevice
+    } else {
+        burn::backend::wgpu::WgpuDevice::DiscreteGpu(index)
+    }
+}
+
+/// Opens a backend's device and proves that it computes. Drivers report a missing device by panicking: caught here, once.
+fn start<B: FieldBackend>(
+    device: Device,
+    open: impl FnOnce() -> B::Device,
+) -> Result<Arc<dyn Engine>, DeviceError> {
+    let unusable = |reason: String| DeviceError::Unusable { device, reason };
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let handle = open();
+        let two = Tensor::<B, 1>::ones([1], &handle).add_scalar(1.0);
+        (handle, two.into_scalar_f32())
+    }));
+    match opened {
+        Ok((handle, 2.0)) => Ok(Arc::new(BackendEngine::<B> { device, handle })),
+        Ok((_, other)) => Err(unusable(format!("it computes 1 + 1 = {other}"))),
+        Err(panic) => Err(unusable(panic_message(&*panic))),
+    }
+}
+
+/// The text that a panic was raised with.
+pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    // Drivers add a backtrace: the first line says it.
+    let line = text.and_then(|text| text.lines().next());
+    line.unwrap_or("no reason given").to_owned()
+}
+
+trait IntoF32 {
+    fn into_scalar_f32(self) -> f32;
+}
+
+impl<B: FieldBackend> IntoF32 for Tensor<B, 1> {
+    fn into_scalar_f32(self) -> f32 {
+        use burn::tensor::ElementConversion;
+        self.into_scalar().elem()
+    }
+}
+
+struct BackendEngine<B: FieldBackend> {
+    device: Device,
+    handle: B::Device,
+}
+
+struct BackendField<B: FieldBackend> {
+    architecture: Architecture,
+    handle: B::Device,
+    parameters: Tensor<B, 1>,
+}
+
+struct BackendLearner<B: FieldBackend> {
+    architecture: Architecture,
+    handle: B::Device,
+    // Taken out while a step owns it, so that kernels may write in place.
+    state: Option<AdamState<B>>,
+}
+
+impl<B: FieldBackend> Engine for BackendEngine<B> {
+    fn device(&self) -> Device {
+        self.device
+    }
+
+    fn load(&self, architecture: &Architecture, parameters: &[f32]) -> SharedField {
+        assert_eq!(parameters.len(), architecture.parameter_count());
+        Arc::new(BackendField::<B> {
+            architecture: architecture.clone(),
+            handle: self.handle.clone(),
+            parameters: Tensor::from_data(
+                TensorData::new(parameters.to_vec(), [parameters.len()]),
+                &self.handle,
+            ),
+        })
+    }
+
+    fn learner(&self, architecture: &Architecture, parameters: &[f32]) -> Box<dyn Learner> {
+        assert_eq!(parameters.len(), architecture.parameter_count());
+        let data = TensorData::new(parameters.to_vec(), [parameters.len()]);
+        Box::new(BackendLearner::<B> {
+            architecture: architecture.clone(),
+            handle: self.handle.clone(),
+            state: Some(AdamState::new(Tensor::from_data(data, &self.handle))),
+        })
+    }
+}
+
+fn points_tensor<B: FieldBackend>(points: &[[f32; 3]], device: &B::Device) -> Tensor<B, 2> {
+    let flat = points.as_flattened().to_vec();
+    Tensor::from_data(TensorData::new(flat, [points.len(), 3]), device)
+}
+
+fn to_vec<B: FieldBackend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
+    tensor
+        .into_data()
+        .convert::<f32>()
+        .into_vec()
+        .expect("converted to f32 above")
+}
+
+impl<B: FieldBackend> BackendField<B> {
+    /// Runs the field over bounded batches: a grid of points must not become one tensor.
+    fn run(&self, points: &[[f32; 3]], gradient: bool, mut take: impl FnMut(usize, &[f32])) {
+        const BATCH: usize = 1 << 16;
+        for (index, batch) in points.chunks(BATCH).enumerate() {
+            let output = B::field(
+                &self.architecture,
+                self.parameters.clone(),
+                points_tensor::<B>(batch, &self.handle),
+                gradient,
+            );
+            take(index * BATCH, &to_vec(output));
+        }
+    }
+}
+
+impl<B: FieldBackend> ScalarField for BackendField<B> {
+    fn values(&self, points: &[[f32; 3]], values: &mut [f32]) {
+        assert_eq!(points.len(), values.len());
+        self.run(points, false, |start, output| {
+            values[start..start + output.len()].copy_from_slice(output);
+        });
+    }
+
+    fn values_and_gradients(
+        &self,
+        points: &[[f32; 3]],
+        values: &mut [f32],
+        gradients: &mut [[f32; 3]],
+    ) {
+        assert_eq!(points.len(), values.len());
+        assert_eq!(points.len(), gradients.len());
+        self.run(points, true, |start, output| {
+            for (offset, row) in output.chunks_exact(4).enumerate() {
+                values[start + offset] = row[0];
+                gradients[start + offset] = [row[1], row[2], row[3]];
+            }
+        });
+    }
+}
+
+impl<B: FieldBackend> BackendLearner<B> {
+    fn state(&self) -> &AdamState<B> {
+        self.state.as_ref().expect("only a panicking step takes it")
+    }
+}
+
+impl<B: FieldBackend> Learner for BackendLearner<B> {
+    fn step(&mut self, points: &[[f32; 3]], targets: &[f32], loss: Loss, adam: AdamStep) -> f32 {
+        assert_eq!(points.len(), targets.len());
+        let targets = TensorData::new(targets.to_vec(), [targets.len(), 1]);
+        let (loss, gradient) = B::loss_and_gradient(
+            &self.architecture,
+            self.state().parameters.clone(),
+            points_tensor::<B>(points, &self.handle),
+            Tensor::from_data(targets, &self.handle),
+            loss,
+        );
+        let state = self.state.take().expect("only a panicking step takes it");
+        self.state = Some(B::adam(state, gradient, adam));
+        loss.into_scalar_f32()
+    }
+
+    fn parameters(&self) -> Vec<f32> {
+        to_vec(self.state().parameters.clone())
+    }
+
+    fn field(&self) -> SharedField {
+        Arc::new(BackendField::<B> {
+            architecture: self.architecture.clone(),
+            handle: self.handle.clone(),
+            parameters: self.state().parameters.clone(),
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! The field on the processor: one fused pass a tile, on AVX-512, AVX2, NEON or plain code, chosen at run time by `pulp`.
+//!
+//! Only the gradient by the parameters of the gradient by position is left to tensor operations.
+
+mod adam;
+mod batch;
+mod encoding;
+mod matrix;
+mod sine;
+mod tile;
+
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{Tensor, TensorData, TensorPrimitive};
+
+use super::architecture::Architecture;
+use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
+use super::composed;
+use batch::Cotangent;
+
+impl FieldBackend for Flex {
+    fn field(
+        architecture: &Architecture,
+        parameters: Tensor<Self, 1>,
+        points: Tensor<Self, 2>,
+        gradient: bool,
+    ) -> Tensor<Self, 2> {
+        let (parameters, points) = (primitive(parameters), primitive(points));
+        let points = rows_of_three(&points);
+        let count = points.len();
+        let mut values = vec![0.0; count];
+        if !gradient {
+            batch::evaluate(architecture, slice(&parameters), points, &mut values, None);
+            return tensor(values, [count, 1]);
+        }
+        let mut gradients = vec![[0.0; 3]; count];
+        let output = Some(gradients.as_mut_slice());
+        batch::evaluate(architecture, slice(&parameters), points, &mut values, output);
+        let rows = values.iter().zip(gradients);
+        let flat = rows.flat_map(|(&value, [x, y, z])| [value, x, y, z]);
+        tensor(flat.collect(), [count, 4])
+    }
+
+    fn field_backward(
+        architecture: &Architecture,
+        parameters: Tensor<Self, 1>,
+        points: Tensor<Self, 2>,
+        cotangent: Tensor<Self, 2>,
+    ) -> Tensor<Self, 1> {
+        if cotangent.dims()[1] == 4 {
+            return composed::field_backward(architecture, parameters, points, cotangent);
+        }
+        let [parameters, points, cotangent] =
+            [primitive(parameters), primitive(points), primitive(cotangent)];
+        let cotangent = Cotangent::Given(slice(&cotangent));
+        let points = rows_of_three(&points);
+        let (_, gradient) = batch::backward(architecture, slice(&parameters), points, cotangent);
+        let length = gradient.len();
+        tensor(gradient, [length])
+    }
+
+    fn loss_and_gradient(
+        architecture: &Architecture,
+        parameters: Tensor<Self, 1>,
+        points: Tensor<Self, 2>,
+        targets: Tensor<Self, 2>,
+        loss: Loss,
+    ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
+        let [parameters, points, targets] =
+            [primitive(parameters), primitive(points), primitive(targets)];
+        let cotangent = Cotangent::Loss(loss, slice(&targets));
+        let points = rows_of_three(&points);
+        let (loss, gradient) = batch::backward(architecture, slice(&parameters), points, cotangent);
+        let length = gradient.len();
+        (tensor(vec![loss], [1]), tensor(gradient, [length]))
+    }
+
+    fn adam(state: AdamState<Self>, gradient: Tensor<Self, 1>, step: AdamStep) -> AdamState<Self> {
+        let [mut parameters, mut first, mut second] =
+            [state.parameters, state.first, state.second].map(primitive);
+        let gradient = primitive(gradient);
+        // Copies first where somebody still holds the tensor: a field that was handed out does not change.
+        adam::adam(
+            parameters.storage_mut(),
+            first.storage_mut(),
+            second.storage_mut(),
+            slice(&gradient),
+            step,
+        );
+        let [parameters, first, second] = [parameters, first, second].map(from_primitive);
+        AdamState {
+            parameters,
+            first,
+            second,
+        }
+    }
+}
+
+/// A contiguous tensor of exactly its elements, which is what the kernels read.
+fn primitive<const D: usize>(tensor: Tensor<Flex, D>) -> FlexTensor {
+    let primitive = tensor.into_primitive().tensor();
+    let whole = primitive.storage::<f32>().len() == primitive.layout().num_elements();
+    if whole && primitive.is_contiguous() {
+        primitive
+    } else {
+        primitive.to_contiguous()
+    }
+}
+
+fn from_primitive<const D: usize>(primitive: FlexTensor) -> Tensor<Flex, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(primitive))
+}
+
+fn slice(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().expect("made contiguous by `primitive`")
+}
+
+fn rows_of_three(points: &FlexTensor) -> &[[f32; 3]] {
+    slice(points).as_chunks().0
+}
+
+fn tensor<const D: usize>(elements: Vec<f32>, shape: [usize; D]) -> Tensor<Flex, D> {
+    Tensor::from_data(TensorData::new(elements, shape), &Default::default())
+}

@@ -1,0 +1,27 @@
+//! The network: what it looks like, how each device runs it, and the file that keeps it.
+
+mod architecture;
+mod autodiff;
+mod backend;
+pub mod composed;
+mod device;
+mod engine;
+mod extended;
+mod flex;
+mod initial;
+mod metrics;
+mod model;
+mod scalar_field;
+
+pub use architecture::{
+    Activation, Architecture, ArchitectureError, Encoding, GridLevel, HashGrid, LayerSize, Mlp,
+    TensorSpec,
+};
+pub use backend::{AdamState, AdamStep, FieldBackend, Loss};
+pub use device::{Device, DeviceChoice, DeviceError};
+pub use engine::{Engine, Learner, SharedField, available_devices, open_engine, panic_message};
+pub use extended::Extended;
+pub use initial::initial_parameters;
+pub use metrics::Metrics;
+pub use model::{Model, ModelError, Training};
+pub use scalar_field::ScalarField;

@@ -1,0 +1,248 @@
+//! A finished field and its file.
+//!
+//! One `.safetensors` file: the parameters as `f32` tensors with the names and shapes of [`Architecture::tensors`], and
+//! metadata that says how to evaluate them (docs/model-format.md).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView, serialize};
+use thiserror::Error;
+
+use super::architecture::{Architecture, ArchitectureError};
+use super::metrics::Metrics;
+use crate::geometry::{Bounds, Similarity};
+
+/// A field with everything needed to use it in the mesh's own units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The network.
+    pub architecture: Architecture,
+    /// Its parameters, flat, as [`Architecture::tensors`] lays them out.
+    pub parameters: Vec<f32>,
+    /// From the mesh's own units to the unit frame of the network.
+    pub frame: Similarity,
+    /// The mesh's bounding box, in own units.
+    pub bounds: Bounds,
+    /// How it came about.
+    pub training: Training,
+}
+
+/// How a model came about. Nothing in here is needed to evaluate it.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Training {
+    /// Name of the mesh: its file or object.
+    pub name: String,
+    /// Version of the program that trained it.
+    pub version: String,
+    /// Preset that the settings started from.
+    pub preset: String,
+    /// Device it was trained on.
+    pub device: String,
+    /// Seed of parameters and samples.
+    pub seed: u64,
+    /// Steps taken.
+    pub steps: u64,
+    /// Samples seen.
+    pub samples: u64,
+    /// Seconds of training, without loading and evaluation.
+    pub seconds: f64,
+    /// All settings, as JSON.
+    pub settings: serde_json::Value,
+    /// Figures of the evaluation protocol.
+    pub metrics: Option<Metrics>,
+    /// What the user should know: an open mesh, a doubtful sign.
+    pub warnings: Vec<String>,
+}
+
+/// A model file that cannot be written or read.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// Reading failed.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Writing failed; a file that was there before is unchanged.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The bytes are no safetensors file, or a damaged one.
+    #[error("not a model file: {0}. Models are .safetensors files that `overfit fit` writes")]
+    NotSafetensors(String),
+    /// A safetensors file, but not of ours, or with parts missing.
+    #[error("not an Overfit model: {0}")]
+    Incomplete(String),
+    /// The architecture cannot be built.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+}
+
+/// Value of the metadata entry `format`.
+const FORMAT: &str = "overfit.field.v1";
+
+impl Model {
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let bytes: &[u8] = bytemuck::cast_slice(&self.parameters);
+        let tensors = self.architecture.tensors().into_iter().map(|spec| {
+            let range = spec.offset * 4..(spec.offset + spec.len()) * 4;
+            let view = TensorView::new(Dtype::F32, spec.shape.clone(), &bytes[range]);
+            (spec.name, view.expect("specs tile the parameters"))
+        });
+        let json = |value: serde_json::Value| value.to_string();
+        let metadata = HashMap::from([
+            ("format".to_owned(), FORMAT.to_owned()),
+            ("architecture".to_owned(), json(serde_json::json!(self.architecture))),
+            ("frame".to_owned(), json(serde_json::json!(self.frame))),
+            ("bounds".to_owned(), json(serde_json::json!(self.bounds))),
+            ("training".to_owned(), json(serde_json::json!(self.training))),
+        ]);
+        serialize(tensors, Some(metadata)).expect("names are unique and sizes match")
+    }
+
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// Fails on anything that [`to_bytes`](Self::to_bytes) did not write, and names what is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Model, ModelError> {
+        let damaged = |error: safetensors::SafeTensorError| ModelError::NotSafetensors(error.to_string());
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let entry = |key: &str| {
+            metadata
+                .get(key)
+                .ok_or_else(|| ModelError::Incomplete(format!("its metadata has no '{key}'")))
+        };
+        let format = entry("format")?;
+        if format != FORMAT {
+            let text = format!("its format is '{format}', this version reads '{FORMAT}'");
+            return Err(ModelError::Incomplete(text));
+        }
+        let architecture: Architecture = parse_entry("architecture", entry("architecture")?)?;
+        architecture.validate()?;
+        let mut parameters = Vec::with_capacity(architecture.parameter_count());
+        for spec in architecture.tensors() {
+            let tensor = tensors
+                .tensor(&spec.name)
+                .map_err(|_| ModelError::Incomplete(format!("tensor '{}' is missing", spec.name)))?;
+            if tensor.dtype() != Dtype::F32 || tensor.shape() != spec.shape {
+                return Err(ModelError::Incomplete(format!(
+                    "tensor '{}' is {:?} {:?}, its architecture needs F32 {:?}",
+                    spec.name,
+                    tensor.dtype(),
+                    tensor.shape(),
+                    spec.shape
+                )));
+            }
+            let (chunks, _) = tensor.data().as_chunks::<4>();
+            parameters.extend(chunks.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+        }
+        if let Some(index) = parameters.iter().position(|x| !x.is_finite()) {
+            let text = format!("parameter {index} is {}", parameters[index]);
+            return Err(ModelError::Incomplete(text));
+        }
+        let frame: Similarity = parse_entry("frame", entry("frame")?)?;
+        if !(frame.scale.is_finite() && frame.scale > 0.0 && frame.center.iter().all(|c| c.is_finite())) {
+            return Err(ModelError::Incomplete("its frame is no similarity".to_owned()));
+        }
+        Ok(Model {
+            architecture,
+            parameters,
+            frame,
+            bounds: parse_entry("bounds", entry("bounds")?)?,
+            training: parse_entry("training", entry("training")?)?,
+        })
+    }
+
+    /// Writes the file: to a temporary file beside it, synced, then renamed, so that no half model is ever seen.
+    ///
+    /// # Errors
+    /// Fails if the folder cannot be written or the disk is full; a file that was there before is then unchanged.
+    pub fn save(&self, path: &Path) -> Result<(), ModelError> {
+        crate::atomic_file::write(path, |file| file.write_all(&self.to_bytes())).map_err(|source| {
+            ModelError::Write {
+                path: path.to_owned(),
+                source,
+            }
+        })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes), and if the file cannot be read.
+    pub fn load(path: &Path) -> Result<Model, ModelError> {
+        let bytes = std::fs::read(path).map_err(|source| ModelError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Model::from_bytes(&bytes)
+    }
+}
+
+fn parse_entry<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T, ModelError> {
+    serde_json::from_str(text)
+        .map_err(|error| ModelError::Incomplete(format!("its metadata '{key}' does not parse: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::architecture::{Activation, Encoding, Mlp};
+    use crate::field::initial_parameters;
+
+    fn model() -> Model {
+        let architecture = Architecture {
+            encoding: Encoding::Identity,
+            mlp: Mlp {
+                hidden_width: 8,
+                hidden_layers: 1,
+                activation: Activation::Relu,
+            },
+        };
+        Model {
+            parameters: initial_parameters(&architecture, 1),
+            architecture,
+            frame: Similarity {
+                center: [1e9, 0.1, -3.0],
+                scale: 1e-9,
+            },
+            bounds: Bounds {
+                min: [-1.0; 3],
+                max: [2.0; 3],
+            },
+            training: Training::default(),
+        }
+    }
+
+    #[test]
+    fn a_model_survives_its_file() {
+        let model = model();
+        assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let bytes = model().to_bytes();
+        for length in 0..bytes.len() {
+            assert!(Model::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let path = Path::new("/does/not/exist/model.safetensors");
+        let message = model().save(path).unwrap_err().to_string();
+        assert!(message.contains("/does/not/exist/model.safetensors"), "{message}");
+    }
+}

@@ -1,0 +1,199 @@
+//! Counting the pairs of triangles that cut through each other.
+
+use rayon::prelude::*;
+
+use super::weld::first_at_same_place;
+use super::{Bounds, Mesh, Similarity};
+
+/// Number of pairs of triangles that cut through each other and have no vertex in common.
+///
+/// An edge of one must pass through the inside of the other: touching, as of stacked boxes, and lying in one plane do
+/// not count. Neighbours, which meet in a common vertex anyway, are not compared.
+pub(super) fn count_intersections(mesh: &Mesh) -> u64 {
+    let Some(frame) = Similarity::to_unit_frame(&mesh.bounds()) else {
+        return 0;
+    };
+    let place = first_at_same_place(&mesh.positions);
+    let mut faces: Vec<Face> = mesh
+        .triangles
+        .par_iter()
+        .map(|triangle| Face {
+            corners: triangle.map(|v| frame.apply(mesh.positions[v as usize])),
+            vertices: triangle.map(|v| place[v as usize]),
+        })
+        .collect();
+    faces.par_sort_by_key(Face::curve_key);
+    let tree = BoxTree::over(&faces);
+    (0..faces.len()).into_par_iter().map(|index| tree.count_cuts(&faces, index)).sum()
+}
+
+/// A triangle in the unit frame.
+#[derive(Clone, Copy)]
+struct Face {
+    corners: [[f64; 3]; 3],
+    /// Equal where corners lie at the same place.
+    vertices: [u32; 3],
+}
+
+impl Face {
+    fn bounds(&self) -> Bounds {
+        let mut bounds = Bounds::EMPTY;
+        for corner in self.corners {
+            bounds.include(corner);
+        }
+        bounds
+    }
+
+    /// The place of the centre along a Morton curve: near keys are near in space.
+    fn curve_key(&self) -> u64 {
+        let center = self.bounds().center();
+        let cells = center.map(|x| (((x + 1.0) * 0.5).clamp(0.0, 1.0) * f64::from((1 << 20) - 1)) as u64);
+        (0..20).fold(0, |key, bit| {
+            (0..3).fold(key, |key, axis| key | ((cells[axis] >> bit) & 1) << (3 * bit + axis as u64))
+        })
+    }
+
+    fn shares_a_vertex(&self, other: &Face) -> bool {
+        self.vertices.iter().any(|vertex| other.vertices.contains(vertex))
+    }
+
+    /// Whether one triangle has an edge that passes through the inside of the other.
+    fn cuts(&self, other: &Face) -> bool {
+        self.is_pierced_by(other) || other.is_pierced_by(self)
+    }
+
+    fn is_pierced_by(&self, other: &Face) -> bool {
+        let [a, b, c] = self.corners;
+        let heights = other.corners.map(|corner| volume(a, b, c, corner));
+        (0..3).any(|i| {
+            let j = (i + 1) % 3;
+            let straddles = heights[i].min(heights[j]) < -FLAT && heights[i].max(heights[j]) > FLAT;
+            straddles && {
+                let (from, to) = (other.corners[i], other.corners[j]);
+                let sides = [volume(from, to, a, b), volume(from, to, b, c), volume(from, to, c, a)];
+                sides.iter().all(|&v| v > FLAT) || sides.iter().all(|&v| v < -FLAT)
+            }
+        })
+    }
+}
+
+/// Volumes below this are rounding: coordinates are of order one, so six products of them are off by about 1e-15.
+const FLAT: f64 = 1e-14;
+
+/// Six times the signed volume of a tetrahedron: on which side of the plane `abc` the point `d` lies.
+fn volume(a: [f64; 3], b: [f64; 3], c: [f64; 3], d: [f64; 3]) -> f64 {
+    let [u, v, w] = [b, c, d].map(|p| -> [f64; 3] { std::array::from_fn(|i| p[i] - a[i]) });
+    u[0] * (v[1] * w[2] - v[2] * w[1]) + u[1] * (v[2] * w[0] - v[0] * w[2]) + u[2] * (v[0] * w[1] - v[1] * w[0])
+}
+
+/// A complete binary tree of boxes over runs of [`RUN`] faces; node `n` has the children `2n` and `2n + 1`.
+struct BoxTree {
+    boxes: Vec<Bounds>,
+    /// Index of the first leaf, a power of two.
+    leaves: usize,
+}
+
+const RUN: usize = 4;
+
+impl BoxTree {
+    /// The tree over `faces`, which must be sorted along the curve.
+    fn over(faces: &[Face]) -> BoxTree {
+        let leaves = faces.len().div_ceil(RUN).next_power_of_two();
+        let mut boxes = vec![Bounds::EMPTY; 2 * leaves];
+        for (leaf, run) in faces.chunks(RUN).enumerate() {
+            boxes[leaves + leaf] = run.iter().map(Face::bounds).fold(Bounds::EMPTY, around);
+        }
+        for node in (1..leaves).rev() {
+            boxes[node] = around(boxes[2 * node], boxes[2 * node + 1]);
+        }
+        BoxTree { boxes, leaves }
+    }
+
+    /// Number of faces after `index` that cut face `index`.
+    fn count_cuts(&self, faces: &[Face], index: usize) -> u64 {
+        let face = &faces[index];
+        let bounds = face.bounds();
+        let mut cuts = 0;
+        let mut open = vec![1];
+        while let Some(node) = open.pop() {
+            if !overlap(&self.boxes[node], &bounds) {
+                continue;
+            }
+            if node < self.leaves {
+                open.extend([2 * node, 2 * node + 1]);
+                continue;
+            }
+            let first = (node - self.leaves) * RUN;
+            let last = (first + RUN).min(faces.len());
+            for other in &faces[first.max(index + 1).min(last)..last] {
+                let meets = overlap(&other.bounds(), &bounds);
+                cuts += u64::from(meets && !face.shares_a_vertex(other) && face.cuts(other));
+            }
+        }
+        cuts
+    }
+}
+
+fn around(a: Bounds, b: Bounds) -> Bounds {
+    // Corner by corner, so that the empty box adds nothing.
+    Bounds {
+        min: std::array::from_fn(|axis| a.min[axis].min(b.min[axis])),
+        max: std::array::from_fn(|axis| a.max[axis].max(b.max[axis])),
+    }
+}
+
+fn overlap(a: &Bounds, b: &Bounds) -> bool {
+    (0..3).all(|axis| a.min[axis] <= b.max[axis] && b.min[axis] <= a.max[axis])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::shapes;
+
+    /// Every pair, in the order given.
+    fn count_all_pairs(mesh: &Mesh) -> u64 {
+        let frame = Similarity::to_unit_frame(&mesh.bounds()).unwrap();
+        let place = first_at_same_place(&mesh.positions);
+        let faces: Vec<Face> = mesh
+            .triangles
+            .iter()
+            .map(|t| Face {
+                corners: t.map(|v| frame.apply(mesh.positions[v as usize])),
+                vertices: t.map(|v| place[v as usize]),
+            })
+            .collect();
+        let mut cuts = 0;
+        for (i, face) in faces.iter().enumerate() {
+            for other in &faces[i + 1..] {
+                cuts += u64::from(!face.shares_a_vertex(other) && face.cuts(other));
+            }
+        }
+        cuts
+    }
+
+    #[test]
+    fn the_tree_finds_what_all_pairs_find() {
+        let mut mesh = shapes::torus(1.0, 0.4, 20, 10);
+        for (index, offset) in [[0.3, 0.1, 0.2], [-0.4, 0.7, 0.11], [0.05, -0.5, -0.3]].into_iter().enumerate() {
+            mesh = mesh.joined(&shapes::icosphere(index as u32, 0.6).translated(offset));
+        }
+        let expected = count_all_pairs(&mesh);
+        assert!(expected > 100);
+        assert_eq!(count_intersections(&mesh), expected);
+    }
+
+    #[test]
+    fn crossing_sheets_cut_and_stacked_boxes_do_not() {
+        let sheet = shapes::sheet(2.0, 2.0, 1, 1);
+        let mut upright = sheet.clone();
+        for position in &mut upright.positions {
+            *position = [position[0] * 0.9, position[2], position[1] * 0.9];
+        }
+        assert!(count_intersections(&sheet.joined(&upright)) > 0);
+
+        let below = shapes::cuboid([-1.0, -1.0, 0.0], [1.0, 1.0, 1.0]);
+        let above = shapes::cuboid([-0.5, -0.5, 1.0], [0.5, 0.5, 2.0]);
+        assert_eq!(count_intersections(&below.joined(&above)), 0);
+    }
+}

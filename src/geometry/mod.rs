@@ -1,0 +1,33 @@
+//! Meshes: the data type, readers, the frame they are trained in, and what is wrong with them.
+//!
+//! A mesh enters through [`read_mesh`], [`parse_mesh`] or, from raw arrays, [`Mesh::from_arrays`] and [`validate`]. All
+//! three end in the same checks, so whatever lies to the right of this room may trust a mesh: indices are in range,
+//! coordinates are finite, and the surface has an extent.
+
+mod format;
+mod gltf;
+mod gltf_buffers;
+mod health;
+mod intersections;
+mod mesh;
+mod obj;
+mod off;
+mod ply;
+mod read;
+pub mod shapes;
+mod similarity;
+mod stl;
+mod surface_sampler;
+mod topology;
+mod triangulate;
+mod validate;
+mod weld;
+
+pub use format::{MeshFormat, UnknownFormat};
+pub use health::{HealthReport, SELF_INTERSECTION_LIMIT};
+pub use mesh::{Bounds, Mesh};
+pub use read::{LoadedMesh, ReadError, parse_mesh, read_mesh};
+pub use similarity::{Similarity, UNIT_LONGEST_SIDE};
+pub use surface_sampler::{SurfacePoint, SurfaceSampler};
+pub use topology::Topology;
+pub use validate::{Cleanup, MeshError, validate};

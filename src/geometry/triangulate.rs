@@ -1,0 +1,198 @@
+//! Faces of any number of corners, and how they become triangles.
+
+use super::{Mesh, MeshError};
+
+/// The faces of a file as it lists them, before they are cut into triangles.
+#[derive(Debug, Default)]
+pub(super) struct PolygonMesh {
+    pub positions: Vec<[f64; 3]>,
+    /// Vertex indices of all faces, one after the other. Wide enough for the wrong ones, which are reported as given.
+    corners: Vec<u32>,
+    /// Where each face ends in `corners`.
+    ends: Vec<usize>,
+    /// The first corner that fits no index: its face, and what the file says.
+    misfit: Option<(usize, i64)>,
+}
+
+impl PolygonMesh {
+    /// Appends a face. Faces of fewer than three corners are points and lines: they enclose nothing and are left out.
+    pub fn push_face(&mut self, corners: impl ExactSizeIterator<Item = i64>) {
+        if corners.len() < 3 {
+            return;
+        }
+        for corner in corners {
+            let index = u32::try_from(corner).unwrap_or(u32::MAX);
+            if i64::from(index) != corner && self.misfit.is_none() {
+                self.misfit = Some((self.ends.len(), corner));
+            }
+            self.corners.push(index);
+        }
+        self.ends.push(self.corners.len());
+    }
+
+    /// Cuts the faces into triangles; also returns how many had more than three corners.
+    ///
+    /// # Errors
+    /// [`MeshError::MissingVertex`] if a face names a vertex that does not exist.
+    pub fn into_triangles(self) -> Result<(Mesh, u64), MeshError> {
+        let vertices = self.positions.len();
+        if let Some((face, vertex)) = self.misfit {
+            return Err(MeshError::MissingVertex { face, vertex, vertices });
+        }
+        let mut triangles = Vec::with_capacity(self.corners.len().saturating_sub(2 * self.ends.len()));
+        let mut polygons = 0;
+        let mut start = 0;
+        for (face, &end) in self.ends.iter().enumerate() {
+            let corners = &self.corners[start..end];
+            start = end;
+            if let Some(&vertex) = corners.iter().find(|&&corner| corner as usize >= vertices) {
+                let vertex = vertex.into();
+                return Err(MeshError::MissingVertex { face, vertex, vertices });
+            }
+            match *corners {
+                [a, b, c] => triangles.push([a, b, c]),
+                _ => {
+                    polygons += 1;
+                    cut_polygon(&self.positions, corners, &mut triangles);
+                }
+            }
+        }
+        let positions = self.positions;
+        Ok((Mesh { positions, triangles }, polygons))
+    }
+}
+
+/// Cuts one polygon into triangles: a fan if it is convex, else by clipping ears (Meisters 1975).
+fn cut_polygon(positions: &[[f64; 3]], corners: &[u32], triangles: &mut Vec<[u32; 3]>) {
+    // Clipping takes time quadratic in the corners; nobody draws such faces, but a file may hold one.
+    const MOST_CLIPPED: usize = 2048;
+    let flat = flatten(positions, corners);
+    let count = corners.len();
+    let convex = (0..count).all(|i| turn(flat[i], flat[(i + 1) % count], flat[(i + 2) % count]) >= 0.0);
+    if convex || count > MOST_CLIPPED {
+        triangles.extend((1..count - 1).map(|i| [corners[0], corners[i], corners[i + 1]]));
+        return;
+    }
+    let mut rest: Vec<usize> = (0..count).collect();
+    while rest.len() > 3 {
+        let around = |i: usize| {
+            let n = rest.len();
+            [rest[(i + n - 1) % n], rest[i], rest[(i + 1) % n]]
+        };
+        let is_ear = |&i: &usize| {
+            let [a, b, c] = around(i);
+            let corner = [flat[a], flat[b], flat[c]];
+            turn(corner[0], corner[1], corner[2]) > 0.0
+                && rest.iter().all(|&other| other == a || other == b || other == c || !contains(corner, flat[other]))
+        };
+        // A polygon that crosses itself may have no ear: then any corner goes, so that every face gets its triangles.
+        let ear = (0..rest.len()).find(is_ear).unwrap_or(0);
+        triangles.push(around(ear).map(|i| corners[i]));
+        rest.remove(ear);
+    }
+    triangles.push([corners[rest[0]], corners[rest[1]], corners[rest[2]]]);
+}
+
+/// The corners in the plane that the polygon lies in as nearly as possible, counter-clockwise.
+fn flatten(positions: &[[f64; 3]], corners: &[u32]) -> Vec<[f64; 2]> {
+    let origin = positions[corners[0] as usize];
+    let point = |i: usize| -> [f64; 3] {
+        let position = positions[corners[i % corners.len()] as usize];
+        std::array::from_fn(|axis| position[axis] - origin[axis])
+    };
+    // Newell's normal: its largest component names the plane onto which the polygon shows most of its area.
+    let mut normal = [0.0; 3];
+    for i in 0..corners.len() {
+        let (p, q) = (point(i), point(i + 1));
+        for axis in 0..3 {
+            let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+            normal[axis] += p[u] * q[v] - p[v] * q[u];
+        }
+    }
+    let axis = (0..3).max_by(|&a, &b| normal[a].abs().total_cmp(&normal[b].abs())).unwrap_or(2);
+    let (mut u, mut v) = ((axis + 1) % 3, (axis + 2) % 3);
+    if normal[axis] < 0.0 {
+        (u, v) = (v, u);
+    }
+    (0..corners.len()).map(|i| [point(i)[u], point(i)[v]]).collect()
+}
+
+/// Positive where the way from `a` over `b` to `c` turns left.
+fn turn(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> f64 {
+    (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+}
+
+/// Whether `point` lies in a counter-clockwise triangle or on its border.
+fn contains([a, b, c]: [[f64; 2]; 3], point: [f64; 2]) -> bool {
+    turn(a, b, point) >= 0.0 && turn(b, c, point) >= 0.0 && turn(c, a, point) >= 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(outline: &[[f64; 3]]) -> Mesh {
+        let mut mesh = PolygonMesh { positions: outline.to_vec(), ..Default::default() };
+        mesh.push_face((0..outline.len() as i64).collect::<Vec<_>>().into_iter());
+        mesh.into_triangles().unwrap().0
+    }
+
+    /// Sum of the unsigned and of the signed areas as seen along an axis.
+    fn areas(mesh: &Mesh, drop: usize) -> (f64, f64) {
+        let pick = |p: [f64; 3]| [p[(drop + 1) % 3], p[(drop + 2) % 3]];
+        (0..mesh.triangles.len()).fold((0.0, 0.0), |sum, index| {
+            let [a, b, c] = mesh.corners(index).map(pick);
+            let area = turn(a, b, c) / 2.0;
+            (sum.0 + area.abs(), sum.1 + area)
+        })
+    }
+
+    #[test]
+    fn a_concave_polygon_is_covered_once_in_any_plane_and_direction() {
+        // A comb: area 6 below, three teeth of area 2.
+        let comb = [[0.0, 0.0], [5.0, 0.0], [5.0, 3.2], [4.0, 1.2], [3.0, 3.2], [2.5, 1.2], [2.0, 3.2], [1.0, 1.2], [0.0, 3.2]];
+        let shoelace = |i: usize| comb[i][0] * comb[(i + 1) % 9][1] - comb[i][1] * comb[(i + 1) % 9][0];
+        let area: f64 = (0..9).map(shoelace).sum::<f64>() / 2.0;
+        for drop in 0..3 {
+            for reversed in [false, true] {
+                let mut outline: Vec<[f64; 3]> = comb
+                    .iter()
+                    .map(|p| {
+                        let mut point = [0.0; 3];
+                        point[(drop + 1) % 3] = p[0];
+                        point[(drop + 2) % 3] = p[1];
+                        point[drop] = 0.1 * p[0];
+                        point
+                    })
+                    .collect();
+                if reversed {
+                    outline.reverse();
+                }
+                let mesh = cut(&outline);
+                assert_eq!(mesh.triangles.len(), 7);
+                let (covered, signed) = areas(&mesh, drop);
+                assert!((covered - area).abs() < 1e-12, "{covered} of {area}");
+                let expected = if reversed { -area } else { area };
+                assert!((signed - expected).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn polygons_that_are_no_polygons_still_give_their_triangles() {
+        let bow_tie = [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
+        assert_eq!(cut(&bow_tie).triangles.len(), 2);
+        assert_eq!(cut(&[[1.0; 3]; 6]).triangles.len(), 4);
+    }
+
+    #[test]
+    fn missing_vertices_are_named_as_the_file_names_them() {
+        for wrong in [3, -1, 1 << 40] {
+            let mut mesh = PolygonMesh { positions: vec![[0.0; 3]; 3], ..Default::default() };
+            mesh.push_face([0, 1, 2].into_iter());
+            mesh.push_face([0, 1, wrong].into_iter());
+            let expected = MeshError::MissingVertex { face: 1, vertex: wrong, vertices: 3 };
+            assert_eq!(mesh.into_triangles().unwrap_err(), expected);
+        }
+    }
+}

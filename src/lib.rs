@@ -1,0 +1,43 @@
+//! Overfit makes neural networks that *are* a shape: it fits an implicit neural representation, f: R³ → R, to the signed
+//! distance field of a mesh (negative inside), and turns it back into meshes, volumes and numbers.
+//!
+//! ```
+//! use overfit::field::{DeviceChoice, open_engine};
+//! use overfit::geometry::shapes;
+//! use overfit::query::LoadedModel;
+//! use overfit::train::{Preset, fit};
+//! use overfit::CancelToken;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cancel = CancelToken::new();
+//! let mesh = shapes::icosphere(2.0, 4);
+//! let mut settings = Preset::Draft.settings();
+//! settings.budget.seconds = Some(0.5);
+//! let model = fit(&mesh, "sphere", &settings, &cancel, &mut |_| {})?;
+//!
+//! let engine = open_engine(DeviceChoice::Auto)?;
+//! let field = LoadedModel::new(model.into(), &*engine);
+//! let (distances, _) = field.evaluate(&[[3.0, 0.0, 0.0]], false);
+//! assert!((distances[0] - 1.0).abs() < 0.1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Data flows one way, and so do the imports: [`geometry`] → [`distance`] → [`field`] → [`train`] → [`extract`] →
+//! [`query`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
+
+mod atomic_file;
+mod cancel;
+pub mod cli;
+pub mod distance;
+pub mod extract;
+pub mod field;
+pub mod geometry;
+pub mod query;
+pub mod server;
+pub mod train;
+
+pub use cancel::CancelToken;
+
+/// The program's version; clients of the same major and minor version work with it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

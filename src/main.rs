@@ -1,0 +1,5 @@
+//! The `overfit` program: see [`overfit::cli`].
+
+fn main() -> std::process::ExitCode {
+    overfit::cli::run()
+}

@@ -1,0 +1,236 @@
+//! The library's types as messages, and back.
+
+use super::error::ApiError;
+use super::proto;
+use crate::distance::SignPolicy;
+use crate::extract::Resolution;
+use crate::field::{Encoding, Loss, Metrics, Model};
+use crate::geometry::{Bounds, HealthReport};
+use crate::train::{Budget, FitSettings, Phase, Preset, Progress, SampleShares};
+
+impl From<&Bounds> for proto::Bounds {
+    fn from(bounds: &Bounds) -> Self {
+        Self {
+            min: bounds.min.to_vec(),
+            max: bounds.max.to_vec(),
+        }
+    }
+}
+
+impl From<&Metrics> for proto::Metrics {
+    fn from(metrics: &Metrics) -> Self {
+        Self {
+            near_mae: metrics.near_mae,
+            sign_agreement: metrics.sign_agreement,
+            uniform_mae: metrics.uniform_mae,
+            iou: metrics.iou,
+        }
+    }
+}
+
+impl From<&HealthReport> for proto::HealthReport {
+    fn from(report: &HealthReport) -> Self {
+        Self {
+            vertices: report.vertices,
+            faces: report.faces,
+            bodies: report.bodies,
+            watertight: report.watertight,
+            consistently_wound: report.consistently_wound,
+            inverted: report.inverted,
+            boundary_edges: report.boundary_edges,
+            non_manifold_edges: report.non_manifold_edges,
+            self_intersections: report.self_intersections,
+            degenerate_triangles: report.degenerate_triangles,
+            duplicate_triangles: report.duplicate_triangles,
+            bounds: Some((&report.bounds).into()),
+            area: report.area,
+            volume: report.volume,
+            warnings: report.warnings(),
+        }
+    }
+}
+
+impl From<Phase> for proto::Phase {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Prepare => proto::Phase::Prepare,
+            Phase::Train => proto::Phase::Train,
+            Phase::Evaluate => proto::Phase::Evaluate,
+        }
+    }
+}
+
+impl From<&Progress> for proto::Progress {
+    fn from(progress: &Progress) -> Self {
+        Self {
+            phase: proto::Phase::from(progress.phase).into(),
+            fraction: progress.fraction,
+            step: progress.step,
+            samples: progress.samples,
+            samples_per_second: progress.samples_per_second,
+            loss: progress.loss,
+            elapsed_seconds: progress.elapsed_seconds,
+            remaining_seconds: progress.remaining_seconds,
+            quality: progress.quality.as_ref().map(Into::into),
+        }
+    }
+}
+
+/// A model as clients see it, without what its store knows: name, time and size.
+impl From<&Model> for proto::Model {
+    fn from(model: &Model) -> Self {
+        Self {
+            display_name: model.training.name.clone(),
+            architecture: architecture_in_words(model),
+            parameters: model.parameters.len() as u64,
+            bounds: Some((&model.bounds).into()),
+            metrics: model.training.metrics.as_ref().map(Into::into),
+            preset: model.training.preset.clone(),
+            steps: model.training.steps,
+            train_seconds: model.training.seconds,
+            ..Self::default()
+        }
+    }
+}
+
+/// As the .proto file promises: `hash-grid 8x4 2^15, mlp 64x2`.
+fn architecture_in_words(model: &Model) -> String {
+    let mlp = &model.architecture.mlp;
+    let (width, layers) = (mlp.hidden_width, mlp.hidden_layers);
+    match &model.architecture.encoding {
+        Encoding::Identity => format!("{} {width}x{layers}", activation_in_words(model)),
+        Encoding::HashGrid(grid) => format!(
+            "hash-grid {}x{} 2^{}, mlp {width}x{layers}",
+            grid.levels, grid.features, grid.log2_entries
+        ),
+    }
+}
+
+fn activation_in_words(model: &Model) -> &'static str {
+    match model.architecture.mlp.activation {
+        crate::field::Activation::Sine { .. } => "siren",
+        crate::field::Activation::Relu => "mlp",
+    }
+}
+
+/// The settings that a request asks for: the preset's, where it says nothing.
+///
+/// # Errors
+/// Names the field that is not what it must be.
+pub(super) fn fit_settings(asked: &proto::FitSettings) -> Result<FitSettings, ApiError> {
+    let preset: Preset = asked
+        .preset
+        .parse()
+        .map_err(|error: crate::train::UnknownPreset| ApiError::field("settings.preset", error.to_string()))?;
+    let mut settings = preset.settings();
+    settings.device = asked.device.parse()?;
+    if asked.seconds.is_some() || asked.steps.is_some() {
+        // Steps alone mean steps alone: only then does the same model come out again.
+        settings.budget = Budget {
+            seconds: asked.seconds,
+            steps: asked.steps,
+            ..settings.budget
+        };
+    }
+    if asked.target_near_mae.is_some() {
+        settings.budget.target_near_mae = asked.target_near_mae;
+    }
+    settings.sign = match known(asked.sign, "settings.sign")? {
+        proto::SignPolicy::Unspecified | proto::SignPolicy::Auto => SignPolicy::Auto,
+        proto::SignPolicy::Winding => SignPolicy::Winding,
+        proto::SignPolicy::Parity => SignPolicy::Parity,
+        proto::SignPolicy::None => SignPolicy::None,
+    };
+    settings.loss = match known(asked.loss, "settings.loss")? {
+        proto::Loss::Unspecified => settings.loss,
+        proto::Loss::L1 => Loss::L1,
+        proto::Loss::L2 => Loss::L2,
+    };
+    if let Some(seed) = asked.seed {
+        settings.seed = seed;
+    }
+    if let Some(learning_rate) = asked.learning_rate {
+        settings.optimizer.learning_rate = learning_rate;
+    }
+    if let Some(batch_size) = asked.batch_size {
+        settings.optimizer.batch_size = batch_size;
+    }
+    if let Some(shares) = &asked.shares {
+        settings.sampling.shares = SampleShares {
+            surface: shares.surface,
+            near: shares.near,
+            uniform: shares.uniform,
+        };
+    }
+    if let Some(near_sigma) = asked.near_sigma {
+        settings.sampling.near_sigma = near_sigma;
+    }
+    settings.validate()?;
+    Ok(settings)
+}
+
+/// How fine a grid a request asks for.
+///
+/// # Errors
+/// [`ApiError::Field`] if it says nothing about it.
+pub(super) fn resolution(grid: Option<&proto::GridSettings>) -> Result<Resolution, ApiError> {
+    match grid.and_then(|grid| grid.spacing) {
+        Some(proto::grid_settings::Spacing::Resolution(cells)) => Ok(Resolution::Cells(cells)),
+        Some(proto::grid_settings::Spacing::VoxelSize(size)) => Ok(Resolution::VoxelSize(size)),
+        None => Err(ApiError::field(
+            "grid",
+            "grid is not set: set grid.resolution (256 is a good start) or grid.voxel_size",
+        )),
+    }
+}
+
+/// The value of an enum field.
+///
+/// # Errors
+/// [`ApiError::Field`] for a number that this version does not know.
+pub(super) fn known<E: TryFrom<i32>>(number: i32, field: &'static str) -> Result<E, ApiError> {
+    let unknown = |_| ApiError::field(field, format!("{field} is {number}, which this version does not know"));
+    E::try_from(number).map_err(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_set_comes_from_the_preset() {
+        let settings = fit_settings(&proto::FitSettings::default()).unwrap();
+        assert_eq!(settings, Preset::default().settings());
+        let asked = proto::FitSettings {
+            preset: "draft".to_owned(),
+            steps: Some(10),
+            sign: proto::SignPolicy::None.into(),
+            seed: Some(3),
+            ..Default::default()
+        };
+        let settings = fit_settings(&asked).unwrap();
+        assert_eq!(settings.preset, Preset::Draft);
+        assert_eq!((settings.budget.seconds, settings.budget.steps), (None, Some(10)));
+        assert_eq!((settings.sign, settings.seed), (SignPolicy::None, 3));
+    }
+
+    #[test]
+    fn every_wrong_setting_is_named() {
+        let refused = |change: fn(&mut proto::FitSettings)| {
+            let mut asked = proto::FitSettings::default();
+            change(&mut asked);
+            fit_settings(&asked).unwrap_err().to_string()
+        };
+        let cases = [
+            (refused(|s| s.preset = "fancy".to_owned()), "fancy"),
+            (refused(|s| s.device = "gpu".to_owned()), "gpu"),
+            (refused(|s| s.seconds = Some(-1.0)), "seconds"),
+            (refused(|s| s.sign = 77), "settings.sign is 77"),
+            (refused(|s| s.loss = -1), "settings.loss is -1"),
+            (refused(|s| s.shares = Some(proto::SampleShares::default())), "shares"),
+        ];
+        for (message, word) in cases {
+            assert!(message.contains(word), "{message}");
+        }
+    }
+}

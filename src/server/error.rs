@@ -1,0 +1,308 @@
+//! The one place where errors become gRPC statuses.
+//!
+//! Every status carries a `google.rpc.ErrorInfo` of domain `overfit` with a reason for programs to act on, and where a
+//! field of the request is to blame, a `google.rpc.BadRequest` that names it. The message is for people: it says what is
+//! wrong and what to do.
+
+use std::io;
+
+use thiserror::Error;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::resource_name::Collection;
+use crate::extract::ExtractError;
+use crate::field::{DeviceError, ModelError};
+use crate::geometry::{MeshError, ReadError};
+use crate::train::{FitError, SettingsError};
+
+/// `ErrorInfo.domain` of every error.
+const DOMAIN: &str = "overfit";
+
+/// Everything for which a call is refused or fails.
+#[derive(Debug, Error)]
+pub(super) enum ApiError {
+    #[error("this call needs the header 'authorization: Bearer TOKEN'; the token stands in daemon.json in the data folder")]
+    TokenMissing,
+    #[error("the token is not this daemon's: read daemon.json again, the daemon may have been restarted")]
+    TokenWrong,
+    /// A field of the request is not what it must be.
+    #[error("{message}")]
+    Field { field: &'static str, message: String },
+    #[error("{} does not exist{}", collection.name(id), hint(*collection))]
+    NotFound { collection: Collection, id: String },
+    /// A client stream does not follow its order.
+    #[error("{0}")]
+    StreamOrder(&'static str),
+    /// A client stream broke off.
+    #[error("the upload broke off: {}", .0.message())]
+    BrokenOff(Status),
+    #[error("the {what} is too large: the limit is {limit} bytes")]
+    TooLarge { what: &'static str, limit: u64 },
+    #[error("the message is larger than this daemon takes ({limit} bytes): use a streaming call, or smaller parts")]
+    MessageTooLarge { limit: usize },
+    #[error("the daemon has no room for this: meshes and uploads together may take {limit} bytes; delete meshes that are not needed any more")]
+    NoMemory { limit: u64 },
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Mesh(#[from] MeshError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    #[error("{limit} fits are waiting already: wait until one has ended, or cancel one")]
+    QueueFull { limit: u32 },
+    #[error("fits/{id} has not ended: cancel it first")]
+    FitNotEnded { id: String },
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error("models/{id} cannot be deleted: {source}")]
+    ModelDelete { id: String, source: io::Error },
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    #[error("the result cannot be written: {0}")]
+    Encode(io::Error),
+    #[error("the call was cancelled")]
+    Cancelled,
+    #[error("an error in the program: {0}. Please report it; the daemon goes on")]
+    Panic(String),
+    #[error("the daemon is shutting down: start it again")]
+    ShuttingDown,
+}
+
+/// What a client does about an error, in gRPC's terms.
+struct Verdict {
+    code: Code,
+    reason: &'static str,
+    /// The field of the request that is to blame.
+    field: Option<&'static str>,
+}
+
+fn hint(collection: Collection) -> &'static str {
+    match collection {
+        Collection::Meshes => ": meshes are gone when the daemon stops; upload it again",
+        Collection::Fits => ": fits are gone when the daemon stops, their models stay",
+        Collection::Models => "",
+    }
+}
+
+impl ApiError {
+    /// A field of the request is not what it must be.
+    pub(super) fn field(field: &'static str, message: impl Into<String>) -> Self {
+        ApiError::Field {
+            field,
+            message: message.into(),
+        }
+    }
+
+    /// `ErrorInfo.reason`, also used for fits that failed.
+    pub(super) fn reason(&self) -> &'static str {
+        self.verdict().reason
+    }
+
+    fn verdict(&self) -> Verdict {
+        let verdict = |code, reason| Verdict {
+            code,
+            reason,
+            field: None,
+        };
+        let blame = |reason, field| Verdict {
+            code: Code::InvalidArgument,
+            reason,
+            field: Some(field),
+        };
+        match self {
+            ApiError::TokenMissing => verdict(Code::Unauthenticated, "TOKEN_MISSING"),
+            ApiError::TokenWrong => verdict(Code::Unauthenticated, "TOKEN_WRONG"),
+            ApiError::Field { field, .. } => blame("FIELD_INVALID", field),
+            ApiError::NotFound { collection, .. } => match collection {
+                Collection::Meshes => verdict(Code::NotFound, "MESH_NOT_FOUND"),
+                Collection::Fits => verdict(Code::NotFound, "FIT_NOT_FOUND"),
+                Collection::Models => verdict(Code::NotFound, "MODEL_NOT_FOUND"),
+            },
+            ApiError::StreamOrder(_) => verdict(Code::InvalidArgument, "STREAM_ORDER"),
+            ApiError::BrokenOff(status) => verdict(status.code(), "UPLOAD_BROKEN_OFF"),
+            ApiError::TooLarge { .. } => verdict(Code::ResourceExhausted, "UPLOAD_TOO_LARGE"),
+            ApiError::MessageTooLarge { .. } => verdict(Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+            ApiError::NoMemory { .. } => verdict(Code::ResourceExhausted, "MEMORY_FULL"),
+            ApiError::Read(error) => blame(read_reason(error), "data"),
+            ApiError::Mesh(error) => blame(mesh_reason(error), "data"),
+            ApiError::Settings(error) => blame("SETTINGS_INVALID", settings_field(error)),
+            ApiError::Device(error) => device_verdict(error),
+            ApiError::Fit(error) => fit_verdict(error),
+            ApiError::QueueFull { .. } => verdict(Code::ResourceExhausted, "QUEUE_FULL"),
+            ApiError::FitNotEnded { .. } => verdict(Code::FailedPrecondition, "FIT_NOT_ENDED"),
+            ApiError::Model(error) => model_verdict(error),
+            ApiError::ModelDelete { .. } => verdict(Code::Internal, "MODEL_NOT_DELETED"),
+            ApiError::Extract(error) => extract_verdict(error),
+            ApiError::Encode(_) => verdict(Code::Internal, "RESULT_NOT_WRITTEN"),
+            ApiError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
+            ApiError::Panic(_) => verdict(Code::Internal, "PANIC"),
+            ApiError::ShuttingDown => verdict(Code::Unavailable, "SHUTTING_DOWN"),
+        }
+    }
+}
+
+fn read_reason(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Io { .. } => "MESH_UNREADABLE",
+        ReadError::UnknownFormat { .. } => "MESH_FORMAT_UNKNOWN",
+        ReadError::Empty { .. } => "MESH_EMPTY",
+        ReadError::WrongContent { .. } => "MESH_WRONG_FORMAT",
+        ReadError::Truncated { .. } => "MESH_TRUNCATED",
+        ReadError::Malformed { .. } => "MESH_MALFORMED",
+        ReadError::Unsupported { .. } => "MESH_UNSUPPORTED",
+        ReadError::Mesh { source, .. } => mesh_reason(source),
+    }
+}
+
+fn mesh_reason(error: &MeshError) -> &'static str {
+    match error {
+        MeshError::Empty => "MESH_EMPTY",
+        MeshError::NoFaces { .. } => "MESH_NO_FACES",
+        MeshError::MissingVertex { .. } => "MESH_MISSING_VERTEX",
+        MeshError::NotFinite { .. } => "MESH_NOT_FINITE",
+        MeshError::NoExtent { .. } => "MESH_NO_EXTENT",
+        MeshError::ExtentOutOfRange { .. } => "MESH_EXTENT_OUT_OF_RANGE",
+        MeshError::AllDegenerate { .. } => "MESH_ALL_DEGENERATE",
+        MeshError::TooLarge { .. } => "MESH_TOO_LARGE",
+    }
+}
+
+/// The setting's place in the request, as `BadRequest` wants it.
+fn settings_field(error: &SettingsError) -> &'static str {
+    match error {
+        SettingsError::OutOfRange { field, .. } => match *field {
+            "seconds" => "settings.seconds",
+            "steps" => "settings.steps",
+            "target_near_mae" => "settings.target_near_mae",
+            "batch_size" => "settings.batch_size",
+            "learning_rate" => "settings.learning_rate",
+            "shares" => "settings.shares",
+            "near_sigma" => "settings.near_sigma",
+            // The rest comes from the preset.
+            _ => "settings",
+        },
+        SettingsError::NoBudget => "settings.seconds",
+        SettingsError::Architecture(_) => "settings.preset",
+    }
+}
+
+fn device_verdict(error: &DeviceError) -> Verdict {
+    let (code, reason) = match error {
+        DeviceError::Unknown(_) => (Code::InvalidArgument, "DEVICE_UNKNOWN"),
+        DeviceError::NotBuilt { .. } => (Code::FailedPrecondition, "DEVICE_NOT_BUILT"),
+        DeviceError::Unusable { .. } => (Code::FailedPrecondition, "DEVICE_UNUSABLE"),
+    };
+    Verdict {
+        code,
+        reason,
+        field: Some("settings.device"),
+    }
+}
+
+fn fit_verdict(error: &FitError) -> Verdict {
+    let (code, reason, field) = match error {
+        FitError::Settings(error) => (Code::InvalidArgument, "SETTINGS_INVALID", Some(settings_field(error))),
+        FitError::Device(error) => return device_verdict(error),
+        FitError::Distance(_) => (Code::InvalidArgument, "MESH_NO_DISTANCE", Some("mesh")),
+        FitError::NoExtent => (Code::InvalidArgument, "MESH_NO_EXTENT", Some("mesh")),
+        FitError::Cancelled => (Code::Cancelled, "CANCELLED", None),
+        FitError::Diverged { .. } => (Code::Aborted, "TRAINING_DIVERGED", None),
+    };
+    Verdict { code, reason, field }
+}
+
+fn model_verdict(error: &ModelError) -> Verdict {
+    let (code, reason, field) = match error {
+        ModelError::Read { .. } => (Code::DataLoss, "MODEL_FILE_UNREADABLE", None),
+        ModelError::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            (Code::ResourceExhausted, "DISK_FULL", None)
+        }
+        ModelError::Write { .. } => (Code::Internal, "DISK_WRITE_FAILED", None),
+        ModelError::NotSafetensors(_) | ModelError::Incomplete(_) | ModelError::Architecture(_) => {
+            (Code::InvalidArgument, "MODEL_INVALID", Some("chunk"))
+        }
+    };
+    Verdict { code, reason, field }
+}
+
+fn extract_verdict(error: &ExtractError) -> Verdict {
+    let (code, reason, field) = match error {
+        ExtractError::ZeroResolution => (Code::InvalidArgument, "RESOLUTION_INVALID", Some("grid.resolution")),
+        ExtractError::VoxelSize(_) => (Code::InvalidArgument, "VOXEL_SIZE_INVALID", Some("grid.voxel_size")),
+        ExtractError::Bounds { .. } => (Code::FailedPrecondition, "MODEL_BOUNDS_INVALID", None),
+        ExtractError::Setting { name, .. } => (
+            Code::InvalidArgument,
+            "SETTINGS_INVALID",
+            Some(match *name {
+                "iso" => "iso",
+                "band" => "band",
+                _ => "grid",
+            }),
+        ),
+        ExtractError::TooLarge { .. } => (Code::ResourceExhausted, "EXTRACT_TOO_LARGE", Some("grid")),
+        ExtractError::NoSurface { .. } => (Code::FailedPrecondition, "NO_SURFACE", Some("iso")),
+        ExtractError::NotFinite { .. } => (Code::FailedPrecondition, "MODEL_NOT_FINITE", None),
+        ExtractError::Cancelled => (Code::Cancelled, "CANCELLED", None),
+    };
+    Verdict { code, reason, field }
+}
+
+impl From<ApiError> for Status {
+    fn from(error: ApiError) -> Status {
+        let Verdict { code, reason, field } = error.verdict();
+        let message = error.to_string();
+        let mut details = ErrorDetails::new();
+        details.set_error_info(reason, DOMAIN, std::collections::HashMap::<String, String>::new());
+        if let Some(field) = field {
+            details.add_bad_request_violation(field, message.clone());
+        }
+        Status::with_error_details(code, message, details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_what_is_wrong_where_and_to_whom() {
+        let status = Status::from(ApiError::from(ExtractError::ZeroResolution));
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("RESOLUTION_INVALID", "overfit"));
+        let violations = &details.bad_request().unwrap().field_violations;
+        assert_eq!(violations[0].field, "grid.resolution");
+        assert_eq!(violations[0].description, status.message());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let write = |kind: io::ErrorKind| {
+            ApiError::from(ModelError::Write {
+                path: "m.safetensors".into(),
+                source: kind.into(),
+            })
+        };
+        assert_eq!(write(io::ErrorKind::StorageFull).reason(), "DISK_FULL");
+        assert_eq!(write(io::ErrorKind::PermissionDenied).reason(), "DISK_WRITE_FAILED");
+    }
+
+    #[test]
+    fn every_setting_that_a_request_can_hold_is_blamed_by_its_place() {
+        let fields = ["seconds", "steps", "target_near_mae", "batch_size", "learning_rate", "shares", "near_sigma"];
+        for field in fields {
+            let error = SettingsError::OutOfRange {
+                field,
+                value: "7".to_owned(),
+                requirement: "it must be 8",
+            };
+            assert_eq!(settings_field(&error), format!("settings.{field}"));
+        }
+    }
+}

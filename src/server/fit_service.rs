@@ -1,0 +1,100 @@
+//! `overfit.v1.FitService`.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::blocking::run_blocking;
+use super::convert::fit_settings;
+use super::fit_watch::FitWatch;
+use super::fits::{Fits, Order};
+use super::mesh_data::check_display_name;
+use super::meshes::Meshes;
+use super::proto;
+use super::proto::fit_service_server::FitService;
+use super::resource_name::Collection;
+use crate::field::{Device, DeviceChoice, open_engine};
+
+/// Asks for fits, watches and stops them.
+pub(super) struct FitCalls {
+    pub(super) meshes: Arc<Meshes>,
+    pub(super) fits: Arc<Fits>,
+    /// The devices that were found at the start.
+    pub(super) devices: Arc<[Device]>,
+}
+
+#[tonic::async_trait]
+impl FitService for FitCalls {
+    type WatchFitStream = FitWatch;
+
+    async fn create_fit(
+        &self,
+        request: Request<proto::CreateFitRequest>,
+    ) -> Result<Response<proto::CreateFitResponse>, Status> {
+        let request = request.into_inner();
+        check_display_name(&request.display_name)?;
+        let asked = request.settings.unwrap_or_default();
+        let settings = fit_settings(&asked)?;
+        let (mesh_message, mesh) = self.meshes.get(Collection::Meshes.id(&request.mesh, "mesh")?)?;
+        if let DeviceChoice::Named(device) = settings.device
+            && !self.devices.contains(&device)
+        {
+            // Told now, not when the fit's turn comes; the device itself says why.
+            run_blocking(move |_| Ok(open_engine(settings.device).map(drop)?)).await?;
+        }
+        let display_name = match request.display_name {
+            name if name.is_empty() => mesh_message.display_name,
+            name => name,
+        };
+        let fit = self.fits.create(Order {
+            mesh_name: request.mesh,
+            mesh,
+            display_name,
+            asked,
+            settings,
+        })?;
+        Ok(Response::new(proto::CreateFitResponse { fit: Some(fit) }))
+    }
+
+    async fn get_fit(&self, request: Request<proto::GetFitRequest>) -> Result<Response<proto::GetFitResponse>, Status> {
+        let name = request.into_inner().name;
+        let fit = self.fits.get(Collection::Fits.id(&name, "name")?)?;
+        Ok(Response::new(proto::GetFitResponse { fit: Some(fit) }))
+    }
+
+    async fn list_fits(
+        &self,
+        request: Request<proto::ListFitsRequest>,
+    ) -> Result<Response<proto::ListFitsResponse>, Status> {
+        let proto::ListFitsRequest { page_size, page_token } = request.into_inner();
+        let (fits, next_page_token) = self.fits.list(page_size, &page_token)?;
+        Ok(Response::new(proto::ListFitsResponse { fits, next_page_token }))
+    }
+
+    async fn watch_fit(
+        &self,
+        request: Request<proto::WatchFitRequest>,
+    ) -> Result<Response<Self::WatchFitStream>, Status> {
+        let proto::WatchFitRequest { name, after_sequence } = request.into_inner();
+        let states = self.fits.watch(Collection::Fits.id(&name, "name")?)?;
+        Ok(Response::new(FitWatch::new(states, after_sequence)))
+    }
+
+    async fn cancel_fit(
+        &self,
+        request: Request<proto::CancelFitRequest>,
+    ) -> Result<Response<proto::CancelFitResponse>, Status> {
+        let name = request.into_inner().name;
+        let fit = self.fits.cancel(Collection::Fits.id(&name, "name")?)?;
+        Ok(Response::new(proto::CancelFitResponse { fit: Some(fit) }))
+    }
+
+    async fn delete_fit(
+        &self,
+        request: Request<proto::DeleteFitRequest>,
+    ) -> Result<Response<proto::DeleteFitResponse>, Status> {
+        let name = request.into_inner().name;
+        self.fits.delete(Collection::Fits.id(&name, "name")?)?;
+        Ok(Response::new(proto::DeleteFitResponse {}))
+    }
+}

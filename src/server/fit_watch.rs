@@ -1,0 +1,176 @@
+//! What a watcher of a fit gets: where it stands, then what is new, then how it ended.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::sync::watch;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::WatchStream;
+use tonic::Status;
+
+use super::fits::has_ended;
+use super::proto::{self, WatchFitResponse, watch_fit_response::Event};
+
+/// The messages of one watcher. They are made when the connection has room for one, from the newest state: what a slow
+/// watcher misses is never stored anywhere.
+pub(super) struct FitWatch {
+    states: WatchStream<proto::Fit>,
+    /// The last sequence that the watcher has seen.
+    seen: u64,
+    next: Next,
+}
+
+enum Next {
+    /// The whole fit, unless the watcher has it.
+    Snapshot,
+    /// What is new.
+    Update,
+    /// How it ended, after a snapshot that said so already.
+    Ended(Box<proto::Fit>),
+    Nothing,
+}
+
+impl FitWatch {
+    /// Watches a fit of which the watcher has seen everything up to sequence `seen`; 0 is nothing.
+    pub(super) fn new(states: watch::Receiver<proto::Fit>, seen: u64) -> Self {
+        Self {
+            states: WatchStream::new(states),
+            seen,
+            next: Next::Snapshot,
+        }
+    }
+
+    /// The message for a state, if it holds anything new.
+    fn message(&mut self, fit: proto::Fit) -> Option<WatchFitResponse> {
+        let sequence = fit.sequence;
+        let is_first = matches!(self.next, Next::Snapshot);
+        let is_new = sequence > self.seen;
+        self.seen = self.seen.max(sequence);
+        self.next = Next::Update;
+        let event = match (is_first && is_new, has_ended(&fit)) {
+            (true, true) => {
+                self.next = Next::Ended(Box::new(fit.clone()));
+                Event::Snapshot(fit)
+            }
+            (true, false) => Event::Snapshot(fit),
+            (false, true) => {
+                self.next = Next::Nothing;
+                Event::Ended(fit)
+            }
+            (false, false) if is_new => Event::Progress(fit.progress.unwrap_or_default()),
+            (false, false) => return None,
+        };
+        Some(WatchFitResponse {
+            sequence,
+            event: Some(event),
+        })
+    }
+}
+
+impl Stream for FitWatch {
+    type Item = Result<WatchFitResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match std::mem::replace(&mut self.next, Next::Nothing) {
+                Next::Nothing => return Poll::Ready(None),
+                Next::Ended(fit) => {
+                    let message = WatchFitResponse {
+                        sequence: fit.sequence,
+                        event: Some(Event::Ended(*fit)),
+                    };
+                    return Poll::Ready(Some(Ok(message)));
+                }
+                waiting => self.next = waiting,
+            }
+            match Pin::new(&mut self.states).poll_next(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(fit)) => {
+                    if let Some(message) = self.message(fit) {
+                        return Poll::Ready(Some(Ok(message)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_stream::StreamExt;
+
+    use super::*;
+    use crate::server::proto::FitState;
+
+    fn fit(sequence: u64, state: FitState) -> proto::Fit {
+        proto::Fit {
+            sequence,
+            state: state.into(),
+            progress: Some(proto::Progress::default()),
+            ..Default::default()
+        }
+    }
+
+    /// Sequence and kind of each message that comes without waiting.
+    async fn drain(watch: &mut FitWatch) -> Vec<(u64, &'static str)> {
+        let mut seen = Vec::new();
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = watch.next() => next,
+                () = std::future::ready(()) => return seen,
+            };
+            let Some(message) = next else {
+                seen.push((0, "end of stream"));
+                return seen;
+            };
+            let message = message.unwrap();
+            let kind = match message.event.unwrap() {
+                Event::Snapshot(_) => "snapshot",
+                Event::Progress(_) => "progress",
+                Event::Ended(_) => "ended",
+            };
+            seen.push((message.sequence, kind));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_comes_first_and_the_end_last() {
+        let state = watch::Sender::new(fit(1, FitState::Queued));
+        let mut watch = FitWatch::new(state.subscribe(), 0);
+        assert_eq!(drain(&mut watch).await, [(1, "snapshot")]);
+        state.send_replace(fit(2, FitState::Running));
+        assert_eq!(drain(&mut watch).await, [(2, "progress")]);
+        assert_eq!(drain(&mut watch).await, []);
+        // Of many changes while the watcher is away, only the newest is told.
+        for sequence in 3..50 {
+            state.send_replace(fit(sequence, FitState::Running));
+        }
+        assert_eq!(drain(&mut watch).await, [(49, "progress")]);
+        state.send_replace(fit(50, FitState::Succeeded));
+        drop(state);
+        assert_eq!(drain(&mut watch).await, [(50, "ended"), (0, "end of stream")]);
+    }
+
+    #[tokio::test]
+    async fn a_fit_that_has_ended_still_gives_both() {
+        let state = watch::Sender::new(fit(7, FitState::Failed));
+        let mut watch = FitWatch::new(state.subscribe(), 0);
+        assert_eq!(drain(&mut watch).await, [(7, "snapshot"), (7, "ended"), (0, "end of stream")]);
+        // Whoever has seen that state already gets the end alone.
+        let mut again = FitWatch::new(state.subscribe(), 7);
+        assert_eq!(drain(&mut again).await, [(7, "ended"), (0, "end of stream")]);
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_before_the_connection_broke_is_not_told_again() {
+        let state = watch::Sender::new(fit(5, FitState::Running));
+        let mut watch = FitWatch::new(state.subscribe(), 5);
+        assert_eq!(drain(&mut watch).await, []);
+        state.send_replace(fit(6, FitState::Running));
+        assert_eq!(drain(&mut watch).await, [(6, "progress")]);
+        let mut behind = FitWatch::new(state.subscribe(), 4);
+        assert_eq!(drain(&mut behind).await, [(6, "snapshot")]);
+    }
+}

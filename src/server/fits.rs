@@ -1,0 +1,357 @@
+//! The fits: a queue, threads of their own that work it off, and what is known about each.
+//!
+//! A fit belongs to nobody: its client may go away, others may watch. Its state is kept as the message that clients get,
+//! in a slot of which watchers see the newest value only, so that none of them can slow training.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use super::error::ApiError;
+use super::meshes::HeldMesh;
+use super::models::Models;
+use super::page::{Place, page};
+use super::proto::{self, FitState};
+use super::resource_name::{Collection, new_id};
+use crate::CancelToken;
+use crate::field::{Model, panic_message};
+use crate::geometry::Mesh;
+use crate::train::{FitError, FitSettings, Progress};
+
+/// What a fit runs: mesh, name, settings, cancel token, progress. [`train::fit`](crate::train::fit), or in tests something
+/// that takes as long and fails as they wish.
+pub type FitFunction = dyn Fn(&Mesh, &str, &FitSettings, &CancelToken, &mut dyn FnMut(Progress)) -> Result<Model, FitError>
+    + Send
+    + Sync;
+
+/// Fits that have ended and are remembered; beyond, the oldest are forgotten.
+const REMEMBERED: usize = 1000;
+
+/// All fits of a daemon.
+pub(super) struct Fits(Arc<Shared>);
+
+/// A fit that is asked for.
+pub(super) struct Order {
+    /// The mesh's name.
+    pub(super) mesh_name: String,
+    /// The mesh itself: deleting it does not hurt the fit.
+    pub(super) mesh: Arc<HeldMesh>,
+    /// The name of the model that comes out.
+    pub(super) display_name: String,
+    /// The settings as the client sent them.
+    pub(super) asked: proto::FitSettings,
+    /// The settings.
+    pub(super) settings: FitSettings,
+}
+
+struct Shared {
+    function: Arc<FitFunction>,
+    models: Arc<Models>,
+    max_queued: u32,
+    queue: Mutex<Queue>,
+    /// Told when the queue grows or closes.
+    changed: Condvar,
+    /// Threads that have not ended.
+    threads: watch::Sender<u32>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(Arc<Fit>, Order)>,
+    all: HashMap<String, Arc<Fit>>,
+    closed: bool,
+}
+
+struct Fit {
+    place: Place,
+    state: watch::Sender<proto::Fit>,
+    cancel: CancelToken,
+}
+
+impl Fits {
+    /// Starts `max_running` threads that wait for fits.
+    pub(super) fn start(function: Arc<FitFunction>, models: Arc<Models>, max_running: u32, max_queued: u32) -> Self {
+        let shared = Arc::new(Shared {
+            function,
+            models,
+            max_queued,
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            threads: watch::Sender::new(0),
+        });
+        for number in 0..max_running.max(1) {
+            let shared = shared.clone();
+            shared.threads.send_modify(|threads| *threads += 1);
+            thread::Builder::new()
+                .name(format!("fit-{number}"))
+                .spawn(move || {
+                    shared.work();
+                    shared.threads.send_modify(|threads| *threads -= 1);
+                })
+                .expect("the system starts a few threads");
+        }
+        Self(shared)
+    }
+
+    /// Puts a fit in the queue.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueFull`], or [`ApiError::ShuttingDown`].
+    pub(super) fn create(&self, order: Order) -> Result<proto::Fit, ApiError> {
+        let (id, now) = (new_id(), SystemTime::now());
+        let message = proto::Fit {
+            name: Collection::Fits.name(&id),
+            display_name: order.display_name.clone(),
+            mesh: order.mesh_name.clone(),
+            settings: Some(order.asked.clone()),
+            state: FitState::Queued.into(),
+            create_time: Some(now.into()),
+            sequence: 1,
+            ..Default::default()
+        };
+        let fit = Arc::new(Fit {
+            place: Place::new(now, &id),
+            state: watch::Sender::new(message.clone()),
+            cancel: CancelToken::new(),
+        });
+        let mut queue = self.0.queue();
+        if queue.closed {
+            return Err(ApiError::ShuttingDown);
+        }
+        if queue.waiting.len() >= self.0.max_queued as usize {
+            let limit = self.0.max_queued;
+            return Err(ApiError::QueueFull { limit });
+        }
+        queue.forget_oldest();
+        queue.all.insert(id, fit.clone());
+        queue.waiting.push_back((fit, order));
+        self.0.changed.notify_one();
+        Ok(message)
+    }
+
+    /// A fit as it is now.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`].
+    pub(super) fn get(&self, id: &str) -> Result<proto::Fit, ApiError> {
+        Ok(self.0.queue().find(id)?.now())
+    }
+
+    /// The slot that holds the newest state of a fit.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`].
+    pub(super) fn watch(&self, id: &str) -> Result<watch::Receiver<proto::Fit>, ApiError> {
+        Ok(self.0.queue().find(id)?.state.subscribe())
+    }
+
+    /// A page of the list, and the token of the next.
+    ///
+    /// # Errors
+    /// As [`page`].
+    pub(super) fn list(&self, size: i32, token: &str) -> Result<(Vec<proto::Fit>, String), ApiError> {
+        let fits: Vec<Arc<Fit>> = self.0.queue().all.values().cloned().collect();
+        page(fits.iter().map(|fit| (fit.place.clone(), fit.now())).collect(), size, token)
+    }
+
+    /// Stops a fit: at once if it waits, at its next look at the token if it runs. A fit that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`].
+    pub(super) fn cancel(&self, id: &str) -> Result<proto::Fit, ApiError> {
+        let mut queue = self.0.queue();
+        let fit = queue.find(id)?.clone();
+        fit.cancel.cancel();
+        if let Some(index) = queue.waiting.iter().position(|(waiting, _)| Arc::ptr_eq(waiting, &fit)) {
+            queue.waiting.remove(index);
+            fit.end(|message| message.state = FitState::Cancelled.into());
+        }
+        Ok(fit.now())
+    }
+
+    /// Forgets a fit that has ended.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`], or [`ApiError::FitNotEnded`].
+    pub(super) fn delete(&self, id: &str) -> Result<(), ApiError> {
+        let mut queue = self.0.queue();
+        if !queue.find(id)?.has_ended() {
+            return Err(ApiError::FitNotEnded { id: id.to_owned() });
+        }
+        queue.all.remove(id);
+        Ok(())
+    }
+
+    /// Cancels everything and takes nothing new. The threads end soon after.
+    pub(super) fn close(&self) {
+        let mut queue = self.0.queue();
+        queue.closed = true;
+        queue.waiting.clear();
+        for fit in queue.all.values() {
+            fit.cancel.cancel();
+            let state = fit.state.borrow().state();
+            if state == FitState::Queued {
+                fit.end(|message| message.state = FitState::Cancelled.into());
+            }
+        }
+        self.0.changed.notify_all();
+    }
+
+    /// Waits until every thread has ended, after [`close`](Self::close).
+    pub(super) async fn ended(&self) {
+        let mut threads = self.0.threads.subscribe();
+        // The sender lives as long as `self`.
+        let _ = threads.wait_for(|threads| *threads == 0).await;
+    }
+}
+
+impl Drop for Fits {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().expect("no holder of this lock panics")
+    }
+
+    /// What a fit thread does all its life.
+    fn work(&self) {
+        while let Some((fit, order)) = self.next() {
+            self.run(&fit, order);
+        }
+    }
+
+    /// Waits for a fit, which is then marked as running; `None` once the queue is closed.
+    fn next(&self) -> Option<(Arc<Fit>, Order)> {
+        let queue = self.queue();
+        let mut queue = self
+            .changed
+            .wait_while(queue, |queue| !queue.closed && queue.waiting.is_empty())
+            .expect("no holder of this lock panics");
+        let (fit, order) = queue.waiting.pop_front()?;
+        // Under the lock: whoever cancels sees it either waiting or running.
+        fit.update(|message| {
+            message.state = FitState::Running.into();
+            message.start_time = Some(SystemTime::now().into());
+            message.progress = Some(proto::Progress {
+                phase: proto::Phase::Prepare.into(),
+                ..Default::default()
+            });
+        });
+        Some((fit, order))
+    }
+
+    fn run(&self, fit: &Fit, order: Order) {
+        let name = fit.now().name;
+        let span = tracing::info_span!("fit", name, mesh = order.mesh_name, preset = %order.settings.preset);
+        let _entered = span.enter();
+        tracing::info!("started");
+        // Whatever panics in a fit ends this fit and nothing else.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.fit_and_keep(fit, &order)));
+        let error = match outcome {
+            Ok(Ok((model, warnings))) => {
+                tracing::info!(model = model.name, "succeeded");
+                fit.end(|message| {
+                    message.state = FitState::Succeeded.into();
+                    message.model = model.name;
+                    message.metrics = model.metrics;
+                    message.warnings = warnings;
+                });
+                return;
+            }
+            Ok(Err(FitError::Cancelled)) => {
+                tracing::info!("cancelled");
+                fit.end(|message| message.state = FitState::Cancelled.into());
+                return;
+            }
+            Ok(Err(error)) => ApiError::Fit(error),
+            Err(panic) => ApiError::Panic(panic_message(&*panic)),
+        };
+        tracing::warn!(%error, "failed");
+        fit.end(|message| {
+            message.state = FitState::Failed.into();
+            message.error = Some(proto::FitError {
+                reason: error.reason().to_owned(),
+                message: error.to_string(),
+            });
+        });
+    }
+
+    /// The model, kept already, and what the user should know about it.
+    fn fit_and_keep(&self, fit: &Fit, order: &Order) -> Result<(proto::Model, Vec<String>), FitError> {
+        let mut tell = |progress: Progress| fit.update(|message| message.progress = Some((&progress).into()));
+        let model = (self.function)(&order.mesh.mesh, &order.display_name, &order.settings, &fit.cancel, &mut tell)?;
+        fit.update(|message| {
+            let progress = message.progress.get_or_insert_default();
+            progress.set_phase(proto::Phase::Save);
+            progress.fraction = 1.0;
+        });
+        let mut warnings = model.training.warnings.clone();
+        let (model, unsaved) = self.models.keep(model);
+        if let Some(error) = unsaved {
+            tracing::warn!(%error, "the model is not on disk");
+            warnings.push(format!(
+                "The model is in the daemon's memory only, and gone when it stops: {error}. Export it, or make room."
+            ));
+        }
+        Ok((model, warnings))
+    }
+}
+
+impl Queue {
+    fn find(&self, id: &str) -> Result<&Arc<Fit>, ApiError> {
+        self.all.get(id).ok_or_else(|| ApiError::NotFound {
+            collection: Collection::Fits,
+            id: id.to_owned(),
+        })
+    }
+
+    fn forget_oldest(&mut self) {
+        let ended = self.all.iter().filter(|(_, fit)| fit.has_ended());
+        let mut ended: Vec<(Place, String)> = ended.map(|(id, fit)| (fit.place.clone(), id.clone())).collect();
+        if ended.len() >= REMEMBERED {
+            ended.sort_unstable();
+            for (_, id) in &ended[..=ended.len() - REMEMBERED] {
+                self.all.remove(id);
+            }
+        }
+    }
+}
+
+impl Fit {
+    fn now(&self) -> proto::Fit {
+        self.state.borrow().clone()
+    }
+
+    fn has_ended(&self) -> bool {
+        has_ended(&self.state.borrow())
+    }
+
+    fn update(&self, change: impl FnOnce(&mut proto::Fit)) {
+        self.state.send_modify(|message| {
+            change(message);
+            message.sequence += 1;
+        });
+    }
+
+    fn end(&self, change: impl FnOnce(&mut proto::Fit)) {
+        self.update(|message| {
+            change(message);
+            message.end_time = Some(SystemTime::now().into());
+        });
+    }
+}
+
+/// Whether nothing will change about a fit any more.
+pub(super) fn has_ended(fit: &proto::Fit) -> bool {
+    match fit.state() {
+        FitState::Unspecified | FitState::Queued | FitState::Running => false,
+        FitState::Succeeded | FitState::Failed | FitState::Cancelled => true,
+    }
+}

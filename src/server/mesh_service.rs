@@ -1,0 +1,122 @@
+//! `overfit.v1.MeshService`.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status, Streaming};
+
+use super::blocking::run_blocking;
+use super::error::ApiError;
+use super::memory_budget::Held;
+use super::mesh_data::{check_metadata, decode, raw_length};
+use super::meshes::Meshes;
+use super::proto::mesh_service_server::MeshService;
+use super::proto::{self, MeshMetadata};
+use super::resource_name::Collection;
+use super::settings::Limits;
+use super::upload::{Upload, UploadLimit};
+use crate::geometry::HealthReport;
+
+/// Takes meshes in and says what is wrong with them.
+pub(super) struct MeshCalls {
+    pub(super) meshes: Arc<Meshes>,
+    pub(super) limits: Arc<Limits>,
+}
+
+impl MeshCalls {
+    async fn add(
+        &self,
+        metadata: MeshMetadata,
+        data: impl AsRef<[u8]> + Send + 'static,
+        held: Held,
+    ) -> Result<proto::Mesh, ApiError> {
+        let meshes = self.meshes.clone();
+        run_blocking(move |cancel| {
+            let (mesh, cleanup) = decode(&metadata, data.as_ref())?;
+            // Freed before the report takes memory of its own.
+            drop(data);
+            if cancel.is_cancelled() {
+                return Err(ApiError::Cancelled);
+            }
+            let health = HealthReport::of(&mesh, &cleanup);
+            meshes.add(&metadata.display_name, mesh, &health, held)
+        })
+        .await
+    }
+
+    /// Refuses an upload whose counts say already that it is too large.
+    fn check_announced(&self, metadata: &MeshMetadata) -> Result<(), ApiError> {
+        check_metadata(metadata)?;
+        match raw_length(metadata)? {
+            Some(length) if length > self.limits.max_mesh_bytes => Err(ApiError::TooLarge {
+                what: "mesh",
+                limit: self.limits.max_mesh_bytes,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl MeshService for MeshCalls {
+    async fn upload_mesh(
+        &self,
+        request: Request<Streaming<proto::UploadMeshRequest>>,
+    ) -> Result<Response<proto::UploadMeshResponse>, Status> {
+        let limit = UploadLimit {
+            what: "mesh",
+            bytes: self.limits.max_mesh_bytes,
+            message: self.limits.max_message_bytes,
+        };
+        let mut upload = Upload::new(request.into_inner(), limit);
+        let metadata = upload.metadata().await?;
+        self.check_announced(&metadata)?;
+        if let Some(length) = raw_length(&metadata)? {
+            upload.announce(length);
+        }
+        let mut held = self.meshes.share();
+        let data = upload.data(&mut held).await?;
+        let mesh = self.add(metadata, data, held).await?;
+        Ok(Response::new(proto::UploadMeshResponse { mesh: Some(mesh) }))
+    }
+
+    async fn create_mesh(
+        &self,
+        request: Request<proto::CreateMeshRequest>,
+    ) -> Result<Response<proto::CreateMeshResponse>, Status> {
+        let proto::CreateMeshRequest { metadata, data } = request.into_inner();
+        let metadata = metadata.ok_or_else(|| ApiError::field("metadata", "metadata is not set"))?;
+        self.check_announced(&metadata)?;
+        let mesh = self.add(metadata, data, self.meshes.share()).await?;
+        Ok(Response::new(proto::CreateMeshResponse { mesh: Some(mesh) }))
+    }
+
+    async fn get_mesh(
+        &self,
+        request: Request<proto::GetMeshRequest>,
+    ) -> Result<Response<proto::GetMeshResponse>, Status> {
+        let name = request.into_inner().name;
+        let (mesh, _) = self.meshes.get(Collection::Meshes.id(&name, "name")?)?;
+        Ok(Response::new(proto::GetMeshResponse { mesh: Some(mesh) }))
+    }
+
+    async fn list_meshes(
+        &self,
+        request: Request<proto::ListMeshesRequest>,
+    ) -> Result<Response<proto::ListMeshesResponse>, Status> {
+        let proto::ListMeshesRequest { page_size, page_token } = request.into_inner();
+        let (meshes, next_page_token) = self.meshes.list(page_size, &page_token)?;
+        Ok(Response::new(proto::ListMeshesResponse {
+            meshes,
+            next_page_token,
+        }))
+    }
+
+    async fn delete_mesh(
+        &self,
+        request: Request<proto::DeleteMeshRequest>,
+    ) -> Result<Response<proto::DeleteMeshResponse>, Status> {
+        let name = request.into_inner().name;
+        self.meshes.delete(Collection::Meshes.id(&name, "name")?)?;
+        Ok(Response::new(proto::DeleteMeshResponse {}))
+    }
+}

@@ -1,0 +1,142 @@
+//! The meshes that clients uploaded. They live in memory and are gone when the daemon stops.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
+
+use super::error::ApiError;
+use super::memory_budget::{Held, MemoryBudget};
+use super::page::{Place, page};
+use super::proto;
+use super::resource_name::{Collection, new_id};
+use crate::geometry::{HealthReport, Mesh};
+
+/// All meshes of a daemon.
+pub(super) struct Meshes {
+    budget: MemoryBudget,
+    all: Mutex<HashMap<String, Stored>>,
+}
+
+struct Stored {
+    place: Place,
+    message: proto::Mesh,
+    mesh: Arc<HeldMesh>,
+}
+
+/// A mesh and its share of the budget, which is given back when the last user lets go of it.
+pub(super) struct HeldMesh {
+    pub(super) mesh: Mesh,
+    _held: Held,
+}
+
+impl Meshes {
+    /// No meshes yet; all together may take `limit` bytes.
+    pub(super) fn new(limit: u64) -> Self {
+        Self {
+            budget: MemoryBudget::new(limit),
+            all: Mutex::default(),
+        }
+    }
+
+    /// Memory for an upload that will become a mesh.
+    pub(super) fn share(&self) -> Held {
+        self.budget.share()
+    }
+
+    /// Keeps a mesh. `held` is what its upload held.
+    ///
+    /// # Errors
+    /// [`ApiError::NoMemory`] if there is no room.
+    pub(super) fn add(
+        &self,
+        display_name: &str,
+        mesh: Mesh,
+        health: &HealthReport,
+        mut held: Held,
+    ) -> Result<proto::Mesh, ApiError> {
+        let bytes = size_of_val(&*mesh.positions) + size_of_val(&*mesh.triangles);
+        if !held.resize(bytes as u64) {
+            return Err(ApiError::NoMemory { limit: held.limit() });
+        }
+        let (id, now) = (new_id(), SystemTime::now());
+        let message = proto::Mesh {
+            name: Collection::Meshes.name(&id),
+            display_name: display_name.to_owned(),
+            create_time: Some(now.into()),
+            health: Some(health.into()),
+        };
+        let stored = Stored {
+            place: Place::new(now, &id),
+            message: message.clone(),
+            mesh: Arc::new(HeldMesh { mesh, _held: held }),
+        };
+        self.all().insert(id, stored);
+        Ok(message)
+    }
+
+    /// What clients see of a mesh, and the mesh.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`].
+    pub(super) fn get(&self, id: &str) -> Result<(proto::Mesh, Arc<HeldMesh>), ApiError> {
+        let all = self.all();
+        let stored = all.get(id).ok_or_else(|| not_found(id))?;
+        Ok((stored.message.clone(), stored.mesh.clone()))
+    }
+
+    /// A page of the list, and the token of the next.
+    ///
+    /// # Errors
+    /// As [`page`].
+    pub(super) fn list(&self, size: i32, token: &str) -> Result<(Vec<proto::Mesh>, String), ApiError> {
+        let items = self.all().values().map(|stored| (stored.place.clone(), stored.message.clone())).collect();
+        page(items, size, token)
+    }
+
+    /// Forgets a mesh. Fits that use it keep it, and its memory, until they end.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`].
+    pub(super) fn delete(&self, id: &str) -> Result<(), ApiError> {
+        let stored = self.all().remove(id).ok_or_else(|| not_found(id))?;
+        // Large: freed after the lock is open again.
+        drop(stored);
+        Ok(())
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Stored>> {
+        self.all.lock().expect("no holder of this lock panics")
+    }
+}
+
+fn not_found(id: &str) -> ApiError {
+    ApiError::NotFound {
+        collection: Collection::Meshes,
+        id: id.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{shapes, validate};
+
+    #[test]
+    fn meshes_come_and_go_and_their_memory_with_them() {
+        let (mesh, cleanup) = validate(shapes::icosphere(1, 1.0)).unwrap();
+        let health = HealthReport::of(&mesh, &cleanup);
+        // 42 vertices of 24 bytes, 80 triangles of 12.
+        let bytes = 42 * 24 + 80 * 12;
+        let meshes = Meshes::new(bytes);
+        let add = |name: &str| meshes.add(name, mesh.clone(), &health, meshes.share());
+        let message = add("ball").unwrap();
+        let id = Collection::Meshes.id(&message.name, "name").unwrap();
+        assert!(matches!(add("second"), Err(ApiError::NoMemory { limit }) if limit == bytes));
+        assert_eq!(meshes.list(0, "").unwrap().0, [message.clone()]);
+        assert_eq!(meshes.get(id).unwrap().1.mesh, mesh);
+        meshes.delete(id).unwrap();
+        assert!(matches!(meshes.delete(id), Err(ApiError::NotFound { .. })));
+        assert!(matches!(meshes.get(id), Err(ApiError::NotFound { .. })));
+        add("second").unwrap();
+    }
+}

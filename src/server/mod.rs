@@ -1,0 +1,47 @@
+//! The daemon: everything the library does, over gRPC.
+//!
+//! Thin on purpose: a call is checked, handed to the library, and its answer translated. Only what a library has no
+//! notion of lives here: who may call, what is kept between calls, what waits for its turn, and what is too much.
+//!
+//! - [`serve`] runs the daemon until a future completes; [`Server`] is the same in two steps, for whoever must know the
+//!   port before, or brings connections of its own.
+//! - [`ServerSettings`] says where it listens, where it keeps its models, and what it refuses.
+//! - [`proto`] holds the messages and services that are generated from `proto/overfit/v1`.
+//!
+//! Work never runs on the threads that serve connections: fits have their own, and parsing, evaluation and extraction
+//! go to tokio's pool for blocking work, where they end early when the client goes away.
+
+mod authorization;
+mod blocking;
+mod chunks;
+mod convert;
+mod data_dir;
+mod error;
+mod fit_service;
+mod fit_watch;
+mod fits;
+mod memory_budget;
+mod mesh_data;
+mod mesh_service;
+mod meshes;
+mod model_service;
+mod models;
+mod page;
+pub mod proto;
+mod query_service;
+mod resource_name;
+mod responses;
+mod runtime_file;
+mod serve;
+mod server_service;
+mod settings;
+mod shutdown;
+mod token;
+mod upload;
+
+pub use data_dir::default_data_dir;
+pub use fits::FitFunction;
+pub use runtime_file::{RUNTIME_FILE, RuntimeFile};
+pub use serve::{ServeError, Server, serve};
+pub use settings::{Limits, ServerSettings, TlsFiles};
+pub use shutdown::shutdown_signal;

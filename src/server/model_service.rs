@@ -1,0 +1,111 @@
+//! `overfit.v1.ModelService`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::blocking::run_blocking;
+use super::chunks::chunks;
+use super::mesh_data::check_display_name;
+use super::meshes::Meshes;
+use super::models::Models;
+use super::proto;
+use super::proto::model_service_server::ModelService;
+use super::resource_name::Collection;
+use super::settings::Limits;
+use super::upload::{Upload, UploadLimit};
+use crate::field::Model;
+
+/// Lists, hands out and takes in model files.
+pub(super) struct ModelCalls {
+    pub(super) models: Arc<Models>,
+    /// For its memory budget: uploads of models count like those of meshes.
+    pub(super) meshes: Arc<Meshes>,
+    pub(super) limits: Arc<Limits>,
+}
+
+#[tonic::async_trait]
+impl ModelService for ModelCalls {
+    type ExportModelStream = Pin<Box<dyn Stream<Item = Result<proto::ExportModelResponse, Status>> + Send>>;
+
+    async fn get_model(
+        &self,
+        request: Request<proto::GetModelRequest>,
+    ) -> Result<Response<proto::GetModelResponse>, Status> {
+        let name = request.into_inner().name;
+        let model = self.models.get(Collection::Models.id(&name, "name")?)?;
+        Ok(Response::new(proto::GetModelResponse { model: Some(model) }))
+    }
+
+    async fn list_models(
+        &self,
+        request: Request<proto::ListModelsRequest>,
+    ) -> Result<Response<proto::ListModelsResponse>, Status> {
+        let proto::ListModelsRequest { page_size, page_token } = request.into_inner();
+        let (models, next_page_token) = self.models.list(page_size, &page_token)?;
+        Ok(Response::new(proto::ListModelsResponse {
+            models,
+            next_page_token,
+        }))
+    }
+
+    async fn delete_model(
+        &self,
+        request: Request<proto::DeleteModelRequest>,
+    ) -> Result<Response<proto::DeleteModelResponse>, Status> {
+        let name = request.into_inner().name;
+        let id = Collection::Models.id(&name, "name")?.to_owned();
+        let models = self.models.clone();
+        run_blocking(move |_| models.delete(&id)).await?;
+        Ok(Response::new(proto::DeleteModelResponse {}))
+    }
+
+    async fn export_model(
+        &self,
+        request: Request<proto::ExportModelRequest>,
+    ) -> Result<Response<Self::ExportModelStream>, Status> {
+        let name = request.into_inner().name;
+        let id = Collection::Models.id(&name, "name")?.to_owned();
+        let models = self.models.clone();
+        let file = run_blocking(move |_| models.file(&id)).await?;
+        let mut size_bytes = file.len() as u64;
+        let messages = chunks(vec![file]).map(move |chunk| {
+            Ok(proto::ExportModelResponse {
+                // On the first message only.
+                size_bytes: std::mem::take(&mut size_bytes),
+                chunk,
+            })
+        });
+        Ok(Response::new(Box::pin(tokio_stream::iter(messages))))
+    }
+
+    async fn import_model(
+        &self,
+        request: Request<Streaming<proto::ImportModelRequest>>,
+    ) -> Result<Response<proto::ImportModelResponse>, Status> {
+        let limit = UploadLimit {
+            what: "model",
+            bytes: self.limits.max_model_bytes,
+            message: self.limits.max_message_bytes,
+        };
+        let mut upload = Upload::new(request.into_inner(), limit);
+        let metadata = upload.metadata().await?;
+        check_display_name(&metadata.display_name)?;
+        let mut held = self.meshes.share();
+        let data = upload.data(&mut held).await?;
+        let models = self.models.clone();
+        let model = run_blocking(move |_| {
+            let mut model = Model::from_bytes(&data)?;
+            if !metadata.display_name.is_empty() {
+                model.training.name = metadata.display_name;
+            }
+            let added = models.import(&model);
+            drop(held);
+            added
+        })
+        .await?;
+        Ok(Response::new(proto::ImportModelResponse { model: Some(model) }))
+    }
+}

@@ -1,0 +1,401 @@
+//! The daemon put together: folder, token, stores, services, and the way it starts and stops.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_stream::Stream;
+use tonic::server::NamedService;
+use tonic::service::{InterceptorLayer, Routes};
+use tonic::transport::server::{Connected, TcpIncoming};
+use tonic::transport::{Identity, ServerTlsConfig};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tower::Layer;
+use tower::util::MapResponseLayer;
+
+use super::authorization::Authorization;
+use super::data_dir::{DataDir, default_data_dir};
+use super::fit_service::FitCalls;
+use super::fits::{FitFunction, Fits};
+use super::mesh_service::MeshCalls;
+use super::meshes::Meshes;
+use super::model_service::ModelCalls;
+use super::models::Models;
+use super::proto::fit_service_server::FitServiceServer;
+use super::proto::mesh_service_server::MeshServiceServer;
+use super::proto::model_service_server::ModelServiceServer;
+use super::proto::query_service_server::QueryServiceServer;
+use super::proto::server_service_server::ServerServiceServer;
+use super::proto::{self};
+use super::query_service::QueryCalls;
+use super::responses;
+use super::runtime_file::RuntimeFile;
+use super::server_service::ServerCalls;
+use super::settings::{ServerSettings, TlsFiles};
+use super::token::Token;
+use crate::field::{Device, DeviceChoice, DeviceError, available_devices, open_engine};
+
+/// Why the daemon does not start or ends.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The address can be reached from other machines, and the connection would be open.
+    #[error(
+        "refusing to listen on {address}: other machines can reach it. Give a TLS certificate, its key and a token of \
+         your own, or listen on 127.0.0.1"
+    )]
+    Exposed {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// The token is no token.
+    #[error("the token must have at least 16 letters, digits or signs, without spaces")]
+    Token,
+    /// There is no place for the data.
+    #[error("no data folder: the environment names no home folder. Give one with --data-dir or OVERFIT_DATA_DIR")]
+    NoDataDir,
+    /// The data folder cannot be used.
+    #[error("the data folder {} cannot be used: {source}. Choose another with --data-dir", path.display())]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another daemon works in the data folder.
+    #[error(
+        "another daemon{} already uses the data folder {}: use that one, stop it, or choose another folder with --data-dir",
+        holder.map(|pid| format!(" (process {pid})")).unwrap_or_default(), path.display()
+    )]
+    DataDirTaken {
+        /// The folder.
+        path: PathBuf,
+        /// The daemon's process, if it says so.
+        holder: Option<u32>,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}. {}", bind_advice(source))]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file for TLS cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    TlsFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The files for TLS do not belong together or are something else.
+    #[error("the TLS certificate and key cannot be used: {0}. Both must be PEM files and belong together")]
+    Tls(String),
+    /// No device computes.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The connections' machinery failed.
+    #[error("the daemon failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+fn bind_advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => "Another program has this port: choose another, or port 0 for any that is free",
+        io::ErrorKind::AddrNotAvailable => "This machine has no such address: choose 127.0.0.1",
+        io::ErrorKind::PermissionDenied => "Ports below 1024 need rights: choose another, or port 0",
+        _ => "Choose another address with --listen",
+    }
+}
+
+/// A daemon that is ready to listen.
+pub struct Server {
+    settings: ServerSettings,
+    data_dir: DataDir,
+    token: Token,
+    tls: Option<ServerTlsConfig>,
+    devices: Arc<[Device]>,
+    meshes: Arc<Meshes>,
+    models: Arc<Models>,
+    fits: Arc<Fits>,
+}
+
+/// Runs a daemon until `shutdown` completes. One line on standard error tells when and where it listens.
+///
+/// # Errors
+/// As [`Server::open`], [`Server::bind`] and [`Server::run`].
+pub async fn serve(settings: ServerSettings, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+    let server = Server::open(settings)?;
+    let (listener, address) = server.bind().await?;
+    eprintln!(
+        "overfit {} listens on {address}, data folder {}",
+        crate::VERSION,
+        server.data_dir().display()
+    );
+    server.run(listener, shutdown).await
+}
+
+impl Server {
+    /// Claims the data folder, reads its models and opens the devices.
+    ///
+    /// # Errors
+    /// Settings that would leave the daemon open to other machines, a token or TLS files that are none, a data folder that
+    /// cannot be used or is another daemon's, no working device.
+    pub fn open(settings: ServerSettings) -> Result<Self, ServeError> {
+        Self::open_with(settings, Arc::new(crate::train::fit))
+    }
+
+    /// As [`open`](Self::open), with another function in the place of [`train::fit`](crate::train::fit).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(settings: ServerSettings, fit: Arc<FitFunction>) -> Result<Self, ServeError> {
+        let exposed = !settings.listen.ip().is_loopback();
+        if exposed && (settings.tls.is_none() || settings.token.is_none()) {
+            let address = settings.listen;
+            return Err(ServeError::Exposed { address });
+        }
+        let token = match &settings.token {
+            Some(text) => Token::chosen(text).ok_or(ServeError::Token)?,
+            None => Token::random(),
+        };
+        let tls = settings.tls.as_ref().map(read_tls).transpose()?;
+        let path = settings.data_dir.clone().or_else(default_data_dir);
+        let data_dir = DataDir::open(path.ok_or(ServeError::NoDataDir)?)?;
+        let engine = open_engine(DeviceChoice::Auto)?;
+        let folder = data_dir.models();
+        let models = Models::open(folder.clone(), engine);
+        let models = Arc::new(models.map_err(|source| ServeError::DataDir { path: folder, source })?);
+        let limits = &settings.limits;
+        Ok(Self {
+            devices: available_devices().into(),
+            meshes: Arc::new(Meshes::new(limits.max_mesh_memory)),
+            fits: Arc::new(Fits::start(fit, models.clone(), limits.max_running_fits, limits.max_queued_fits)),
+            models,
+            settings,
+            data_dir,
+            token,
+            tls,
+        })
+    }
+
+    /// The token that every call must carry.
+    pub fn token(&self) -> &str {
+        self.token.reveal()
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> &Path {
+        self.data_dir.path()
+    }
+
+    /// Takes the port. The address has its number also where the settings leave it open.
+    ///
+    /// # Errors
+    /// [`ServeError::Bind`]: the port is taken, or the address is not this machine's.
+    pub async fn bind(&self) -> Result<(TcpListener, SocketAddr), ServeError> {
+        let address = self.settings.listen;
+        let failed = |source| ServeError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        Ok((listener, bound))
+    }
+
+    /// Writes the file by which clients find the daemon, serves until `shutdown` completes, and removes the file.
+    ///
+    /// Then nothing new is taken, fits are cancelled (models of those that have finished are saved), and open calls get
+    /// [`ServerSettings::shutdown_grace`] to end.
+    ///
+    /// # Errors
+    /// [`ServeError::DataDir`] if the file cannot be written, [`ServeError::Transport`].
+    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let path = self.data_dir.runtime_file();
+        let failed = |source| ServeError::DataDir {
+            path: path.clone(),
+            source,
+        };
+        let address = listener.local_addr().map_err(failed)?;
+        let file = RuntimeFile {
+            address: address.ip().to_string(),
+            port: address.port(),
+            pid: std::process::id(),
+            version: crate::VERSION.to_owned(),
+            token: self.token.reveal().to_owned(),
+        };
+        file.write(&path).map_err(failed)?;
+        tracing::info!(%address, "listening");
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        // From here on nobody new should come.
+        let shutdown = async {
+            shutdown.await;
+            file.remove(&path);
+        };
+        let outcome = self.run_on(incoming, shutdown).await;
+        file.remove(&path);
+        outcome
+    }
+
+    /// Serves connections that come from elsewhere than the port: no file is written.
+    ///
+    /// # Errors
+    /// [`ServeError::Transport`].
+    pub async fn run_on<C, E>(
+        self,
+        connections: impl Stream<Item = Result<C, E>>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError>
+    where
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (health, health_service) = tonic_health::server::health_reporter();
+        report_health(&health, ServingStatus::Serving).await;
+        let limit = self.settings.limits.max_message_bytes;
+        let request_count = AtomicU64::new(1);
+        let mut builder = tonic::transport::Server::builder()
+            // The protocol's 64 KiB would throttle uploads and downloads of meshes.
+            .initial_stream_window_size(4 << 20)
+            .initial_connection_window_size(16 << 20)
+            .trace_fn(move |request| {
+                let id = request_count.fetch_add(1, Ordering::Relaxed);
+                tracing::info_span!("request", id, method = request.uri().path())
+            })
+            .layer(MapResponseLayer::new(move |response| responses::finish(response, limit)));
+        if let Some(tls) = self.tls.clone() {
+            builder = builder.tls_config(tls).map_err(|error| ServeError::Tls(words(&error)))?;
+        }
+        let (stop, stopped) = oneshot::channel();
+        let fits = self.fits.clone();
+        let stopping = async move {
+            shutdown.await;
+            tracing::info!("stopping");
+            report_health(&health, ServingStatus::NotServing).await;
+            // Their watchers are told, and so their streams end.
+            fits.close();
+            // The receiver is gone only when nobody waits any more.
+            let _ = stop.send(());
+        };
+        let router = builder.add_routes(self.routes(health_service));
+        let grace = self.settings.shutdown_grace;
+        let patience = async {
+            if stopped.await.is_ok() {
+                tokio::time::sleep(grace).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = router.serve_with_incoming_shutdown(connections, stopping) => outcome,
+            () = patience => {
+                tracing::warn!("some calls did not end in time");
+                Ok(())
+            }
+        };
+        self.fits.close();
+        if tokio::time::timeout(grace, self.fits.ended()).await.is_err() {
+            tracing::warn!("a fit did not end in time");
+        }
+        self.models.save_unsaved();
+        Ok(outcome?)
+    }
+
+    /// Every service behind the token; on the machine's own addresses health and reflection are open.
+    fn routes<H>(&self, health: tonic_health::pb::health_server::HealthServer<H>) -> Routes
+    where
+        H: tonic_health::pb::health_server::Health,
+    {
+        let limits = Arc::new(self.settings.limits.clone());
+        let message = limits.max_message_bytes;
+        let mesh = MeshServiceServer::new(MeshCalls {
+            meshes: self.meshes.clone(),
+            limits: limits.clone(),
+        });
+        let fit = FitServiceServer::new(FitCalls {
+            meshes: self.meshes.clone(),
+            fits: self.fits.clone(),
+            devices: self.devices.clone(),
+        });
+        let model = ModelServiceServer::new(ModelCalls {
+            models: self.models.clone(),
+            meshes: self.meshes.clone(),
+            limits: limits.clone(),
+        });
+        let query = QueryServiceServer::new(QueryCalls {
+            models: self.models.clone(),
+            limits: limits.clone(),
+            extractions: Arc::new(Semaphore::new(limits.max_running_extractions.max(1) as usize)),
+        });
+        let server = ServerServiceServer::new(ServerCalls {
+            devices: self.devices.clone(),
+            limits,
+        });
+        let guard = InterceptorLayer::new(Authorization::required(self.token.clone()));
+        let open = match self.settings.listen.ip().is_loopback() {
+            true => InterceptorLayer::new(Authorization::open()),
+            false => guard.clone(),
+        };
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let valid = "the build made these descriptors";
+        Routes::new(guard.layer(mesh.max_decoding_message_size(message)))
+            .add_service(guard.layer(fit.max_decoding_message_size(message)))
+            .add_service(guard.layer(model.max_decoding_message_size(message)))
+            .add_service(guard.layer(query.max_decoding_message_size(message)))
+            .add_service(guard.layer(server.max_decoding_message_size(message)))
+            .add_service(open.layer(health))
+            // Older clients know the alpha of reflection only.
+            .add_service(open.layer(reflection().build_v1().expect(valid)))
+            .add_service(open.layer(reflection().build_v1alpha().expect(valid)))
+    }
+}
+
+async fn report_health(health: &HealthReporter, status: ServingStatus) {
+    let services = [
+        "",
+        MeshServiceServer::<MeshCalls>::NAME,
+        FitServiceServer::<FitCalls>::NAME,
+        ModelServiceServer::<ModelCalls>::NAME,
+        QueryServiceServer::<QueryCalls>::NAME,
+        ServerServiceServer::<ServerCalls>::NAME,
+    ];
+    for service in services {
+        health.set_service_status(service, status).await;
+    }
+}
+
+fn read_tls(files: &TlsFiles) -> Result<ServerTlsConfig, ServeError> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|source| ServeError::TlsFile {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
+    let config = ServerTlsConfig::new().identity(identity);
+    // Said at the start, not when the first client comes.
+    match tonic::transport::Server::builder().tls_config(config.clone()) {
+        Ok(_) => Ok(config),
+        Err(error) => Err(ServeError::Tls(words(&error))),
+    }
+}
+
+/// An error with what is behind it.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,63 @@
+//! `overfit.v1.ServerService`.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::proto;
+use super::proto::server_service_server::ServerService;
+use super::settings::Limits;
+use crate::field::Device;
+use crate::train::Preset;
+
+/// Says what this daemon is and can do.
+pub(super) struct ServerCalls {
+    pub(super) devices: Arc<[Device]>,
+    pub(super) limits: Arc<Limits>,
+}
+
+#[tonic::async_trait]
+impl ServerService for ServerCalls {
+    async fn get_server_info(
+        &self,
+        _: Request<proto::GetServerInfoRequest>,
+    ) -> Result<Response<proto::GetServerInfoResponse>, Status> {
+        let presets = Preset::ALL.map(|preset| proto::Preset {
+            name: preset.name().to_owned(),
+            description: preset.description().to_owned(),
+            seconds: preset.seconds(),
+            default: preset == Preset::default(),
+        });
+        let limits = &self.limits;
+        Ok(Response::new(proto::GetServerInfoResponse {
+            version: crate::VERSION.to_owned(),
+            api: "overfit.v1".to_owned(),
+            devices: self.devices.iter().map(device).collect(),
+            presets: presets.to_vec(),
+            limits: Some(proto::Limits {
+                max_message_bytes: limits.max_message_bytes as u64,
+                max_mesh_bytes: limits.max_mesh_bytes,
+                max_model_bytes: limits.max_model_bytes,
+                max_running_fits: limits.max_running_fits,
+                max_queued_fits: limits.max_queued_fits,
+                max_points: limits.max_points,
+                max_extract_bytes: limits.max_extract_bytes,
+            }),
+        }))
+    }
+}
+
+fn device(device: &Device) -> proto::Device {
+    let description = match device {
+        Device::Cpu => {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            format!("Processor ({threads} threads)")
+        }
+        Device::Cuda(index) => format!("CUDA device {index}"),
+        Device::Vulkan(index) => format!("Vulkan device {index}"),
+    };
+    proto::Device {
+        id: device.to_string(),
+        description,
+    }
+}

@@ -1,0 +1,89 @@
+//! Where the daemon listens, where it keeps its models, and what it refuses.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::extract::DEFAULT_MEMORY_LIMIT;
+
+/// Everything that decides how the daemon runs. Start from [`Default`].
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// Where to listen; port 0 takes any that is free. Another address than the machine's own (loopback) needs `tls` and
+    /// `token`.
+    pub listen: SocketAddr,
+    /// Folder of the models and of the file by which clients find the daemon; `None` takes
+    /// [`default_data_dir`](super::default_data_dir). Made if it is missing.
+    pub data_dir: Option<PathBuf>,
+    /// The word that every call must carry; `None` makes a new one at every start. Clients on this machine find it in the
+    /// data folder either way.
+    pub token: Option<String>,
+    /// Encrypts the connections.
+    pub tls: Option<TlsFiles>,
+    /// What is refused beyond.
+    pub limits: Limits,
+    /// How long open calls and running fits may take to end once the daemon is asked to stop.
+    pub shutdown_grace: Duration,
+}
+
+/// The two files of an encrypted server, both PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate, followed by those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// What the daemon refuses beyond. Clients read most of them by `GetServerInfo`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest message that is taken, in bytes: a unary call, or one message of a stream.
+    pub max_message_bytes: usize,
+    /// Largest mesh upload, in bytes.
+    pub max_mesh_bytes: u64,
+    /// Memory for all meshes and for whatever is being uploaded, together, in bytes.
+    pub max_mesh_memory: u64,
+    /// Largest model import, in bytes.
+    pub max_model_bytes: u64,
+    /// Fits that run at once. Each uses all processors by itself.
+    pub max_running_fits: u32,
+    /// Fits that wait at once.
+    pub max_queued_fits: u32,
+    /// Points in one evaluation request.
+    pub max_points: u64,
+    /// Memory of one extraction, about, in bytes.
+    pub max_extract_bytes: u64,
+    /// Extractions that run at once; more wait.
+    pub max_running_extractions: u32,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            data_dir: None,
+            token: None,
+            tls: None,
+            limits: Limits::default(),
+            shutdown_grace: Duration::from_secs(3),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 16 << 20,
+            max_mesh_bytes: 1 << 30,
+            max_mesh_memory: 4 << 30,
+            max_model_bytes: 1 << 30,
+            max_running_fits: 1,
+            max_queued_fits: 32,
+            // With gradients the answer takes 16 bytes a point: a message, still.
+            max_points: 1_000_000,
+            max_extract_bytes: DEFAULT_MEMORY_LIMIT,
+            max_running_extractions: 2,
+        }
+    }
+}

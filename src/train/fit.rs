@@ -1,0 +1,288 @@
+//! The loop: from a mesh to a model.
+
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::evaluate::{HeldOut, Protocol};
+use super::progress::{Phase, Progress};
+use super::samples::{Cancelled, SamplePool, SampleSource, Samples};
+use super::schedule::{learning_rate, used_share};
+use super::settings::{FitSettings, SettingsError};
+use crate::CancelToken;
+use crate::distance::{DistanceError, SignedDistance};
+use crate::field::{
+    AdamStep, DeviceError, Learner, Metrics, Model, Training, initial_parameters, open_engine,
+};
+use crate::geometry::{Mesh, Similarity, SurfaceSampler};
+
+/// Why there is no model.
+#[derive(Debug, Error)]
+pub enum FitError {
+    /// The settings cannot be trained with.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The mesh has no distance.
+    #[error(transparent)]
+    Distance(DistanceError),
+    /// The mesh has no extent.
+    #[error("the mesh has no extent that can be fitted: all its vertices lie in one point")]
+    NoExtent,
+    /// The cancel token was set.
+    #[error("the fit was cancelled")]
+    Cancelled,
+    /// The loss became infinite or not a number.
+    #[error("training diverged at step {step}: the loss is {loss}. Lower the learning rate")]
+    Diverged {
+        /// The step.
+        step: u64,
+        /// The loss.
+        loss: f32,
+    },
+}
+
+impl From<Cancelled> for FitError {
+    fn from(_: Cancelled) -> Self {
+        FitError::Cancelled
+    }
+}
+
+impl From<DistanceError> for FitError {
+    fn from(error: DistanceError) -> Self {
+        match error {
+            DistanceError::Cancelled => FitError::Cancelled,
+            other => FitError::Distance(other),
+        }
+    }
+}
+
+/// Samples that training starts with; more come while it runs.
+const FIRST_SAMPLES: usize = 1 << 16;
+
+/// Checks on held-out points over a budget: to keep the best state and to see a quality target.
+const CHECKS: f64 = 20.0;
+
+/// The same where a quality target may end the fit early.
+const CHECKS_WITH_TARGET: f64 = 200.0;
+
+/// Time between progress messages while training.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+
+/// Points of a check: enough to rank states to a few percent.
+const CHECK: Protocol = Protocol {
+    near: 8192,
+    uniform: 8192,
+    seed: 0xc4ec_d00d,
+};
+
+/// Fits a field to a mesh.
+///
+/// `name` is kept in the model. `progress` is called on this thread. The state with the least near error on held-out points
+/// is kept; the model's own figures are then taken by the whole protocol, on other points.
+///
+/// Limited by steps alone, the parameters are the same for one seed, device and thread count; a limit in seconds ends
+/// that.
+///
+/// # Errors
+/// See [`FitError`]. The cancel token is looked at in every step and in every chunk of other work.
+pub fn fit(
+    mesh: &Mesh,
+    name: &str,
+    settings: &FitSettings,
+    cancel: &CancelToken,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Model, FitError> {
+    settings.validate()?;
+    progress(Progress::default());
+    let engine = open_engine(settings.device)?;
+    let bounds = mesh.bounds();
+    let frame = Similarity::to_unit_frame(&bounds).ok_or(FitError::NoExtent)?;
+    let unit_mesh = frame.apply_to_mesh(mesh);
+    let oracle = SignedDistance::build(&unit_mesh, settings.sign, cancel)?;
+    let surface = SurfaceSampler::new(&unit_mesh);
+    let sign = oracle.sign_report();
+    let source = SampleSource::new(&oracle, &surface, frame.apply_to_bounds(&bounds));
+    let held_out = HeldOut::draw(&source, sign.rule, &CHECK, cancel)?;
+    let mut pool = SamplePool::new(settings.sampling, settings.seed);
+    pool.refresh(&source, FIRST_SAMPLES, cancel)?;
+
+    let parameters = initial_parameters(&settings.architecture, settings.seed);
+    let learner = engine.learner(&settings.architecture, &parameters);
+    let mut run = Run::new(settings, learner, &held_out);
+    run.train(&mut pool, &source, cancel, progress)?;
+
+    progress(Progress {
+        phase: Phase::Evaluate,
+        ..run.latest
+    });
+    let seconds = run.latest.elapsed_seconds;
+    let (steps, samples) = (run.latest.step, run.latest.samples);
+    let parameters = run.into_best();
+    let field = engine.load(&settings.architecture, &parameters);
+    let metrics = HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?
+        .judge(&*field, cancel)?;
+    Ok(Model {
+        architecture: settings.architecture.clone(),
+        parameters,
+        frame,
+        bounds,
+        training: Training {
+            name: name.to_owned(),
+            version: crate::VERSION.to_owned(),
+            preset: settings.preset.to_string(),
+            device: engine.device().to_string(),
+            seed: settings.seed,
+            steps,
+            samples,
+            seconds,
+            settings: serde_json::json!(settings),
+            metrics: Some(metrics),
+            warnings: sign.warnings.clone(),
+        },
+    })
+}
+
+/// Training on its way.
+struct Run<'a> {
+    settings: &'a FitSettings,
+    learner: Box<dyn Learner>,
+    held_out: &'a HeldOut,
+    latest: Progress,
+    best: Option<(f64, Vec<f32>)>,
+}
+
+/// What happened since the last progress message.
+struct SinceReport {
+    at: Instant,
+    steps: u64,
+    loss: f64,
+}
+
+impl<'a> Run<'a> {
+    fn new(settings: &'a FitSettings, learner: Box<dyn Learner>, held_out: &'a HeldOut) -> Self {
+        let latest = Progress {
+            phase: Phase::Train,
+            ..Progress::default()
+        };
+        Self {
+            settings,
+            learner,
+            held_out,
+            latest,
+            best: None,
+        }
+    }
+
+    /// Trains to the end of the budget or to the quality target.
+    fn train(
+        &mut self,
+        pool: &mut SamplePool,
+        source: &SampleSource<'_>,
+        cancel: &CancelToken,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), FitError> {
+        let batch_size = self.settings.optimizer.batch_size as usize;
+        let fresh = (batch_size as f64 * self.settings.sampling.fresh_share).round() as usize;
+        let mut batch = Samples {
+            points: vec![[0.0; 3]; batch_size],
+            distances: vec![0.0; batch_size],
+        };
+        let budget = &self.settings.budget;
+        let checks = if budget.target_near_mae.is_some() {
+            CHECKS_WITH_TARGET
+        } else {
+            CHECKS
+        };
+        let mut checks_done = 0.0;
+        let started = Instant::now();
+        let mut since = SinceReport {
+            at: started,
+            steps: 0,
+            loss: 0.0,
+        };
+        progress(self.latest);
+        while self.latest.fraction < 1.0 {
+            if cancel.is_cancelled() {
+                return Err(FitError::Cancelled);
+            }
+            pool.refresh(source, fresh, cancel)?;
+            pool.draw(&mut batch);
+            let loss = self.step(&batch)?;
+            since.steps += 1;
+            since.loss += f64::from(loss);
+            let elapsed = started.elapsed();
+            self.latest.elapsed_seconds = elapsed.as_secs_f64();
+            self.latest.fraction = used_share(budget, self.latest.step, elapsed);
+            let due = (self.latest.fraction * checks).floor();
+            let check = due > checks_done;
+            if check {
+                checks_done = due;
+                let quality = self.check(cancel)?;
+                if budget.target_near_mae.is_some_and(|target| quality.near_mae <= target) {
+                    self.latest.fraction = 1.0;
+                }
+            }
+            if check || since.at.elapsed() >= REPORT_EVERY {
+                progress(self.report(&mut since));
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, batch: &Samples) -> Result<f32, FitError> {
+        let optimizer = &self.settings.optimizer;
+        self.latest.step += 1;
+        self.latest.samples += batch.points.len() as u64;
+        let adam = AdamStep {
+            step: self.latest.step,
+            learning_rate: learning_rate(optimizer, self.latest.fraction),
+            beta1: optimizer.beta1 as f32,
+            beta2: optimizer.beta2 as f32,
+            epsilon: optimizer.epsilon as f32,
+        };
+        let loss = self.learner.step(&batch.points, &batch.distances, self.settings.loss, adam);
+        if loss.is_finite() {
+            Ok(loss)
+        } else {
+            let step = self.latest.step;
+            Err(FitError::Diverged { step, loss })
+        }
+    }
+
+    /// Judges the state on held-out points and keeps it if it is the best so far.
+    fn check(&mut self, cancel: &CancelToken) -> Result<Metrics, FitError> {
+        let quality = self.held_out.judge(&*self.learner.field(), cancel)?;
+        self.latest.quality = Some(quality);
+        let best = self.best.as_ref().map_or(f64::INFINITY, |best| best.0);
+        if quality.near_mae < best {
+            self.best = Some((quality.near_mae, self.learner.parameters()));
+        }
+        Ok(quality)
+    }
+
+    fn report(&mut self, since: &mut SinceReport) -> Progress {
+        let batch_size = f64::from(self.settings.optimizer.batch_size);
+        let latest = &mut self.latest;
+        latest.loss = since.loss / since.steps as f64;
+        latest.samples_per_second = since.steps as f64 * batch_size / since.at.elapsed().as_secs_f64();
+        let rest = (1.0 - latest.fraction) / latest.fraction;
+        latest.remaining_seconds = rest.is_finite().then(|| latest.elapsed_seconds * rest);
+        *since = SinceReport {
+            at: Instant::now(),
+            steps: 0,
+            loss: 0.0,
+        };
+        *latest
+    }
+
+    /// The best state; the last one if there was no check.
+    fn into_best(self) -> Vec<f32> {
+        match self.best {
+            Some((_, parameters)) => parameters,
+            None => self.learner.parameters(),
+        }
+    }
+}

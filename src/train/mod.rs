@@ -1,0 +1,15 @@
+//! Fitting a field to a mesh: samples, loss, optimiser, schedule, and the loop around them.
+
+mod evaluate;
+mod fit;
+mod preset;
+mod progress;
+mod samples;
+mod schedule;
+mod settings;
+
+pub use evaluate::{Protocol, evaluate};
+pub use fit::{FitError, fit};
+pub use preset::{Preset, UnknownPreset};
+pub use progress::{Phase, Progress};
+pub use settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling, SettingsError};

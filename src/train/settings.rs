@@ -1,0 +1,212 @@
+//! What to train, on what, and for how long.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::preset::Preset;
+use crate::distance::SignPolicy;
+use crate::field::{Architecture, ArchitectureError, DeviceChoice, Loss};
+
+/// Everything that decides a fit. [`Preset::settings`] is where to start from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitSettings {
+    /// The preset that these settings started from.
+    pub preset: Preset,
+    /// The network.
+    pub architecture: Architecture,
+    /// When to stop.
+    pub budget: Budget,
+    /// Where to run.
+    #[serde(skip)]
+    pub device: DeviceChoice,
+    /// Decides the first parameters and every sample.
+    pub seed: u64,
+    /// How inside and outside are told apart.
+    pub sign: SignPolicy,
+    /// What is minimised.
+    pub loss: Loss,
+    /// The optimiser.
+    pub optimizer: Optimizer,
+    /// Where the samples lie.
+    pub sampling: Sampling,
+}
+
+/// When a fit stops: at whichever limit it meets first. At least one of `seconds` and `steps` is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Training time. Where a time limit decides, the number of steps, and so the result, varies from run to run.
+    pub seconds: Option<f64>,
+    /// Training steps. A fit limited by steps alone gives the same parameters for one seed, device and thread count.
+    pub steps: Option<u64>,
+    /// Stop once the mean near error (longest side 1) on the held-out points is at most this.
+    pub target_near_mae: Option<f64>,
+}
+
+/// Adam and its schedule: the learning rate falls exponentially from `learning_rate` to `learning_rate × final_share`
+/// over the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Optimizer {
+    /// Samples a step.
+    pub batch_size: u32,
+    /// Learning rate of the first step.
+    pub learning_rate: f64,
+    /// Learning rate of the last step, as a share of the first.
+    pub final_share: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+/// Where training samples lie and how long they are used.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// Weights of the three kinds; normalised to sum to 1.
+    pub shares: SampleShares,
+    /// Standard deviation of near samples about the surface, per axis; longest side 1. Half of them use this width, half
+    /// four times it.
+    pub near_sigma: f64,
+    /// Most samples kept at a time; the oldest are replaced.
+    pub pool_size: u32,
+    /// Fresh samples a step, as a share of the batch: the rest is drawn again from the pool.
+    pub fresh_share: f64,
+}
+
+/// Weights of the kinds of samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleShares {
+    /// On the surface, distance 0.
+    pub surface: f64,
+    /// Near the surface.
+    pub near: f64,
+    /// Anywhere in the unit frame.
+    pub uniform: f64,
+}
+
+/// Settings that cannot be trained with.
+#[derive(Debug, Error, PartialEq)]
+pub enum SettingsError {
+    /// A value is out of range.
+    #[error("{field} is {value}: {requirement}")]
+    OutOfRange {
+        /// The setting's name.
+        field: &'static str,
+        /// What it was.
+        value: String,
+        /// What it must be.
+        requirement: &'static str,
+    },
+    /// Nothing would end the fit.
+    #[error("the fit has no end: set seconds or steps")]
+    NoBudget,
+    /// The network cannot be built.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+}
+
+impl FitSettings {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// Names the first setting that is out of range and says what it must be.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        self.architecture.validate()?;
+        let Budget {
+            seconds,
+            steps,
+            target_near_mae,
+        } = self.budget;
+        if seconds.is_none() && steps.is_none() {
+            return Err(SettingsError::NoBudget);
+        }
+        let positive = "it must be positive and finite";
+        let is_positive = |value: f64| value > 0.0 && value.is_finite();
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        let shares = &self.sampling.shares;
+        let share_sum = shares.surface + shares.near + shares.uniform;
+        let each_share = [shares.surface, shares.near, shares.uniform];
+        let checks: [(&'static str, f64, bool, &'static str); 12] = [
+            ("seconds", seconds.unwrap_or(1.0), seconds.is_none_or(is_positive), positive),
+            ("steps", steps.unwrap_or(1) as f64, steps != Some(0), "it must be at least 1"),
+            (
+                "target_near_mae",
+                target_near_mae.unwrap_or(1.0),
+                target_near_mae.is_none_or(is_positive),
+                positive,
+            ),
+            (
+                "batch_size",
+                f64::from(self.optimizer.batch_size),
+                (16..=1 << 20).contains(&self.optimizer.batch_size),
+                "it must be from 16 to 1048576",
+            ),
+            (
+                "learning_rate",
+                self.optimizer.learning_rate,
+                self.optimizer.learning_rate > 0.0 && self.optimizer.learning_rate <= 1.0,
+                "it must be more than 0 and at most 1",
+            ),
+            (
+                "final_share",
+                self.optimizer.final_share,
+                self.optimizer.final_share > 0.0 && self.optimizer.final_share <= 1.0,
+                "it must be more than 0 and at most 1",
+            ),
+            ("beta1", self.optimizer.beta1, (0.0..1.0).contains(&self.optimizer.beta1), "it must be from 0 to below 1"),
+            ("beta2", self.optimizer.beta2, (0.0..1.0).contains(&self.optimizer.beta2), "it must be from 0 to below 1"),
+            (
+                "shares",
+                share_sum,
+                is_positive(share_sum) && each_share.iter().all(|share| *share >= 0.0),
+                "no share may be negative, and one must be positive",
+            ),
+            (
+                "near_sigma",
+                self.sampling.near_sigma,
+                self.sampling.near_sigma > 0.0 && self.sampling.near_sigma <= 1.0,
+                "it must be more than 0 and at most 1 (longest side 1)",
+            ),
+            (
+                "pool_size",
+                f64::from(self.sampling.pool_size),
+                self.sampling.pool_size >= self.optimizer.batch_size && self.sampling.pool_size <= 1 << 26,
+                "it must be at least batch_size and at most 67108864",
+            ),
+            ("fresh_share", self.sampling.fresh_share, share(self.sampling.fresh_share), "it must be from 0 to 1"),
+        ];
+        match checks.into_iter().find(|(_, _, valid, _)| !valid) {
+            None => Ok(()),
+            Some((field, value, _, requirement)) => Err(SettingsError::OutOfRange {
+                field,
+                value: value.to_string(),
+                requirement,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_bad_values_are_named() {
+        for preset in Preset::ALL {
+            assert_eq!(preset.settings().validate(), Ok(()), "{preset}");
+        }
+        let refused = |change: fn(&mut FitSettings), word: &str| {
+            let mut settings = Preset::default().settings();
+            change(&mut settings);
+            let message = settings.validate().unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        };
+        refused(|s| s.budget = Budget::default(), "no end");
+        refused(|s| s.budget.seconds = Some(f64::NAN), "seconds is NaN");
+        refused(|s| s.budget.steps = Some(0), "steps is 0");
+        refused(|s| s.optimizer.batch_size = 0, "batch_size is 0");
+        refused(|s| s.sampling.shares.near = -1.0, "shares");
+        refused(|s| s.optimizer.learning_rate = 7.0, "learning_rate is 7");
+    }
+}

@@ -1,0 +1,331 @@
+//! One suite that every backend passes: the reference is proved against finite differences in f64, everything else against
+//! the reference.
+
+use burn::backend::{Autodiff, Flex, NdArray};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use overfit::field::{
+    Activation, AdamState, AdamStep, Architecture, Encoding, FieldBackend, HashGrid, Loss, Mlp,
+    initial_parameters,
+};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+/// The reference: composed tensor operations in f64.
+type Reference = NdArray<f64>;
+
+/// Every encoding with every activation, dense and hashed levels, widths that fill a kernel's blocks and widths that do not.
+fn architectures() -> Vec<Architecture> {
+    let hash_grid = |features, finest_resolution| {
+        Encoding::HashGrid(HashGrid {
+            levels: 3,
+            features,
+            log2_entries: 9,
+            base_resolution: 3,
+            finest_resolution,
+        })
+    };
+    let mlp = |hidden_width, hidden_layers, activation| Mlp {
+        hidden_width,
+        hidden_layers,
+        activation,
+    };
+    let sine = Activation::Sine {
+        first_omega: 8.0,
+        omega: 5.0,
+    };
+    [
+        (hash_grid(4, 24), mlp(64, 2, Activation::Relu)),
+        (hash_grid(1, 5), mlp(19, 1, Activation::Relu)),
+        (hash_grid(2, 40), mlp(16, 3, sine)),
+        (hash_grid(8, 17), mlp(32, 1, Activation::Relu)),
+        (Encoding::Identity, mlp(64, 3, sine)),
+        (Encoding::Identity, mlp(37, 2, Activation::Relu)),
+    ]
+    .into_iter()
+    .map(|(encoding, mlp)| Architecture { encoding, mlp })
+    .collect()
+}
+
+/// One network with everything that an operation takes, in f64.
+struct Case {
+    architecture: Architecture,
+    parameters: Vec<f64>,
+    points: Vec<f64>,
+    /// One value and three gradient components a point.
+    cotangent: Vec<f64>,
+    count: usize,
+}
+
+impl Case {
+    fn new(architecture: Architecture) -> Self {
+        let count = 211;
+        let mut rng = Pcg64::seed_from_u64(3);
+        let mut uniform = |n: usize| -> Vec<f64> {
+            // Exact in f32, so that every backend sees the same numbers.
+            (0..n).map(|_| f64::from(rng.random::<f32>() * 2.0 - 1.0)).collect()
+        };
+        let mut parameters: Vec<f64> = initial_parameters(&architecture, 1)
+            .into_iter()
+            .map(f64::from)
+            .collect();
+        // Features start at 1e-4: too small to test the grid by.
+        for spec in architecture.tensors() {
+            if spec.name == "encoding.grid" {
+                let noise = uniform(spec.len());
+                parameters[spec.range()].copy_from_slice(&noise);
+            }
+        }
+        Self {
+            parameters,
+            points: uniform(count * 3),
+            cotangent: uniform(count * 4),
+            count,
+            architecture,
+        }
+    }
+
+    fn all() -> Vec<Case> {
+        architectures().into_iter().map(Case::new).collect()
+    }
+
+    fn parameters<B: Backend>(&self, device: &B::Device) -> Tensor<B, 1> {
+        tensor(&self.parameters, [self.parameters.len()], device)
+    }
+
+    fn points<B: Backend>(&self, device: &B::Device) -> Tensor<B, 2> {
+        tensor(&self.points, [self.count, 3], device)
+    }
+
+    /// The first `columns` of 4.
+    fn cotangent<B: Backend>(&self, columns: usize, device: &B::Device) -> Tensor<B, 2> {
+        let all: Tensor<B, 2> = tensor(&self.cotangent, [self.count, 4], device);
+        all.narrow(1, 0, columns)
+    }
+
+    fn field<B: FieldBackend>(&self, device: &B::Device) -> Vec<f64> {
+        let (parameters, points) = (self.parameters(device), self.points(device));
+        vec_of(B::field(&self.architecture, parameters, points, true))
+    }
+
+    fn backward<B: FieldBackend>(&self, columns: usize, device: &B::Device) -> Vec<f64> {
+        vec_of(B::field_backward(
+            &self.architecture,
+            self.parameters(device),
+            self.points(device),
+            self.cotangent(columns, device),
+        ))
+    }
+}
+
+fn tensor<B: Backend, const D: usize>(
+    elements: &[f64],
+    shape: [usize; D],
+    device: &B::Device,
+) -> Tensor<B, D> {
+    Tensor::from_data(TensorData::new(elements.to_vec(), shape), device)
+}
+
+fn vec_of<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f64> {
+    tensor.into_data().convert::<f64>().into_vec().unwrap()
+}
+
+/// Differences as a share of the largest expected element.
+fn assert_close(what: &str, case: &Case, actual: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(actual.len(), expected.len(), "{what} {}", case.architecture);
+    let scale = expected.iter().fold(1e-12f64, |a, b| a.max(b.abs()));
+    let pairs = actual.iter().zip(expected);
+    let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / scale;
+    assert!(
+        worst <= tolerance,
+        "{what} of {}: off by {worst:e} of the largest",
+        case.architecture
+    );
+}
+
+/// The weighted sum that `field_backward` differentiates.
+fn weighted_sum(case: &Case, parameters: &[f64], columns: usize) -> f64 {
+    let device = Default::default();
+    let values = Reference::field(
+        &case.architecture,
+        tensor(parameters, [parameters.len()], &device),
+        case.points(&device),
+        columns == 4,
+    );
+    vec_of(values.mul(case.cotangent(columns, &device)).sum())[0]
+}
+
+#[test]
+fn reference_gradients_by_parameters_match_central_differences_one_tensor_at_a_time() {
+    let device = Default::default();
+    for case in Case::all() {
+        for columns in [1, 4] {
+            let gradient = case.backward::<Reference>(columns, &device);
+            for spec in case.architecture.tensors() {
+                // One direction through the whole tensor.
+                let mut rng = Pcg64::seed_from_u64(9);
+                let step = 1e-7;
+                let mut ends = [case.parameters.clone(), case.parameters.clone()];
+                let mut expected = 0.0;
+                for index in spec.range() {
+                    let direction = rng.random::<f64>() - 0.5;
+                    ends[0][index] -= step * direction;
+                    ends[1][index] += step * direction;
+                    expected += gradient[index] * direction;
+                }
+                let [low, high] = ends.map(|end| weighted_sum(&case, &end, columns));
+                let difference = (high - low) / (2.0 * step);
+                let error = (difference - expected).abs();
+                let scale = expected.abs().max(1e-2);
+                assert!(
+                    error < 2e-5 * scale,
+                    "{} {} with {columns} columns: {difference} and {expected}",
+                    case.architecture,
+                    spec.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn reference_gradients_by_position_match_central_differences() {
+    let device = Default::default();
+    for case in Case::all() {
+        let output = case.field::<Reference>(&device);
+        let step = 1e-7;
+        for axis in 0..3 {
+            let at = |shift: f64| {
+                let mut points = case.points.clone();
+                points.iter_mut().skip(axis).step_by(3).for_each(|x| *x += shift);
+                let points = tensor::<Reference, 2>(&points, [case.count, 3], &device);
+                let parameters = case.parameters(&device);
+                vec_of(Reference::field(&case.architecture, parameters, points, false))
+            };
+            let (low, high) = (at(-step), at(step));
+            for point in 0..case.count {
+                let difference = (high[point] - low[point]) / (2.0 * step);
+                let gradient = output[point * 4 + 1 + axis];
+                assert!((difference - gradient).abs() < 1e-5 * gradient.abs().max(1.0));
+            }
+        }
+    }
+}
+
+/// Everything that a backend must do, against the reference. `tolerance` is a share of the largest element.
+fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
+    let reference_device = Default::default();
+    for case in Case::all() {
+        let expected = case.field::<Reference>(&reference_device);
+        assert_close("value and gradient", &case, &case.field::<B>(device), &expected, tolerance);
+
+        let (parameters, points) = (case.parameters(device), case.points(device));
+        let values = vec_of(B::field(&case.architecture, parameters, points, false));
+        let expected_values: Vec<f64> = expected.iter().step_by(4).copied().collect();
+        assert_close("value", &case, &values, &expected_values, tolerance);
+
+        for columns in [1, 4] {
+            let expected = case.backward::<Reference>(columns, &reference_device);
+            let actual = case.backward::<B>(columns, device);
+            assert_close("backward", &case, &actual, &expected, tolerance);
+        }
+        for loss in [Loss::L1, Loss::L2] {
+            let (actual, expected) = (
+                loss_and_gradient::<B>(&case, loss, device),
+                loss_and_gradient::<Reference>(&case, loss, &reference_device),
+            );
+            assert_close("loss", &case, &actual.0, &expected.0, tolerance);
+            assert_close("loss gradient", &case, &actual.1, &expected.1, tolerance);
+        }
+        let (actual, expected) = (
+            adam_steps::<B>(&case, device),
+            adam_steps::<Reference>(&case, &reference_device),
+        );
+        assert_close("adam", &case, &actual, &expected, tolerance);
+        assert_autodiff_agrees::<B>(&case, device, tolerance);
+
+        assert_eq!(
+            case.backward::<B>(1, device),
+            case.backward::<B>(1, device),
+            "{}: not the same twice",
+            case.architecture
+        );
+    }
+}
+
+fn loss_and_gradient<B: FieldBackend>(
+    case: &Case,
+    loss: Loss,
+    device: &B::Device,
+) -> (Vec<f64>, Vec<f64>) {
+    let targets: Tensor<B, 2> = case.cotangent(1, device);
+    let (loss, gradient) = B::loss_and_gradient(
+        &case.architecture,
+        case.parameters(device),
+        case.points(device),
+        targets,
+        loss,
+    );
+    (vec_of(loss), vec_of(gradient))
+}
+
+fn adam_steps<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64> {
+    let mut state = AdamState::<B>::new(case.parameters(device));
+    // Drawn, not computed: elements whose gradient is rounding noise would step by its sign.
+    let mut rng = Pcg64::seed_from_u64(4);
+    for step in 1..=3 {
+        let gradient: Vec<f64> = (0..case.parameters.len())
+            .map(|_| f64::from(rng.random::<f32>() - 0.5))
+            .collect();
+        let gradient = tensor(&gradient, [gradient.len()], device);
+        let step = AdamStep {
+            step,
+            learning_rate: 1e-2,
+            beta1: 0.9,
+            beta2: 0.99,
+            epsilon: 1e-15,
+        };
+        state = B::adam(state, gradient, step);
+    }
+    [state.parameters, state.first, state.second]
+        .into_iter()
+        .flat_map(vec_of)
+        .collect()
+}
+
+/// A loss of the user's own, through Burn's graph: the field is one differentiable operation there.
+fn assert_autodiff_agrees<B: FieldBackend>(case: &Case, device: &B::Device, tolerance: f64) {
+    let parameters = case.parameters::<Autodiff<B>>(device).require_grad();
+    let output = Autodiff::<B>::field(
+        &case.architecture,
+        parameters.clone(),
+        case.points(device),
+        true,
+    );
+    let weighted = output.mul(case.cotangent(4, device)).sum();
+    let gradient = parameters.grad(&weighted.backward()).expect("parameters are tracked");
+    let expected = case.backward::<Reference>(4, &Default::default());
+    assert_close("autodiff", case, &vec_of(gradient), &expected, tolerance);
+}
+
+#[test]
+fn ndarray_conforms() {
+    conforms::<NdArray<f32>>(&Default::default(), 1e-4);
+}
+
+#[test]
+fn flex_conforms() {
+    conforms::<Flex>(&Default::default(), 1e-4);
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn vulkan_conforms() {
+    conforms::<burn::backend::Vulkan>(&Default::default(), 1e-4);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn cuda_conforms() {
+    conforms::<burn::backend::Cuda>(&Default::default(), 1e-4);
+}

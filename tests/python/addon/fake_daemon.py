@@ -1,0 +1,195 @@
+"""A daemon that misbehaves on request, for what a real one does only when something is broken.
+
+It speaks real gRPC on a real port, and runs in this thread: `pump` gives it a turn.
+"""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+from conftest import part
+from grpclib.const import Cardinality, Handler, Status
+from grpclib.exceptions import GRPCError
+from grpclib.server import Server
+
+fit_pb2, mesh_pb2 = part("api.fit_pb2"), part("api.mesh_pb2")
+query_pb2, server_pb2 = part("api.query_pb2"), part("api.server_pb2")
+
+
+class FakeDaemon:
+    """Answers every upload with the same mesh, after a fit of `messages` progress messages `pause` seconds apart."""
+
+    def __init__(self, data_dir: Path, *, version: str = "0.1.0", messages: int = 3, pause: float = 0.01) -> None:
+        self.data_dir, self.version, self.messages, self.pause = data_dir, version, messages, pause
+        self.token = "right"
+        self.uploaded = b""
+        self.metadata: mesh_pb2.MeshMetadata | None = None
+        self.chunk = 65536
+        self.silent = False
+        """Never answers."""
+        self.upload_error: str | None = None
+        self.fail_with: str | None = None
+        """The fit ends FAILED with this message."""
+        self.break_watch_at: int | None = None
+        """Ends the first watch after so many messages, with no last word."""
+        self.damage: str | None = None
+        """What is wrong with the mesh that comes back: `short`, `index` or `empty`."""
+        self.watches: list[int] = []
+        """`after_sequence` of each watch."""
+        self.cancelled: list[str] = []
+        self.settings: fit_pb2.FitSettings | None = None
+        self._loop = asyncio.new_event_loop()
+        self._connections = []
+        self._start()
+
+    def _start(self) -> None:
+        async def listen() -> int:
+            self._server = Server([self])
+            make = self._server._protocol_factory
+            self._server._protocol_factory = lambda: self._connections.append(make()) or self._connections[-1]
+            await self._server.start("127.0.0.1", 0)
+            return self._server._server.sockets[0].getsockname()[1]
+
+        self.port = self._loop.run_until_complete(listen())
+        self.write_file()
+
+    def write_file(self, **changes: object) -> None:
+        """Writes `daemon.json`, with some fields changed."""
+        fields = {"address": "127.0.0.1", "port": self.port, "pid": os.getpid(), "version": self.version}
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        (self.data_dir / "daemon.json").write_text(json.dumps(fields | {"token": "right"} | changes))
+
+    def pump(self) -> None:
+        """One turn of its loop."""
+        self._loop.call_soon(self._loop.stop)
+        self._loop.run_forever()
+
+    def vanish(self) -> None:
+        """Breaks all connections and listens no more, as after `kill -9`: `daemon.json` stays."""
+        self._server.close()
+        for connection in self._connections:
+            connection.connection._transport.abort()
+        self.pump()
+
+    def close(self) -> None:
+        """Ends it."""
+
+        async def end() -> None:
+            self._server.close()
+            await self._server.wait_closed()
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self._loop.run_until_complete(end())
+        self._loop.close()
+
+    def __mapping__(self) -> dict[str, Handler]:
+        one, up, down = Cardinality.UNARY_UNARY, Cardinality.STREAM_UNARY, Cardinality.UNARY_STREAM
+        calls = (
+            ("ServerService", "GetServerInfo", one, server_pb2, self._info),
+            ("MeshService", "UploadMesh", up, mesh_pb2, self._upload),
+            ("FitService", "CreateFit", one, fit_pb2, self._create),
+            ("FitService", "WatchFit", down, fit_pb2, self._watch),
+            ("FitService", "CancelFit", one, fit_pb2, self._cancel),
+            ("QueryService", "ExtractMesh", down, query_pb2, self._mesh),
+            ("QueryService", "ExtractVolume", down, query_pb2, self._volume),
+        )
+        return {
+            f"/overfit.v1.{service}/{name}": Handler(
+                self._authorised(call), kind, getattr(module, f"{name}Request"), getattr(module, f"{name}Response")
+            )
+            for service, name, kind, module, call in calls
+        }
+
+    def _authorised(self, call):
+        async def checked(stream) -> None:
+            if stream.metadata.get("authorization") != f"Bearer {self.token}":
+                raise GRPCError(Status.UNAUTHENTICATED, "the token is wrong")
+            while self.silent:
+                await asyncio.sleep(0.01)
+            await call(stream)
+
+        return checked
+
+    async def _info(self, stream) -> None:
+        await stream.recv_message()
+        presets = [
+            server_pb2.Preset(name="draft", description="Fast", seconds=5.0),
+            server_pb2.Preset(name="standard", description="Good", seconds=30.0, default=True),
+        ]
+        devices = [server_pb2.Device(id="cpu", description="a fake")]
+        await stream.send_message(
+            server_pb2.GetServerInfoResponse(version=self.version, api="overfit.v1", devices=devices, presets=presets)
+        )
+
+    async def _upload(self, stream) -> None:
+        self.metadata = (await stream.recv_message()).metadata
+        if self.upload_error:
+            raise GRPCError(Status.RESOURCE_EXHAUSTED, self.upload_error)
+        parts = []
+        async for message in stream:
+            parts.append(message.chunk)
+        self.uploaded = b"".join(parts)
+        health = mesh_pb2.HealthReport(warnings=["the mesh is a fake"])
+        mesh = mesh_pb2.Mesh(name="meshes/1", health=health)
+        await stream.send_message(mesh_pb2.UploadMeshResponse(mesh=mesh))
+
+    async def _create(self, stream) -> None:
+        self.settings = (await stream.recv_message()).settings
+        fit = fit_pb2.Fit(name="fits/1", state=fit_pb2.FIT_STATE_QUEUED)
+        await stream.send_message(fit_pb2.CreateFitResponse(fit=fit))
+
+    async def _watch(self, stream) -> None:
+        after = (await stream.recv_message()).after_sequence
+        self.watches.append(after)
+        running = fit_pb2.Fit(name="fits/1", state=fit_pb2.FIT_STATE_RUNNING)
+        await stream.send_message(fit_pb2.WatchFitResponse(sequence=after, snapshot=running))
+        for number in range(after + 1, self.messages + 1):
+            await asyncio.sleep(self.pause)
+            progress = fit_pb2.Progress(
+                phase=fit_pb2.PHASE_TRAIN,
+                fraction=number / self.messages,
+                step=number,
+                loss=1.0 / number,
+                samples_per_second=1e6,
+                remaining_seconds=1.0,
+            )
+            await stream.send_message(fit_pb2.WatchFitResponse(sequence=number, progress=progress))
+            if number == self.break_watch_at and len(self.watches) == 1:
+                return
+        ended = fit_pb2.Fit(name="fits/1", state=fit_pb2.FIT_STATE_SUCCEEDED, model="models/1")
+        ended.metrics.near_mae, ended.metrics.iou = 1e-3, 0.99
+        if self.fail_with:
+            ended = fit_pb2.Fit(name="fits/1", state=fit_pb2.FIT_STATE_FAILED)
+            ended.error.message = self.fail_with
+        await stream.send_message(fit_pb2.WatchFitResponse(sequence=self.messages + 1, ended=ended))
+
+    async def _cancel(self, stream) -> None:
+        self.cancelled.append((await stream.recv_message()).name)
+        await stream.send_message(fit_pb2.CancelFitResponse(fit=fit_pb2.Fit(name="fits/1")))
+
+    async def _mesh(self, stream) -> None:
+        await stream.recv_message()
+        counts = SimpleNamespace(v=self.metadata.vertex_count, f=self.metadata.triangle_count)
+        data = self.uploaded
+        if self.damage == "short":
+            data = data[:-12]
+        elif self.damage == "index":
+            data = data[:-4] + b"\xff\xff\xff\x7f"
+        elif self.damage == "empty":
+            counts, data = SimpleNamespace(v=0, f=0), b""
+        header = query_pb2.ExtractMeshHeader(vertex_count=counts.v, triangle_count=counts.f)
+        await stream.send_message(query_pb2.ExtractMeshResponse(header=header))
+        for start in range(0, len(data), self.chunk):
+            await stream.send_message(query_pb2.ExtractMeshResponse(chunk=data[start : start + self.chunk]))
+
+    async def _volume(self, stream) -> None:
+        await stream.recv_message()
+        data = b"this is no VDB file"
+        header = query_pb2.ExtractVolumeHeader(size_bytes=len(data))
+        await stream.send_message(query_pb2.ExtractVolumeResponse(header=header))
+        await stream.send_message(query_pb2.ExtractVolumeResponse(chunk=data))

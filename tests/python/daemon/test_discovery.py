@@ -1,0 +1,40 @@
+"""A client that was given nothing but an address finds out what the daemon is: health and reflection."""
+
+import grpc
+from google.protobuf import descriptor_pool, json_format, message_factory
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+SERVICES = {"MeshService", "FitService", "ModelService", "QueryService", "ServerService"}
+
+
+def test_health_is_serving(daemon):
+    with grpc.insecure_channel(daemon.target) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        for service in ["", *(f"overfit.v1.{name}" for name in sorted(SERVICES))]:
+            answer = health.Check(health_pb2.HealthCheckRequest(service=service))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING, service
+
+
+def test_reflection_is_enough_to_call_the_server(daemon):
+    with grpc.insecure_channel(daemon.target) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        assert set(database.get_services()) >= {f"overfit.v1.{name}" for name in SERVICES}
+
+        pool = descriptor_pool.DescriptorPool(database)
+        method = pool.FindServiceByName("overfit.v1.ServerService").FindMethodByName("GetServerInfo")
+        call = channel.unary_unary(
+            f"/{method.containing_service.full_name}/{method.name}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
+        )
+        token = [("authorization", f"Bearer {daemon.record['token']}")]
+        info = json_format.MessageToDict(call(message_factory.GetMessageClass(method.input_type)(), metadata=token))
+
+    assert info["version"] == daemon.record["version"]
+    assert info["api"] == "overfit.v1"
+    assert sum(preset.get("default", False) for preset in info["presets"]) == 1
+    assert all(preset["name"] and preset["description"] and preset["seconds"] > 0 for preset in info["presets"])
+    assert "cpu" in {device["id"] for device in info["devices"]}
+    assert all(int(limit) > 0 for limit in info["limits"].values())
+    assert len(info["limits"]) == 7

@@ -1,0 +1,146 @@
+//! Models: what stays of a fit.
+
+use std::sync::Arc;
+
+use overfit::field::Model;
+use overfit::server::Limits;
+use overfit::server::proto::{self, FitState, ImportModelRequest, import_model_request::Part};
+use prost::bytes::Bytes;
+use tonic::Code;
+
+use crate::daemon::{Clients, Daemon, blamed, reason, start, start_with};
+use crate::octahedron;
+
+async fn export(clients: &mut Clients, name: &str) -> Vec<u8> {
+    let request = proto::ExportModelRequest { name: name.to_owned() };
+    let mut messages = clients.models.export_model(request).await.unwrap().into_inner();
+    let (mut file, mut announced) = (Vec::new(), 0);
+    while let Some(message) = messages.message().await.unwrap() {
+        assert_eq!(file.is_empty(), message.size_bytes > 0, "the size is on the first message");
+        announced += message.size_bytes;
+        file.extend(message.chunk);
+    }
+    assert_eq!(file.len() as u64, announced);
+    file
+}
+
+fn import(display_name: &str, file: &[u8]) -> impl tonic::IntoStreamingRequest<Message = ImportModelRequest> + use<> {
+    let display_name = display_name.to_owned();
+    let metadata = Part::Metadata(proto::ImportModelMetadata { display_name });
+    let chunks: Vec<Part> = file.chunks(100).map(|chunk| Part::Chunk(Bytes::copy_from_slice(chunk))).collect();
+    let parts = std::iter::once(metadata).chain(chunks);
+    tokio_stream::iter(parts.map(|part| ImportModelRequest { part: Some(part) }).collect::<Vec<_>>())
+}
+
+async fn list(clients: &mut Clients) -> Vec<proto::Model> {
+    clients.models.list_models(proto::ListModelsRequest::default()).await.unwrap().into_inner().models
+}
+
+#[tokio::test]
+async fn a_model_goes_out_and_comes_back() {
+    let (daemon, folder) = start();
+    let mut clients = daemon.clients().await;
+    let name = clients.model().await;
+    let file = export(&mut clients, &name).await;
+    let exported = Model::from_bytes(&file).unwrap();
+    assert_eq!(exported.training.name, "octahedron");
+
+    let imported = clients.models.import_model(import("copy", &file)).await.unwrap().into_inner().model.unwrap();
+    assert_eq!((imported.display_name.as_str(), imported.architecture.as_str()), ("copy", "mlp 8x1"));
+    assert_ne!(imported.name, name);
+    let again = Model::from_bytes(&export(&mut clients, &imported.name).await).unwrap();
+    assert_eq!(again.parameters, exported.parameters);
+    // Without a name it keeps its own.
+    let unnamed = clients.models.import_model(import("", &file)).await.unwrap().into_inner().model.unwrap();
+    assert_eq!(unnamed.display_name, "octahedron");
+
+    let names: Vec<String> = list(&mut clients).await.into_iter().map(|model| model.name).collect();
+    assert_eq!(names, [unnamed.name, imported.name, name.clone()]);
+    clients.models.delete_model(proto::DeleteModelRequest { name: name.clone() }).await.unwrap();
+    let status = clients.models.get_model(proto::GetModelRequest { name: name.clone() }).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "MODEL_NOT_FOUND"));
+    let id = name.strip_prefix("models/").unwrap();
+    assert!(!folder.path().join(format!("models/{id}.safetensors")).exists());
+    assert_eq!(list(&mut clients).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_no_model_is_not_taken() {
+    let limits = Limits {
+        max_model_bytes: 10_000,
+        ..Default::default()
+    };
+    let (daemon, _folder) = start_with(Arc::new(octahedron::fit), limits);
+    let mut clients = daemon.clients().await;
+    let name = clients.model().await;
+    let file = export(&mut clients, &name).await;
+    for bad in [&b""[..], b"nonsense", &file[..file.len() - 1]] {
+        let status = clients.models.import_model(import("", bad)).await.unwrap_err();
+        assert_eq!((reason(&status).as_str(), blamed(&status).as_str()), ("MODEL_INVALID", "chunk"), "{status:?}");
+    }
+    let status = clients.models.import_model(import("", &[0; 10_001])).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "UPLOAD_TOO_LARGE"));
+    assert_eq!(list(&mut clients).await.len(), 1);
+}
+
+#[tokio::test]
+async fn models_are_there_after_a_restart_and_damaged_files_hurt_nobody() {
+    let (daemon, folder) = start();
+    let mut clients = daemon.clients().await;
+    let name = clients.model().await;
+    let (before, file) = (list(&mut clients).await, export(&mut clients, &name).await);
+    drop(clients);
+    daemon.stop().await;
+
+    let models = folder.path().join("models");
+    std::fs::write(models.join("damaged.safetensors"), &file[..file.len() / 2]).unwrap();
+    std::fs::write(models.join("not a name.safetensors"), &file).unwrap();
+    std::fs::write(models.join("notes.txt"), "mine").unwrap();
+    // A user may put a model there by hand.
+    std::fs::write(models.join("by-hand.safetensors"), &file).unwrap();
+
+    let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
+    let mut clients = daemon.clients().await;
+    let after = list(&mut clients).await;
+    let names: Vec<&str> = after.iter().map(|model| model.name.as_str()).collect();
+    assert_eq!(names, ["models/by-hand", name.as_str()]);
+    // The same but for the time, which is the file's now.
+    assert_eq!(proto::Model { create_time: before[0].create_time, ..after[1].clone() }, before[0]);
+    assert_eq!(export(&mut clients, &name).await, file);
+    for untouched in ["damaged.safetensors", "not a name.safetensors", "notes.txt"] {
+        assert!(models.join(untouched).exists());
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_written_is_not_lost() {
+    let (daemon, folder) = start();
+    let mut clients = daemon.clients().await;
+    // Writing into the folder fails for every user, root included.
+    let models = folder.path().join("models");
+    std::fs::remove_dir(&models).unwrap();
+
+    let mesh = clients.upload().await;
+    let fit = clients.fit(&mesh).await;
+    let ended = clients.ended(&fit.name).await;
+    assert_eq!(ended.state(), FitState::Succeeded);
+    assert!(ended.warnings[1].contains("memory only") && ended.warnings[1].contains("models"), "{:?}", ended.warnings);
+    // It can be asked and exported,
+    let file = export(&mut clients, &ended.model).await;
+    let request = proto::EvaluateRequest {
+        model: ended.model.clone(),
+        points: Bytes::copy_from_slice(bytemuck::cast_slice(&octahedron::CENTER)),
+        gradient: false,
+    };
+    clients.query.evaluate(request).await.unwrap();
+    assert_eq!(list(&mut clients).await[0].size_bytes, file.len() as u64);
+    // an import says that it failed,
+    let status = clients.models.import_model(import("", &file)).await.unwrap_err();
+    assert_eq!(reason(&status), "DISK_WRITE_FAILED");
+    // and once the disk is well, it is written after all.
+    std::fs::create_dir(&models).unwrap();
+    daemon.stop().await;
+    let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
+    let mut clients = daemon.clients().await;
+    assert_eq!(export(&mut clients, &ended.model).await, file);
+}

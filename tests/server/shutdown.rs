@@ -1,0 +1,84 @@
+//! The end of a daemon: soon, with everything that was finished.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use overfit::CancelToken;
+use overfit::geometry::Mesh;
+use overfit::server::proto::{self, FitState, watch_fit_response::Event};
+use overfit::server::{FitFunction, Limits};
+use overfit::train::{FitError, FitSettings, Progress};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::daemon::{Daemon, start_with};
+use crate::octahedron;
+
+/// Runs until it is cancelled.
+fn endless() -> Arc<FitFunction> {
+    Arc::new(|_: &Mesh, _: &str, _: &FitSettings, cancel: &CancelToken, _: &mut dyn FnMut(Progress)| {
+        while !cancel.is_cancelled() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(FitError::Cancelled)
+    })
+}
+
+#[tokio::test]
+async fn watchers_are_told_and_the_daemon_ends_within_seconds() {
+    let (daemon, _folder) = start_with(endless(), Limits::default());
+    let mut clients = daemon.clients().await;
+    let mesh = clients.upload().await;
+    let running = clients.fit(&mesh).await.name;
+    let waiting = clients.fit(&mesh).await.name;
+    clients.in_phase(&running, proto::Phase::Prepare).await;
+    let mut streams = Vec::new();
+    for name in [running, waiting] {
+        let request = proto::WatchFitRequest { name, after_sequence: 0 };
+        streams.push(clients.fits.watch_fit(request).await.unwrap().into_inner());
+    }
+    // A call that its client never ends.
+    let (_keep, receive) = mpsc::channel::<proto::UploadMeshRequest>(1);
+    let mut other = daemon.clients().await;
+    let upload = tokio::spawn(async move { other.meshes.upload_mesh(ReceiverStream::new(receive)).await.map(drop) });
+
+    let start = Instant::now();
+    daemon.stop().await;
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    for mut messages in streams {
+        let mut last = None;
+        while let Some(message) = messages.message().await.unwrap() {
+            last = message.event;
+        }
+        let Some(Event::Ended(fit)) = last else {
+            panic!("the last message tells the end");
+        };
+        assert_eq!(fit.state(), FitState::Cancelled);
+    }
+    upload.abort();
+}
+
+#[tokio::test]
+async fn a_model_that_is_finished_during_the_shutdown_is_saved() {
+    // Deaf to the token for a moment, as a fit is that has just done its last step.
+    let fit: Arc<FitFunction> =
+        Arc::new(|mesh: &Mesh, name: &str, settings: &FitSettings, cancel: &CancelToken, _: &mut dyn FnMut(Progress)| {
+            while !cancel.is_cancelled() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(300));
+            Ok(octahedron::model(mesh, name, settings))
+        });
+    let (daemon, folder) = start_with(fit, Limits::default());
+    let mut clients = daemon.clients().await;
+    let mesh = clients.upload().await;
+    let fit = clients.fit(&mesh).await;
+    clients.in_phase(&fit.name, proto::Phase::Prepare).await;
+    drop(clients);
+    daemon.stop().await;
+
+    let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
+    let mut clients = daemon.clients().await;
+    let models = clients.models.list_models(proto::ListModelsRequest::default()).await.unwrap().into_inner().models;
+    assert_eq!(models.len(), 1);
+}
