@@ -1,6 +1,6 @@
 """Fits a mesh through a running `overfit serve` and asks for the distance of a point, with nothing but stock gRPC.
 
-usage: fit_over_grpc.py DATA_DIR MESH.obj SECONDS X Y Z    needs grpcio-tools and numpy; run it in the repository's root
+usage: fit_over_grpc.py DATA_DIR MESH.obj X Y Z      needs grpcio-tools and numpy; run it in the repository's root
 """
 
 import json
@@ -23,12 +23,13 @@ upload = mesh_pb2.CreateMeshRequest(data=Path(sys.argv[2]).read_bytes(), metadat
 mesh = mesh_api.MeshServiceStub(channel).CreateMesh(upload, metadata=token).mesh
 
 fits = fit_api.FitServiceStub(channel)
-order = fit_pb2.CreateFitRequest(mesh=mesh.name, settings={"seconds": float(sys.argv[3])})
+settings = {"preset": "draft", "steps": 300, "batch_size": 4096}  # or {"seconds": 30}, or {} for the default
+order = fit_pb2.CreateFitRequest(mesh=mesh.name, settings=settings)
 fit = fits.CreateFit(order, metadata=token).fit
 for event in fits.WatchFit(fit_pb2.WatchFitRequest(name=fit.name), metadata=token):
     print(f"step {event.progress.step}: loss {event.progress.loss:.2e}", file=sys.stderr)
 
-point = np.array(sys.argv[4:7], "<f4")  # in the mesh's own units, as is the distance
+point = np.array(sys.argv[3:6], "<f4")  # in the mesh's own units, as is the distance
 query = query_pb2.EvaluateRequest(model=event.ended.model, points=point.tobytes())
 answer = query_api.QueryServiceStub(channel).Evaluate(query, metadata=token)
 print(event.ended.model, *np.frombuffer(answer.values, "<f4"))

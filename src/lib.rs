@@ -10,7 +10,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let cancel = CancelToken::new();
-//! let mesh = shapes::icosphere(2.0, 4);
+//! let mesh = shapes::icosphere(4, 2.0);
 //! let mut settings = Preset::Draft.settings();
 //! settings.budget.seconds = Some(0.5);
 //! let model = fit(&mesh, "sphere", &settings, &cancel, &mut |_| {})?;

@@ -12,7 +12,12 @@ use crate::train::Preset;
 #[derive(Args)]
 pub(super) struct GridArguments {
     /// Cells along the longest side of the mesh
-    #[arg(long, value_name = "N", default_value_t = 256, conflicts_with = "voxel_size")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 256,
+        conflicts_with = "voxel_size"
+    )]
     resolution: u32,
 
     /// Edge of a cell, in the mesh's own units
@@ -74,12 +79,14 @@ pub(super) fn preset() -> impl TypedValueParser<Value = Preset> {
 
 /// The name of a sign policy.
 pub(super) fn sign() -> impl TypedValueParser<Value = SignPolicy> {
-    PossibleValuesParser::new(["auto", "winding", "parity", "none"]).try_map(|name| name.parse::<SignPolicy>())
+    PossibleValuesParser::new(["auto", "winding", "parity", "none"])
+        .try_map(|name| name.parse::<SignPolicy>())
 }
 
 /// The name of a loss.
 pub(super) fn loss() -> impl TypedValueParser<Value = Loss> {
-    PossibleValuesParser::new(["l1", "l2"]).map(|name| if name == "l1" { Loss::L1 } else { Loss::L2 })
+    PossibleValuesParser::new(["l1", "l2"])
+        .map(|name| if name == "l1" { Loss::L1 } else { Loss::L2 })
 }
 
 #[cfg(test)]

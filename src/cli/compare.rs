@@ -79,7 +79,10 @@ struct SurfaceReport {
 }
 
 pub(super) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
-    ensure!(arguments.samples > 0, "--samples is 0: nothing can be said without samples");
+    ensure!(
+        arguments.samples > 0,
+        "--samples is 0: nothing can be said without samples"
+    );
     let started = Instant::now();
     let mut bar = Bar::new("reading the mesh");
     let first = read_mesh(&arguments.mesh)?.mesh;
@@ -105,7 +108,11 @@ pub(super) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     print_text(&report.in_words())
 }
 
-fn compare_model(arguments: &CompareArguments, first: &Mesh, bar: &mut Bar) -> anyhow::Result<CompareReport> {
+fn compare_model(
+    arguments: &CompareArguments,
+    first: &Mesh,
+    bar: &mut Bar,
+) -> anyhow::Result<CompareReport> {
     let loaded = model::open(&arguments.other, arguments.device.device)?;
     bar.say("measuring the model's values");
     let interrupt = Interrupt::listen()?;
@@ -114,7 +121,12 @@ fn compare_model(arguments: &CompareArguments, first: &Mesh, bar: &mut Bar) -> a
     let surface = match extract(arguments, &loaded, &interrupt, bar)? {
         Ok(second) => {
             bar.say("comparing");
-            Some(compare_surfaces(arguments, first, &second, Some(arguments.resolution))?)
+            Some(compare_surfaces(
+                arguments,
+                first,
+                &second,
+                Some(arguments.resolution),
+            )?)
         }
         Err(no_surface) => {
             warnings.push(no_surface.to_string());
@@ -156,8 +168,15 @@ fn measure_values(
     };
     let surface = SurfaceSampler::new(&unit);
     let field = loaded.unit_field();
-    evaluate(field, &distances, &surface, unit.bounds(), &protocol, interrupt.token())
-        .ok_or_else(|| Interrupted.into())
+    evaluate(
+        field,
+        &distances,
+        &surface,
+        unit.bounds(),
+        &protocol,
+        interrupt.token(),
+    )
+    .ok_or_else(|| Interrupted.into())
 }
 
 /// The model's surface; the inner error says that it has none, as is the case for unsigned distances.
@@ -175,8 +194,14 @@ fn extract(
         ..SurfaceSettings::default()
     };
     let mut progress = |share: f32| bar.set(share.into());
-    let extracted =
-        extract_surface(loaded.unit_field(), &grid, frame, &settings, interrupt.token(), &mut progress);
+    let extracted = extract_surface(
+        loaded.unit_field(),
+        &grid,
+        frame,
+        &settings,
+        interrupt.token(),
+        &mut progress,
+    );
     match extracted {
         Ok(surface) => Ok(Ok(Mesh {
             positions: surface.positions,
@@ -194,7 +219,13 @@ fn compare_surfaces(
     resolution: Option<u32>,
 ) -> anyhow::Result<SurfaceReport> {
     let comparison = compare_meshes(first, second, arguments.samples, arguments.seed)
-        .with_context(|| format!("cannot compare {} and {}", arguments.mesh.display(), arguments.other.display()))?;
+        .with_context(|| {
+            format!(
+                "cannot compare {} and {}",
+                arguments.mesh.display(),
+                arguments.other.display()
+            )
+        })?;
     Ok(SurfaceReport {
         comparison,
         vertices: second.positions.len(),
@@ -211,7 +242,9 @@ impl CompareReport {
         }
         if let Some(surface) = &self.surface {
             let found = &surface.comparison;
-            let at = surface.resolution.map(|cells| format!(" at resolution {cells}"));
+            let at = surface
+                .resolution
+                .map(|cells| format!(" at resolution {cells}"));
             lines.push(format!(
                 "surface{}: Chamfer-L1 {:.2e}, Hausdorff {:.2e}, normal consistency {:.4}, {}, {} (longest side 1)",
                 at.unwrap_or_default(),

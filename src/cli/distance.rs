@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::arguments::sign;
 use super::interrupt::{Interrupt, Interrupted};
 use super::output::{
-    count_in_words, ensure_extension, ensure_writable, print_json, print_text, print_warnings, write_whole,
+    count_in_words, ensure_extension, ensure_writable, print_json, print_text, print_warnings,
+    write_whole,
 };
 use super::points::{NumberWriter, PointFile};
 use super::progress::Bar;
@@ -86,7 +87,11 @@ pub(super) fn run(arguments: &DistanceArguments) -> anyhow::Result<()> {
                 return Err(Interrupted.into());
             }
             let started = Instant::now();
-            let values: Vec<f32> = distances.distances_f64(&chunk).into_iter().map(|x| x as f32).collect();
+            let values: Vec<f32> = distances
+                .distances_f64(&chunk)
+                .into_iter()
+                .map(|x| x as f32)
+                .collect();
             seconds += started.elapsed().as_secs_f64();
             writer.extend(&values).with_context(cannot_write)?;
             done += chunk.len() as u64;
@@ -97,7 +102,11 @@ pub(super) fn run(arguments: &DistanceArguments) -> anyhow::Result<()> {
     drop(bar);
     let report = DistanceReport {
         queries: count,
-        queries_per_second: if count == 0 { 0.0 } else { count as f64 / seconds },
+        queries_per_second: if count == 0 {
+            0.0
+        } else {
+            count as f64 / seconds
+        },
         seconds,
         build_seconds,
         sign: sign_report.rule,

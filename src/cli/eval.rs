@@ -10,7 +10,9 @@ use serde::Serialize;
 use super::arguments::DeviceArguments;
 use super::interrupt::{Interrupt, Interrupted};
 use super::model;
-use super::output::{count_in_words, ensure_extension, ensure_writable, print_json, print_text, write_whole};
+use super::output::{
+    count_in_words, ensure_extension, ensure_writable, print_json, print_text, write_whole,
+};
 use super::points::{NumberWriter, PointFile};
 use super::progress::Bar;
 use crate::query::{LoadedModel, ensure_twice_differentiable, hessians};
@@ -97,7 +99,11 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
         points: count,
         columns,
         seconds,
-        points_per_second: if count == 0 { 0.0 } else { count as f64 / seconds },
+        points_per_second: if count == 0 {
+            0.0
+        } else {
+            count as f64 / seconds
+        },
     };
     if arguments.json {
         return print_json(&report);

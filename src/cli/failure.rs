@@ -19,7 +19,9 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
 /// Prints what a panic said.
 pub(super) fn report_panic(panic: &(dyn Any + Send)) -> ExitCode {
     let message = panic_message(panic);
-    print(&format!("internal error: {message} (a bug, please report it; RUST_LOG=debug shows where it was)"));
+    print(&format!(
+        "internal error: {message} (a bug, please report it; RUST_LOG=debug shows where it was)"
+    ));
     ExitCode::FAILURE
 }
 
@@ -63,12 +65,22 @@ fn one_line(error: &anyhow::Error) -> String {
 /// clap's message without the usage text that follows it.
 fn usage_line(message: &str) -> String {
     let message = message.strip_prefix("error: ").unwrap_or(message);
-    let told = message.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-    let told: Vec<&str> = told.map(str::trim).filter(|line| !line.is_empty()).collect();
-    let usage = message.lines().find_map(|line| line.strip_prefix("Usage: overfit "));
+    let told = message
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let told: Vec<&str> = told
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let usage = message
+        .lines()
+        .find_map(|line| line.strip_prefix("Usage: overfit "));
     let command = usage.and_then(|usage| usage.split_whitespace().next());
     let command = command.filter(|word| word.chars().all(char::is_alphabetic));
-    let help = command.map_or_else(|| "overfit --help".to_owned(), |command| format!("overfit {command} --help"));
+    let help = command.map_or_else(
+        || "overfit --help".to_owned(),
+        |command| format!("overfit {command} --help"),
+    );
     format!("{} (see `{help}`)", told.join(" "))
 }
 
@@ -89,8 +101,13 @@ mod tests {
         }
         let source = std::io::Error::other("disk\n on fire");
         let error = anyhow::Error::new(Outer { source }).context("the fit stopped");
-        assert_eq!(one_line(&error), "the fit stopped: cannot read x: disk on fire");
-        let error = Err::<(), _>(std::io::Error::other("full")).context("cannot write").unwrap_err();
+        assert_eq!(
+            one_line(&error),
+            "the fit stopped: cannot read x: disk on fire"
+        );
+        let error = Err::<(), _>(std::io::Error::other("full"))
+            .context("cannot write")
+            .unwrap_err();
         assert_eq!(one_line(&error), "cannot write: full");
     }
 
@@ -101,10 +118,34 @@ mod tests {
             Err(error) => usage_line(&error.to_string()),
         };
         let missing = line(&["overfit", "fit", "bunny.obj"]);
-        assert!(missing.contains("--output <MODEL>") && missing.ends_with("(see `overfit fit --help`)"), "{missing}");
-        let unknown = line(&["overfit", "fit", "a.obj", "-o", "b.safetensors", "--preset", "x"]);
-        assert!(unknown.contains("--preset") && unknown.contains("draft"), "{unknown}");
-        let both = line(&["overfit", "mesh", "m", "-o", "o.ply", "--resolution", "8", "--voxel-size", "1"]);
+        assert!(
+            missing.contains("--output <MODEL>") && missing.ends_with("(see `overfit fit --help`)"),
+            "{missing}"
+        );
+        let unknown = line(&[
+            "overfit",
+            "fit",
+            "a.obj",
+            "-o",
+            "b.safetensors",
+            "--preset",
+            "x",
+        ]);
+        assert!(
+            unknown.contains("--preset") && unknown.contains("draft"),
+            "{unknown}"
+        );
+        let both = line(&[
+            "overfit",
+            "mesh",
+            "m",
+            "-o",
+            "o.ply",
+            "--resolution",
+            "8",
+            "--voxel-size",
+            "1",
+        ]);
         assert!(both.contains("cannot be used with"), "{both}");
         for text in [missing, unknown, both] {
             assert_eq!(text.lines().count(), 1);

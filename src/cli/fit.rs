@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
 use super::arguments::{DeviceArguments, finite, loss, preset, sign};
 use super::interrupt::Interrupt;
 use super::output::{
-    bytes_in_words, count_in_words, ensure_extension, ensure_writable, file_bytes, print_json, print_text,
-    print_warnings,
+    bytes_in_words, count_in_words, ensure_extension, ensure_writable, file_bytes, print_json,
+    print_text, print_warnings,
 };
 use super::progress::Bar;
 use crate::distance::SignPolicy;
@@ -113,12 +113,17 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     ensure_extension(&arguments.output, &["safetensors"])?;
     ensure_writable(&arguments.output)?;
     let interrupt = Interrupt::listen()?;
+    tracing::info!("reading {}", arguments.mesh.display());
     let mut bar = Bar::new("reading the mesh");
     let loaded = read_mesh(&arguments.mesh)?;
     let health = HealthReport::of(&loaded.mesh, &loaded.cleanup);
     let load = started.elapsed().as_secs_f64();
 
-    let name = arguments.mesh.file_stem().unwrap_or_default().to_string_lossy();
+    let name = arguments
+        .mesh
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy();
     let mut show = |progress: Progress| show_progress(&mut bar, &progress);
     let model = crate::train::fit(&loaded.mesh, &name, &settings, interrupt.token(), &mut show)
         .map_err(|error| interrupt.explain(error))?;
@@ -191,8 +196,13 @@ fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
             Ok(file.into_temp_path().keep()?)
         });
     match refuge {
-        Ok(refuge) => Err(error).context(format!("the model is safe in {}: move it from there", refuge.display())),
-        Err(_) => Err(error).context("the model is lost, and so was the attempt to keep it in the folder for temporary files"),
+        Ok(refuge) => bail!(
+            "{error}; the model is safe in {}: move it from there",
+            refuge.display()
+        ),
+        Err(second) => bail!(
+            "{error}; the folder for temporary files does not take the model either ({second}): it is lost"
+        ),
     }
 }
 
@@ -202,7 +212,9 @@ fn show_progress(bar: &mut Bar, progress: &Progress) {
         Phase::Evaluate => bar.say("measuring the result"),
         Phase::Train => {
             bar.set(progress.fraction);
-            let left = progress.remaining_seconds.map(|seconds| format!(", {seconds:.0} s left"));
+            let left = progress
+                .remaining_seconds
+                .map(|seconds| format!(", {seconds:.0} s left"));
             bar.say(format!(
                 "step {}, loss {:.2e}, {} samples/s{}",
                 progress.step,
@@ -249,12 +261,17 @@ pub(super) fn metrics_in_words(metrics: &Metrics) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cli::{Cli, Command};
     use clap::Parser;
 
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::field::{Training, initial_parameters};
+    use crate::geometry::{Bounds, Similarity};
+
     fn settings(options: &[&str]) -> FitSettings {
-        let words = ["overfit", "fit", "a.obj", "-o", "a.safetensors"].iter().chain(options);
+        let words = ["overfit", "fit", "a.obj", "-o", "a.safetensors"]
+            .iter()
+            .chain(options);
         match Cli::try_parse_from(words).map(|cli| cli.command) {
             Ok(Command::Fit(arguments)) => arguments.settings(),
             Ok(_) => panic!("another command"),
@@ -273,14 +290,58 @@ mod tests {
         let steps = settings(&["--steps", "10"]);
         assert_eq!((steps.budget.steps, steps.budget.seconds), (Some(10), None));
         let all = settings(&[
-            "--seconds", "2.5", "--seed", "7", "--sign", "winding", "--loss", "l2", "--learning-rate", "1e-3",
-            "--batch-size", "64", "--near-sigma", "0.01", "--target-near-mae", "1e-3", "--device", "cuda:1",
+            "--seconds",
+            "2.5",
+            "--seed",
+            "7",
+            "--sign",
+            "winding",
+            "--loss",
+            "l2",
+            "--learning-rate",
+            "1e-3",
+            "--batch-size",
+            "64",
+            "--near-sigma",
+            "0.01",
+            "--target-near-mae",
+            "1e-3",
+            "--device",
+            "cuda:1",
         ]);
         assert_eq!((all.budget.seconds, all.budget.steps), (Some(2.5), None));
         assert_eq!(all.budget.target_near_mae, Some(1e-3));
-        assert_eq!((all.seed, all.sign, all.loss), (7, SignPolicy::Winding, Loss::L2));
-        assert_eq!((all.optimizer.learning_rate, all.optimizer.batch_size), (1e-3, 64));
+        assert_eq!(
+            (all.seed, all.sign, all.loss),
+            (7, SignPolicy::Winding, Loss::L2)
+        );
+        assert_eq!(
+            (all.optimizer.learning_rate, all.optimizer.batch_size),
+            (1e-3, 64)
+        );
         assert_eq!(all.sampling.near_sigma, 0.01);
         assert_eq!(all.device, "cuda:1".parse().unwrap());
+    }
+
+    #[test]
+    fn a_model_that_cannot_be_saved_is_kept_elsewhere() {
+        let architecture = Preset::Smooth.settings().architecture;
+        let model = Model {
+            parameters: initial_parameters(&architecture, 1),
+            architecture,
+            frame: Similarity::IDENTITY,
+            bounds: Bounds {
+                min: [-0.9; 3],
+                max: [0.9; 3],
+            },
+            training: Training::default(),
+        };
+        let message = save(&model, Path::new("/does/not/exist/a.safetensors"))
+            .unwrap_err()
+            .to_string();
+        let (_, rest) = message.split_once("the model is safe in ").unwrap();
+        let (refuge, _) = rest.split_once(": move it").unwrap();
+        assert_eq!(Model::load(Path::new(refuge)).unwrap(), model);
+        std::fs::remove_file(refuge).unwrap();
     }
 }

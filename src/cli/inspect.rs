@@ -89,10 +89,14 @@ fn inspect_mesh(path: &Path) -> anyhow::Result<MeshFileReport> {
 }
 
 fn inspect_model(model: Model, bytes: u64) -> ModelFileReport {
-    let tensors = model.architecture.tensors().into_iter().map(|spec| TensorReport {
-        name: spec.name,
-        shape: spec.shape,
-    });
+    let tensors = model
+        .architecture
+        .tensors()
+        .into_iter()
+        .map(|spec| TensorReport {
+            name: spec.name,
+            shape: spec.shape,
+        });
     ModelFileReport {
         kind: "model",
         network: model.architecture.to_string(),
@@ -111,10 +115,23 @@ impl MeshFileReport {
     fn in_words(&self, path: &Path) -> String {
         let health = &self.health;
         let yes_or_no = |yes: bool| if yes { "yes" } else { "no" };
-        let or_unknown = |count: Option<u64>| count.map_or("not searched (too many faces)".to_owned(), |n| n.to_string());
-        let volume = health.volume.map_or("none (nothing is enclosed)".to_owned(), |volume| format!("{volume:.6}"));
+        let or_unknown = |count: Option<u64>| {
+            count.map_or("not searched (too many faces)".to_owned(), |n| {
+                n.to_string()
+            })
+        };
+        let volume = health
+            .volume
+            .map_or("none (nothing is enclosed)".to_owned(), |volume| {
+                format!("{volume:.6}")
+            });
         let mut lines = vec![
-            format!("{}: {} mesh, {}", path.display(), self.format, bytes_in_words(self.bytes)),
+            format!(
+                "{}: {} mesh, {}",
+                path.display(),
+                self.format,
+                bytes_in_words(self.bytes)
+            ),
             line("vertices", health.vertices),
             line("faces", health.faces),
             line("bodies", health.bodies),
@@ -140,12 +157,24 @@ impl ModelFileReport {
         let training = &self.training;
         let [x, y, z] = self.frame.center;
         let mut lines = vec![
-            format!("{}: model of {}, {}", path.display(), quoted(&training.name), bytes_in_words(self.bytes)),
+            format!(
+                "{}: model of {}, {}",
+                path.display(),
+                quoted(&training.name),
+                bytes_in_words(self.bytes)
+            ),
             line("network", &self.network),
             line("parameters", self.parameters),
         ];
-        lines.extend(self.tensors.iter().map(|tensor| line("tensor", format!("{} {:?}", tensor.name, tensor.shape))));
-        lines.push(line("frame", format!("center [{x}, {y}, {z}], scale {}", self.frame.scale)));
+        lines.extend(
+            self.tensors
+                .iter()
+                .map(|tensor| line("tensor", format!("{} {:?}", tensor.name, tensor.shape))),
+        );
+        lines.push(line(
+            "frame",
+            format!("center [{x}, {y}, {z}], scale {}", self.frame.scale),
+        ));
         lines.push(bounds_line(&self.bounds));
         lines.push(line(
             "training",
@@ -160,8 +189,18 @@ impl ModelFileReport {
                 training.version
             ),
         ));
-        lines.push(line("quality", self.metrics.as_ref().map_or("not measured".to_owned(), metrics_in_words)));
-        lines.extend(training.warnings.iter().map(|warning| line("warning", warning)));
+        lines.push(line(
+            "quality",
+            self.metrics
+                .as_ref()
+                .map_or("not measured".to_owned(), metrics_in_words),
+        ));
+        lines.extend(
+            training
+                .warnings
+                .iter()
+                .map(|warning| line("warning", warning)),
+        );
         lines.join("\n")
     }
 }
@@ -175,5 +214,9 @@ fn bounds_line(bounds: &Bounds) -> String {
 }
 
 fn quoted(name: &str) -> String {
-    if name.is_empty() { "an unnamed mesh".to_owned() } else { format!("`{name}`") }
+    if name.is_empty() {
+        "an unnamed mesh".to_owned()
+    } else {
+        format!("`{name}`")
+    }
 }

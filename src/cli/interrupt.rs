@@ -22,7 +22,9 @@ impl Interrupt {
     pub(super) fn listen() -> std::io::Result<Interrupt> {
         let token = CancelToken::new();
         let flag = token.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let mut signals = runtime.block_on(async { Signals::open() })?;
         std::thread::spawn(move || {
             runtime.block_on(async {

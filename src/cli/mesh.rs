@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::arguments::{DeviceArguments, GridArguments, finite};
 use super::interrupt::Interrupt;
 use super::model;
-use super::output::{bytes_in_words, ensure_writable, file_bytes, print_json, print_text, print_warnings};
+use super::output::{
+    bytes_in_words, ensure_writable, file_bytes, print_json, print_text, print_warnings,
+};
 use super::progress::Bar;
 use crate::extract::{Grid, MeshFileFormat, Surface, SurfaceSettings, extract_surface, write_mesh};
 use crate::geometry::{Bounds, Mesh, Topology};
@@ -82,8 +84,15 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     let mut bar = Bar::new("extracting the surface");
     let started = Instant::now();
     let mut progress = |share: f32| bar.set(share.into());
-    let surface = extract_surface(loaded.unit_field(), &grid, frame, &settings, interrupt.token(), &mut progress)
-        .map_err(|error| interrupt.explain(error))?;
+    let surface = extract_surface(
+        loaded.unit_field(),
+        &grid,
+        frame,
+        &settings,
+        interrupt.token(),
+        &mut progress,
+    )
+    .map_err(|error| interrupt.explain(error))?;
     let seconds = started.elapsed().as_secs_f64();
     bar.say("writing");
     write_mesh(&surface, &arguments.output)?;
@@ -103,7 +112,11 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
         arguments.output.display(),
         report.vertices,
         report.faces,
-        if report.watertight { "watertight" } else { "open" },
+        if report.watertight {
+            "watertight"
+        } else {
+            "open"
+        },
         bytes_in_words(report.bytes),
         report.seconds
     ))
@@ -137,7 +150,9 @@ fn warnings(surface: &Surface) -> Vec<String> {
     let mut warnings = Vec::new();
     if surface.stats.open() {
         let count = surface.stats.border_vertices;
-        warnings.push(format!("the surface leaves the grid and is open there ({count} vertices on its border)"));
+        warnings.push(format!(
+            "the surface leaves the grid and is open there ({count} vertices on its border)"
+        ));
     }
     warnings
 }

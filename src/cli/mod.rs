@@ -21,6 +21,7 @@ mod points;
 mod progress;
 mod serve;
 mod volume;
+mod workload;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -81,7 +82,9 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.into())
             .build_global()
-            .with_context(|| format!("cannot start {threads} threads: ask for fewer with --threads"))?;
+            .with_context(|| {
+                format!("cannot start {threads} threads: ask for fewer with --threads")
+            })?;
     }
     match cli.command {
         Command::Fit(arguments) => fit::run(&arguments),
@@ -104,7 +107,10 @@ fn log_to_stderr(command: &Command) {
         _ => "off",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 #[cfg(test)]

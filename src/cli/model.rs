@@ -10,7 +10,8 @@ use crate::query::LoadedModel;
 
 /// Whether a path names a model rather than a mesh.
 pub(super) fn is_model(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
 }
 
 /// Reads a model file; errors name it.

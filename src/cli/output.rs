@@ -30,7 +30,11 @@ pub(super) fn print_warnings(warnings: &[String]) {
 
 /// Checks that a file can be written at `path`, before work whose result it is to hold.
 pub(super) fn ensure_writable(path: &Path) -> anyhow::Result<()> {
-    ensure!(!path.is_dir(), "{} is a folder: name a file in it", path.display());
+    ensure!(
+        !path.is_dir(),
+        "{} is a folder: name a file in it",
+        path.display()
+    );
     let folder = folder_of(path);
     ensure!(
         folder.is_dir(),
@@ -39,17 +43,35 @@ pub(super) fn ensure_writable(path: &Path) -> anyhow::Result<()> {
         folder.display()
     );
     // The result is written this way too: beside the target, then renamed.
-    let probe = tempfile::Builder::new().prefix(".overfit-").tempfile_in(&folder);
-    probe.with_context(|| format!("cannot write into the folder {}: choose another with -o", folder.display()))?;
+    let probe = tempfile::Builder::new()
+        .prefix(".overfit-")
+        .tempfile_in(&folder);
+    probe.with_context(|| {
+        format!(
+            "cannot write into the folder {}: choose another with -o",
+            folder.display()
+        )
+    })?;
     Ok(())
 }
 
 /// Checks that `path` ends in one of `extensions`, upper or lower case, and gives that one.
-pub(super) fn ensure_extension(path: &Path, extensions: &[&'static str]) -> anyhow::Result<&'static str> {
-    let found = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+pub(super) fn ensure_extension(
+    path: &Path,
+    extensions: &[&'static str],
+) -> anyhow::Result<&'static str> {
+    let found = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
     match extensions.iter().find(|&&extension| extension == found) {
         Some(extension) => Ok(extension),
-        None => bail!("{}: the file's name must end in .{}", path.display(), extensions.join(", .")),
+        None => bail!(
+            "{}: the file's name must end in .{}",
+            path.display(),
+            extensions.join(", .")
+        ),
     }
 }
 
@@ -73,7 +95,8 @@ pub(super) fn write_whole(
 
 /// Size of a file just written.
 pub(super) fn file_bytes(path: &Path) -> anyhow::Result<u64> {
-    let file = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file =
+        std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(file.len())
 }
 
@@ -118,7 +141,9 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let is_folder = ensure_writable(folder.path()).unwrap_err().to_string();
         assert!(is_folder.contains("is a folder"), "{is_folder}");
-        let missing = ensure_writable(&folder.path().join("a/b.ply")).unwrap_err().to_string();
+        let missing = ensure_writable(&folder.path().join("a/b.ply"))
+            .unwrap_err()
+            .to_string();
         assert!(missing.contains("there is no folder"), "{missing}");
     }
 

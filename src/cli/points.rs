@@ -32,7 +32,10 @@ impl PointFile {
             .clone();
         let &[count, 3] = header.shape() else {
             let shape: Vec<String> = header.shape().iter().map(u64::to_string).collect();
-            bail!("{name} has the shape [{}]: points are [N, 3]", shape.join(", "));
+            bail!(
+                "{name} has the shape [{}]: points are [N, 3]",
+                shape.join(", ")
+            );
         };
         let kind = header.dtype().descr();
         let rows = match kind.trim_matches('\'') {
@@ -70,7 +73,9 @@ impl PointFile {
                 _ => bail!("{name} is cut off: row {row} of {} is missing", self.count),
             };
             if point.iter().any(|x| !x.is_finite()) {
-                bail!("{name}: row {row} (counted from 0) is {point:?}: every coordinate must be a finite number");
+                bail!(
+                    "{name}: row {row} (counted from 0) is {point:?}: every coordinate must be a finite number"
+                );
             }
             chunk.push(point);
         }
@@ -131,7 +136,11 @@ pub(super) struct NumberWriter<'a> {
 
 impl<'a> NumberWriter<'a> {
     /// Begins an array `[rows]` if there is one column, else `[rows, columns]`.
-    pub(super) fn begin(file: &'a mut dyn Write, rows: u64, columns: u64) -> io::Result<NumberWriter<'a>> {
+    pub(super) fn begin(
+        file: &'a mut dyn Write,
+        rows: u64,
+        columns: u64,
+    ) -> io::Result<NumberWriter<'a>> {
         let shape = [rows, columns];
         let npy = npyz::WriteOptions::new()
             .default_dtype()
@@ -156,7 +165,12 @@ impl<'a> NumberWriter<'a> {
 mod tests {
     use super::*;
 
-    fn write<T: npyz::AutoSerialize + Copy>(path: &Path, order: Order, shape: &[u64], numbers: &[T]) {
+    fn write<T: npyz::AutoSerialize + Copy>(
+        path: &Path,
+        order: Order,
+        shape: &[u64],
+        numbers: &[T],
+    ) {
         let mut npy = npyz::WriteOptions::new()
             .default_dtype()
             .shape(shape)
@@ -177,9 +191,15 @@ mod tests {
         let by_column = [1.0, 4.0, 2.0, 5.0, 3.0, 6.5];
         for (order, numbers) in [(Order::C, by_row), (Order::Fortran, by_column)] {
             write(&path, order, &[2, 3], &numbers);
-            assert_eq!(PointFile::open(&path).unwrap().next_chunk().unwrap(), expected);
+            assert_eq!(
+                PointFile::open(&path).unwrap().next_chunk().unwrap(),
+                expected
+            );
             write(&path, order, &[2, 3], &numbers.map(|x| x as f32));
-            assert_eq!(PointFile::open(&path).unwrap().next_chunk().unwrap(), expected);
+            assert_eq!(
+                PointFile::open(&path).unwrap().next_chunk().unwrap(),
+                expected
+            );
         }
     }
 
@@ -208,13 +228,22 @@ mod tests {
         assert!(message(&path).contains("shape [6]: points are [N, 3]"));
         write(&path, Order::C, &[2, 3], &[0i32; 6]);
         assert!(message(&path).contains("i4"));
-        write(&path, Order::C, &[2, 3], &[0.0, 0.0, 0.0, 0.0, f64::NAN, 0.0]);
+        write(
+            &path,
+            Order::C,
+            &[2, 3],
+            &[0.0, 0.0, 0.0, 0.0, f64::NAN, 0.0],
+        );
         assert!(message(&path).contains("row 1"));
         for order in [Order::C, Order::Fortran] {
             write(&path, order, &[2, 3], &[0.0f32; 6]);
             let bytes = std::fs::read(&path).unwrap();
             std::fs::write(&path, &bytes[..bytes.len() - 4]).unwrap();
-            assert!(message(&path).contains("is cut off: row 1 of 2"), "{}", message(&path));
+            assert!(
+                message(&path).contains("is cut off: row 1 of 2"),
+                "{}",
+                message(&path)
+            );
         }
         std::fs::write(&path, "hello").unwrap();
         assert!(message(&path).contains("is no .npy file"));

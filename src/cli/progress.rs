@@ -21,16 +21,21 @@ impl Bar {
         bar.set_style(style("{spinner} {wide_msg}"));
         bar.set_message(what.into());
         bar.enable_steady_tick(Duration::from_millis(100));
-        Bar { bar, started: false }
+        Bar {
+            bar,
+            started: false,
+        }
     }
 
     /// Shows the share done, 0 to 1.
     pub(super) fn set(&mut self, share: f64) {
         if !self.started {
             self.started = true;
-            self.bar.set_style(style("{bar:32} {percent:>3} %  {wide_msg}"));
+            self.bar
+                .set_style(style("{bar:32} {percent:>3} %  {wide_msg}"));
         }
-        self.bar.set_position((share.clamp(0.0, 1.0) * FULL as f64) as u64);
+        self.bar
+            .set_position((share.clamp(0.0, 1.0) * FULL as f64) as u64);
     }
 
     /// Replaces the text beside the bar.

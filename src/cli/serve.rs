@@ -82,7 +82,11 @@ impl ServeArguments {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("cannot read the token file {}", path.display()))?;
                 let token = text.trim();
-                ensure!(!token.is_empty(), "the token file {} is empty: write a secret word into it", path.display());
+                ensure!(
+                    !token.is_empty(),
+                    "the token file {} is empty: write a secret word into it",
+                    path.display()
+                );
                 Some(token.to_owned())
             }
         };
@@ -91,7 +95,10 @@ impl ServeArguments {
             listen: self.listen,
             data_dir: self.data_dir,
             token,
-            tls: self.tls_certificate.zip(self.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
+            tls: self
+                .tls_certificate
+                .zip(self.tls_key)
+                .map(|(certificate, key)| TlsFiles { certificate, key }),
             limits: Limits {
                 max_running_fits: self.max_running_fits,
                 max_queued_fits: self.max_queued_fits,

@@ -10,7 +10,9 @@ use serde::Serialize;
 use super::arguments::{DeviceArguments, GridArguments, finite};
 use super::interrupt::Interrupt;
 use super::model;
-use super::output::{bytes_in_words, ensure_extension, ensure_writable, file_bytes, print_json, print_text};
+use super::output::{
+    bytes_in_words, ensure_extension, ensure_writable, file_bytes, print_json, print_text,
+};
 use super::progress::Bar;
 use crate::extract::{BandSettings, ExtractError, Grid, extract_narrow_band, write_npy, write_vdb};
 use crate::query::LoadedModel;
@@ -61,7 +63,11 @@ struct VolumeReport {
 pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
     let format = ensure_extension(&arguments.output, &["vdb", "npy"])?;
     ensure_writable(&arguments.output)?;
-    ensure!(arguments.band > 0.0, "--band is {}: it must be a positive number of voxels", arguments.band);
+    ensure!(
+        arguments.band > 0.0,
+        "--band is {}: it must be a positive number of voxels",
+        arguments.band
+    );
     let loaded = model::open(&arguments.model, arguments.device.device)?;
     let interrupt = Interrupt::listen()?;
     let started = Instant::now();
@@ -108,9 +114,15 @@ fn write_band(
     };
     let mut bar = Bar::new("extracting the narrow band");
     let mut progress = |share: f32| bar.set(share.into());
-    let band =
-        extract_narrow_band(loaded.unit_field(), &grid, &model.frame, &settings, interrupt.token(), &mut progress)
-            .map_err(|error| interrupt.explain(error))?;
+    let band = extract_narrow_band(
+        loaded.unit_field(),
+        &grid,
+        &model.frame,
+        &settings,
+        interrupt.token(),
+        &mut progress,
+    )
+    .map_err(|error| interrupt.explain(error))?;
     bar.say("writing");
     write_vdb(&band, "sdf", &arguments.output)?;
     let words = band.leaves.iter().flat_map(|leaf| leaf.active);
@@ -130,8 +142,15 @@ fn write_dense(
     }
     let mut bar = Bar::new("sampling the grid");
     let mut progress = |share: f32| bar.set(share.into());
-    write_npy(loaded.unit_field(), &grid, &model.frame, &arguments.output, interrupt.token(), &mut progress)
-        .map_err(|error| interrupt.explain(error))?;
+    write_npy(
+        loaded.unit_field(),
+        &grid,
+        &model.frame,
+        &arguments.output,
+        interrupt.token(),
+        &mut progress,
+    )
+    .map_err(|error| interrupt.explain(error))?;
     Ok((grid, grid.samples()))
 }
 

@@ -9,19 +9,32 @@ use crate::CancelToken;
 /// Builds the hierarchy over `triangles` with vertices at `positions`; `None` if cancelled.
 ///
 /// The result does not depend on the number of threads.
-pub(super) fn build(positions: &[[f32; 3]], triangles: &[[u32; 3]], cancel: &CancelToken) -> Option<Bvh> {
+pub(super) fn build(
+    positions: &[[f32; 3]],
+    triangles: &[[u32; 3]],
+    cancel: &CancelToken,
+) -> Option<Bvh> {
     let corners = |index: u32| triangles[index as usize].map(|v| positions[v as usize]);
     let mut items: Vec<Item> = (0..triangles.len() as u32)
         .into_par_iter()
         .map(|triangle| {
             let mut space = Space::EMPTY;
-            corners(triangle).into_iter().for_each(|corner| space.include(corner));
+            corners(triangle)
+                .into_iter()
+                .for_each(|corner| space.include(corner));
             Item { space, triangle }
         })
         .collect();
     let tree = Builder { corners, cancel }.build(&mut items)?;
-    let space = items.iter().fold(Space::EMPTY, |space, item| space.around(&item.space));
-    Some(Bvh { nodes: tree.nodes, leaves: tree.leaves, lo: space.lo, hi: space.hi })
+    let space = items
+        .iter()
+        .fold(Space::EMPTY, |space, item| space.around(&item.space));
+    Some(Bvh {
+        nodes: tree.nodes,
+        leaves: tree.leaves,
+        lo: space.lo,
+        hi: space.hi,
+    })
 }
 
 /// Above this many triangles the children of a node are built in parallel, and cancellation is looked at.
@@ -45,12 +58,15 @@ struct Space {
 }
 
 impl Space {
-    const EMPTY: Space = Space { lo: [f32::INFINITY; 3], hi: [f32::NEG_INFINITY; 3] };
+    const EMPTY: Space = Space {
+        lo: [f32::INFINITY; 3],
+        hi: [f32::NEG_INFINITY; 3],
+    };
 
     fn include(&mut self, point: [f32; 3]) {
-        for axis in 0..3 {
-            self.lo[axis] = self.lo[axis].min(point[axis]);
-            self.hi[axis] = self.hi[axis].max(point[axis]);
+        for (axis, x) in point.into_iter().enumerate() {
+            self.lo[axis] = self.lo[axis].min(x);
+            self.hi[axis] = self.hi[axis].max(x);
         }
     }
 
@@ -106,7 +122,10 @@ impl<C: Fn(u32) -> [[f32; 3]; 3] + Sync> Builder<'_, C> {
                 self.build(group).map(|part| (space, part))
             })
             .collect();
-        let mut whole = Part { nodes: vec![Node::empty()], leaves: Vec::new() };
+        let mut whole = Part {
+            nodes: vec![Node::empty()],
+            leaves: Vec::new(),
+        };
         for (lane, part) in parts.into_iter().enumerate() {
             let (space, part) = part?;
             let root = whole.absorb(part);
@@ -174,24 +193,39 @@ fn set_child(node: &mut Node, lane: usize, space: &Space, target: Target) {
 }
 
 fn around_all(items: &[Item]) -> Space {
-    items.iter().fold(Space::EMPTY, |space, item| space.around(&item.space))
+    items
+        .iter()
+        .fold(Space::EMPTY, |space, item| space.around(&item.space))
 }
 
 fn unit_normal(corners: [[f32; 3]; 3]) -> [f32; 3] {
     let [a, b, c] = corners.map(|corner| corner.map(f64::from));
     let u: [f64; 3] = std::array::from_fn(|i| b[i] - a[i]);
     let v: [f64; 3] = std::array::from_fn(|i| c[i] - a[i]);
-    let normal = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
+    let normal = [
+        u[1] * v[2] - u[2] * v[1],
+        u[2] * v[0] - u[0] * v[2],
+        u[0] * v[1] - u[1] * v[0],
+    ];
     let length = normal.iter().map(|x| x * x).sum::<f64>().sqrt();
-    if length > 0.0 { normal.map(|x| (x / length) as f32) } else { [0.0; 3] }
+    if length > 0.0 {
+        normal.map(|x| (x / length) as f32)
+    } else {
+        [0.0; 3]
+    }
 }
 
 /// Sorts `items` into at most [`WIDTH`] groups, cutting the group with the largest surface first.
 fn split(items: &mut [Item]) -> Vec<&mut [Item]> {
     let mut groups = vec![(around_all(items).half_area(), items)];
     while groups.len() < WIDTH {
-        let splittable = groups.iter().enumerate().filter(|(_, (_, group))| group.len() > WIDTH);
-        let largest = splittable.max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)).map(|(index, _)| index);
+        let splittable = groups
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, group))| group.len() > WIDTH);
+        let largest = splittable
+            .max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0))
+            .map(|(index, _)| index);
         let Some(index) = largest else { break };
         let (_, group) = groups.swap_remove(index);
         let (left, right) = cut(group);
@@ -206,9 +240,16 @@ fn split(items: &mut [Item]) -> Vec<&mut [Item]> {
 fn cut(items: &mut [Item]) -> (&mut [Item], &mut [Item]) {
     let mut middles = Space::EMPTY;
     for item in items.iter() {
-        middles.include([item.space.middle(0), item.space.middle(1), item.space.middle(2)]);
+        middles.include([
+            item.space.middle(0),
+            item.space.middle(1),
+            item.space.middle(2),
+        ]);
     }
-    let bins = Bins { lo: middles.lo, scale: [0, 1, 2].map(|axis| BINS as f32 / (middles.hi[axis] - middles.lo[axis])) };
+    let bins = Bins {
+        lo: middles.lo,
+        scale: [0, 1, 2].map(|axis| BINS as f32 / (middles.hi[axis] - middles.lo[axis])),
+    };
     let boundary = bins.cheapest_cut(items).map(|(axis, last)| {
         let mut left = 0;
         for index in 0..items.len() {
@@ -289,8 +330,13 @@ mod tests {
 
     fn soup(count: u32, seed: u64) -> (Vec<[f32; 3]>, Vec<[u32; 3]>) {
         let mut rng = Pcg64Mcg::seed_from_u64(seed);
-        let positions = (0..count * 3).map(|_| [0; 3].map(|_| rng.random_range(-1.0..1.0))).collect();
-        (positions, (0..count).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect())
+        let positions = (0..count * 3)
+            .map(|_| [0; 3].map(|_| rng.random_range(-1.0..1.0)))
+            .collect();
+        (
+            positions,
+            (0..count).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect(),
+        )
     }
 
     /// Visits every triangle below `child`, checking that it lies in the box that leads to it.
@@ -336,7 +382,11 @@ mod tests {
         let mut seen = Vec::new();
         check(&bvh, Target::Node(0), bvh.lo, bvh.hi, &mut seen);
         assert_eq!(seen.len(), triangles.len());
-        assert!(bvh.leaves.iter().all(|leaf| leaf.corners[0][0][0] < NOWHERE));
+        assert!(
+            bvh.leaves
+                .iter()
+                .all(|leaf| leaf.corners[0][0][0] < NOWHERE)
+        );
     }
 
     #[test]

@@ -66,7 +66,11 @@ impl Child {
 
     pub fn target(self) -> Target {
         let index = (self.0 >> 1) as usize;
-        if self.0 & 1 == 1 { Target::Leaf(index) } else { Target::Node(index) }
+        if self.0 & 1 == 1 {
+            Target::Leaf(index)
+        } else {
+            Target::Node(index)
+        }
     }
 }
 
@@ -96,7 +100,11 @@ impl Leaf {
 
     /// The three corners of the triangle in `lane`.
     pub fn triangle(&self, lane: usize) -> [[f32; 3]; 3] {
-        [self.corner(0, lane), self.corner(1, lane), self.corner(2, lane)]
+        [
+            self.corner(0, lane),
+            self.corner(1, lane),
+            self.corner(2, lane),
+        ]
     }
 }
 

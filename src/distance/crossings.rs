@@ -47,7 +47,13 @@ impl Bvh {
             (length, self.shorter_way(point, axis))
         });
         let shorter = |a: (f32, Heading), b: (f32, Heading)| if b.0 < a.0 { b } else { a };
-        ways.into_iter().reduce(shorter).map_or(Heading { axis: 0, forward: true }, |(_, way)| way)
+        ways.into_iter().reduce(shorter).map_or(
+            Heading {
+                axis: 0,
+                forward: true,
+            },
+            |(_, way)| way,
+        )
     }
 
     /// Counts the crossings of the ray from `point` in direction `heading`.
@@ -62,7 +68,11 @@ impl Bvh {
         }
     }
 
-    fn count<const AXIS: usize, const FORWARD: bool>(&self, point: [f32; 3], pending: &mut Pending) -> Crossings {
+    fn count<const AXIS: usize, const FORWARD: bool>(
+        &self,
+        point: [f32; 3],
+        pending: &mut Pending,
+    ) -> Crossings {
         let (u, v) = ((AXIS + 1) % 3, (AXIS + 2) % 3);
         let mut crossings = Crossings::default();
         let pending = &mut pending.0;
@@ -73,13 +83,13 @@ impl Bvh {
                 Target::Node(index) => {
                     let node = &self.nodes[index];
                     let mut met = [false; WIDTH];
-                    for lane in 0..WIDTH {
+                    for (lane, met) in met.iter_mut().enumerate() {
                         let ahead = if FORWARD {
                             node.hi[AXIS][lane] >= point[AXIS]
                         } else {
                             node.lo[AXIS][lane] <= point[AXIS]
                         };
-                        met[lane] = ahead
+                        *met = ahead
                             & (node.lo[u][lane] <= point[u])
                             & (node.hi[u][lane] >= point[u])
                             & (node.lo[v][lane] <= point[v])
@@ -93,7 +103,10 @@ impl Bvh {
                 }
                 Target::Leaf(index) => {
                     let leaf = &self.leaves[index];
-                    for (lane, may_meet) in may_meet::<AXIS, FORWARD>(leaf, point).into_iter().enumerate() {
+                    for (lane, may_meet) in may_meet::<AXIS, FORWARD>(leaf, point)
+                        .into_iter()
+                        .enumerate()
+                    {
                         if may_meet {
                             let turn = crossing::<AXIS, FORWARD>(leaf, lane, point);
                             crossings.winding += turn;
@@ -114,8 +127,16 @@ fn may_meet<const AXIS: usize, const FORWARD: bool>(leaf: &Leaf, point: [f32; 3]
     let [a, b, c] = &leaf.corners;
     let mut may = [false; WIDTH];
     for lane in 0..WIDTH {
-        let below = |axis: usize| (a[axis][lane] <= point[axis]) | (b[axis][lane] <= point[axis]) | (c[axis][lane] <= point[axis]);
-        let above = |axis: usize| (a[axis][lane] >= point[axis]) | (b[axis][lane] >= point[axis]) | (c[axis][lane] >= point[axis]);
+        let below = |axis: usize| {
+            (a[axis][lane] <= point[axis])
+                | (b[axis][lane] <= point[axis])
+                | (c[axis][lane] <= point[axis])
+        };
+        let above = |axis: usize| {
+            (a[axis][lane] >= point[axis])
+                | (b[axis][lane] >= point[axis])
+                | (c[axis][lane] >= point[axis])
+        };
         let ahead = if FORWARD { above(AXIS) } else { below(AXIS) };
         may[lane] = below(u) & above(u) & below(v) & above(v) & ahead;
     }
@@ -123,19 +144,29 @@ fn may_meet<const AXIS: usize, const FORWARD: bool>(leaf: &Leaf, point: [f32; 3]
 }
 
 /// 1 if the ray leaves through the triangle in `lane`, -1 if it enters through it, 0 if it misses it.
-fn crossing<const AXIS: usize, const FORWARD: bool>(leaf: &Leaf, lane: usize, point: [f32; 3]) -> i32 {
+fn crossing<const AXIS: usize, const FORWARD: bool>(
+    leaf: &Leaf,
+    lane: usize,
+    point: [f32; 3],
+) -> i32 {
     let (u, v) = ((AXIS + 1) % 3, (AXIS + 2) % 3);
     let corners = leaf.triangle(lane).map(|p| p.map(f64::from));
     let point = point.map(f64::from);
     let [a, b, c] = corners.map(|p| [p[u], p[v]]);
     let from = [point[u], point[v]];
-    let [(at_c, side_c), (at_a, side_a), (at_b, side_b)] = [side(a, b, from), side(b, c, from), side(c, a, from)];
+    let [(at_c, side_c), (at_a, side_a), (at_b, side_b)] =
+        [side(a, b, from), side(b, c, from), side(c, a, from)];
     if side_a != side_b || side_b != side_c {
         return 0;
     }
     // The edge functions are the weights of the opposite corners, so this is where the ray meets the plane.
-    let met = (at_a * corners[0][AXIS] + at_b * corners[1][AXIS] + at_c * corners[2][AXIS]) / (at_a + at_b + at_c);
-    let ahead = if FORWARD { met > point[AXIS] } else { met < point[AXIS] };
+    let met = (at_a * corners[0][AXIS] + at_b * corners[1][AXIS] + at_c * corners[2][AXIS])
+        / (at_a + at_b + at_c);
+    let ahead = if FORWARD {
+        met > point[AXIS]
+    } else {
+        met < point[AXIS]
+    };
     // A triangle seen counter-clockwise along the axis looks forward.
     i32::from(ahead) * if side_a == FORWARD { 1 } else { -1 }
 }

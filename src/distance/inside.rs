@@ -37,10 +37,16 @@ impl SignedDistance {
             !self.bvh.is_outside(point) && {
                 let point = point.map(on_lattice);
                 let way = self.bvh.shortest_way(point);
-                self.bvh.crossings(point, way, &mut scratch.crossings).winding != 0
+                self.bvh
+                    .crossings(point, way, &mut scratch.crossings)
+                    .winding
+                    != 0
             }
         } else {
-            self.expansions().winding_number(&self.bvh, point, &mut scratch.winding).abs() > 0.5
+            self.expansions()
+                .winding_number(&self.bvh, point, &mut scratch.winding)
+                .abs()
+                > 0.5
         }
     }
 
@@ -49,7 +55,8 @@ impl SignedDistance {
             return false;
         }
         let point = point.map(on_lattice);
-        let mut is_odd = |way| self.bvh.crossings(point, way, &mut scratch.crossings).count % 2 == 1;
+        let mut is_odd =
+            |way| self.bvh.crossings(point, way, &mut scratch.crossings).count % 2 == 1;
         if self.surface.closed {
             return is_odd(self.bvh.shortest_way(point));
         }
@@ -61,13 +68,17 @@ impl SignedDistance {
     fn disagreement(&self) -> f64 {
         let size: [f32; 3] = std::array::from_fn(|axis| self.bvh.hi[axis] - self.bvh.lo[axis]);
         let margin = 0.05 * size.into_iter().fold(0.0, f32::max);
-        let differ = (0..SignReport::SAMPLES).into_par_iter().map_init(Scratch::default, |scratch, index| {
-            let place = spread_evenly(index);
-            let point = std::array::from_fn(|axis| {
-                self.bvh.lo[axis] - margin + place[axis] * (size[axis] + 2.0 * margin)
-            });
-            self.is_inside_by_winding(point, scratch) != self.is_inside_by_parity(point, scratch)
-        });
+        let differ = (0..SignReport::SAMPLES).into_par_iter().map_init(
+            Scratch::default,
+            |scratch, index| {
+                let place = spread_evenly(index);
+                let point = std::array::from_fn(|axis| {
+                    self.bvh.lo[axis] - margin + place[axis] * (size[axis] + 2.0 * margin)
+                });
+                self.is_inside_by_winding(point, scratch)
+                    != self.is_inside_by_parity(point, scratch)
+            },
+        );
         differ.filter(|&differ| differ).count() as f64 / SignReport::SAMPLES as f64
     }
 
@@ -79,15 +90,23 @@ impl SignedDistance {
         let share = format!("{:.1}% of the volume", 100.0 * disagreement);
         let differ = disagreement > 0.001;
         if self.surface.flat {
-            warnings.push("The mesh lies in one plane and has no inside: no distance is negative.".into());
+            warnings.push(
+                "The mesh lies in one plane and has no inside: no distance is negative.".into(),
+            );
         } else if self.surface.closed {
             if self.surface.inverted {
-                warnings.push("The faces look inwards; their inside is taken as inside all the same.".into());
+                warnings.push(
+                    "The faces look inwards; their inside is taken as inside all the same.".into(),
+                );
             }
             if differ && self.rule == SignRule::Parity {
-                warnings.push(format!("Bodies overlap: what two of them share counts as outside ({share})."));
+                warnings.push(format!(
+                    "Bodies overlap: what two of them share counts as outside ({share})."
+                ));
             } else if differ {
-                warnings.push(format!("Bodies overlap: they count as one union ({share} would be outside by parity)."));
+                warnings.push(format!(
+                    "Bodies overlap: they count as one union ({share} would be outside by parity)."
+                ));
             }
         } else {
             warnings.push(match self.rule {

@@ -14,7 +14,10 @@ pub(super) struct Nearest {
 impl Nearest {
     /// Nothing found yet; only triangles nearer than the root of `squared` count.
     pub fn within(squared: f32) -> Nearest {
-        Nearest { squared, slot: None }
+        Nearest {
+            squared,
+            slot: None,
+        }
     }
 }
 
@@ -27,7 +30,10 @@ impl Bvh {
     pub fn measure(&self, point: [f32; 3], slot: Slot) -> Nearest {
         let leaf = &self.leaves[slot.leaf as usize];
         let squared = squared_distance(leaf, slot.lane as usize, point);
-        Nearest { squared, slot: Some(slot) }
+        Nearest {
+            squared,
+            slot: Some(slot),
+        }
     }
 
     /// Improves `best` to the closest triangle of all.
@@ -42,13 +48,21 @@ impl Bvh {
                 continue;
             }
             match child.target() {
-                Target::Node(index) => push_near_first(&self.nodes[index], point, best.squared, pending),
+                Target::Node(index) => {
+                    push_near_first(&self.nodes[index], point, best.squared, pending)
+                }
                 Target::Leaf(index) => {
                     let squared = squared_distances(&self.leaves[index], point);
                     for (lane, &squared) in squared.iter().enumerate() {
                         if squared < best.squared {
-                            let slot = Slot { leaf: index as u32, lane: lane as u32 };
-                            *best = Nearest { squared, slot: Some(slot) };
+                            let slot = Slot {
+                                leaf: index as u32,
+                                lane: lane as u32,
+                            };
+                            *best = Nearest {
+                                squared,
+                                slot: Some(slot),
+                            };
                         }
                     }
                 }
@@ -77,10 +91,11 @@ fn push_near_first(node: &Node, point: [f32; 3], limit: f32, pending: &mut Vec<(
 #[inline(always)]
 fn squared_distances_to_boxes(node: &Node, point: [f32; 3]) -> Lanes {
     let mut squared = [0.0; WIDTH];
-    for axis in 0..3 {
-        for lane in 0..WIDTH {
-            let outside = larger(larger(node.lo[axis][lane] - point[axis], point[axis] - node.hi[axis][lane]), 0.0);
-            squared[lane] += outside * outside;
+    for (axis, x) in point.into_iter().enumerate() {
+        let (lo, hi) = (&node.lo[axis], &node.hi[axis]);
+        for (lane, squared) in squared.iter_mut().enumerate() {
+            let outside = larger(larger(lo[lane] - x, x - hi[lane]), 0.0);
+            *squared += outside * outside;
         }
     }
     squared

@@ -35,7 +35,9 @@ mod tests {
 
     #[test]
     fn every_point_comes_once_and_neighbours_stay_together() {
-        let points: Vec<[f32; 3]> = (0..4096).map(|i| [i / 256, i / 16 % 16, i % 16].map(|x| x as f32 / 8.0 - 1.0)).collect();
+        let points: Vec<[f32; 3]> = (0..4096)
+            .map(|i| [i / 256, i / 16 % 16, i % 16].map(|x| x as f32 / 8.0 - 1.0))
+            .collect();
         let order = along_curve(&points);
         let length: f32 = order
             .windows(2)

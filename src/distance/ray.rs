@@ -22,7 +22,9 @@ impl Bvh {
                     for lane in (0..WIDTH).filter(|&lane| node.lo[0][lane] <= node.hi[0][lane]) {
                         let lo = node.lo.map(|axis| f64::from(axis[lane]));
                         let hi = node.hi.map(|axis| f64::from(axis[lane]));
-                        if let Some(entry) = enter_box(lo, hi, origin, inverse).filter(|&entry| entry <= limit) {
+                        if let Some(entry) =
+                            enter_box(lo, hi, origin, inverse).filter(|&entry| entry <= limit)
+                        {
                             pending.push((entry, node.children[lane]));
                         }
                     }
@@ -34,7 +36,10 @@ impl Bvh {
                         let limit = nearest.map_or(f64::INFINITY, |(distance, _)| distance);
                         let hit = hit_triangle(leaf.triangle(lane), origin, direction);
                         if let Some(distance) = hit.filter(|&distance| distance < limit) {
-                            let slot = Slot { leaf: index as u32, lane: lane as u32 };
+                            let slot = Slot {
+                                leaf: index as u32,
+                                lane: lane as u32,
+                            };
                             nearest = Some((distance, slot));
                         }
                     }
@@ -67,7 +72,11 @@ fn hit_triangle(corners: [[f32; 3]; 3], origin: [f64; 3], direction: [f64; 3]) -
     let sub = |p: [f64; 3], q: [f64; 3]| -> [f64; 3] { std::array::from_fn(|i| p[i] - q[i]) };
     let dot = |p: [f64; 3], q: [f64; 3]| p[0] * q[0] + p[1] * q[1] + p[2] * q[2];
     let cross = |p: [f64; 3], q: [f64; 3]| {
-        [p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]]
+        [
+            p[1] * q[2] - p[2] * q[1],
+            p[2] * q[0] - p[0] * q[2],
+            p[0] * q[1] - p[1] * q[0],
+        ]
     };
     let (u, v) = (sub(b, a), sub(c, a));
     let across = cross(direction, v);
@@ -78,6 +87,7 @@ fn hit_triangle(corners: [[f32; 3]; 3], origin: [f64; 3], direction: [f64; 3]) -
     let along_v = dot(direction, turned) / determinant;
     let distance = dot(v, turned) / determinant;
     // A ray parallel to the triangle divides by zero, and the result passes none of these.
-    let hits = along_u >= -EDGE && along_v >= -EDGE && along_u + along_v <= 1.0 + EDGE && distance >= 0.0;
+    let hits =
+        along_u >= -EDGE && along_v >= -EDGE && along_u + along_v <= 1.0 + EDGE && distance >= 0.0;
     (hits && distance.is_finite()).then_some(distance)
 }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The rule that a caller asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum SignPolicy {
     /// [`SignRule::Crossings`] where the surface is closed and consistently wound, else [`SignRule::Winding`].
@@ -118,6 +120,10 @@ mod tests {
             assert_eq!(json, format!("\"{policy}\""));
         }
         let unknown = "rays".parse::<SignPolicy>().unwrap_err();
-        assert!(unknown.to_string().contains("auto, winding, parity or none"));
+        assert!(
+            unknown
+                .to_string()
+                .contains("auto, winding, parity or none")
+        );
     }
 }

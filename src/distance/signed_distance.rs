@@ -42,7 +42,9 @@ pub enum DistanceError {
     #[error("there is no distance to a mesh without triangles")]
     Empty,
     /// The mesh did not pass [`validate`](crate::geometry::validate).
-    #[error("the mesh has no finite extent, or names vertices that do not exist: validate it first")]
+    #[error(
+        "the mesh has no finite extent, or names vertices that do not exist: validate it first"
+    )]
     NotValidated,
     /// The cancel token was set.
     #[error("cancelled")]
@@ -91,21 +93,41 @@ impl SignedDistance {
     ///
     /// # Errors
     /// [`DistanceError`].
-    pub fn build(mesh: &Mesh, policy: SignPolicy, cancel: &CancelToken) -> Result<SignedDistance, DistanceError> {
+    pub fn build(
+        mesh: &Mesh,
+        policy: SignPolicy,
+        cancel: &CancelToken,
+    ) -> Result<SignedDistance, DistanceError> {
         if mesh.triangles.is_empty() {
             return Err(DistanceError::Empty);
         }
         let vertices = mesh.positions.len();
-        if mesh.triangles.par_iter().any(|t| t.iter().any(|&v| v as usize >= vertices)) {
+        if mesh
+            .triangles
+            .par_iter()
+            .any(|t| t.iter().any(|&v| v as usize >= vertices))
+        {
             return Err(DistanceError::NotValidated);
         }
         let frame = Similarity::to_unit_frame(&mesh.bounds()).ok_or(DistanceError::NotValidated)?;
-        let positions: Vec<[f32; 3]> = mesh.positions.par_iter().map(|&p| frame.apply(p).map(on_lattice)).collect();
+        let positions: Vec<[f32; 3]> = mesh
+            .positions
+            .par_iter()
+            .map(|&p| frame.apply(p).map(on_lattice))
+            .collect();
         let bvh = build(&positions, &mesh.triangles, cancel).ok_or(DistanceError::Cancelled)?;
 
         // Nobody asks where there is no sign.
-        let unsigned = Surface { closed: false, inverted: false, flat: false };
-        let surface = if policy == SignPolicy::None { unsigned } else { Surface::of(mesh, &bvh) };
+        let unsigned = Surface {
+            closed: false,
+            inverted: false,
+            flat: false,
+        };
+        let surface = if policy == SignPolicy::None {
+            unsigned
+        } else {
+            Surface::of(mesh, &bvh)
+        };
         if cancel.is_cancelled() {
             return Err(DistanceError::Cancelled);
         }
@@ -153,7 +175,10 @@ impl SignedDistance {
         assert_eq!(points.len(), upper_bounds.len(), "one bound a point");
         assert_eq!(points.len(), out.len(), "one distance a point");
         let unit: Vec<[f32; 3]> = points.iter().map(|&point| self.to_frame(point)).collect();
-        let bounds: Vec<f32> = upper_bounds.iter().map(|&b| (f64::from(b) * self.frame.scale) as f32).collect();
+        let bounds: Vec<f32> = upper_bounds
+            .iter()
+            .map(|&b| (f64::from(b) * self.frame.scale) as f32)
+            .collect();
         let distances = self.distances_in_frame(&unit, Some(&bounds));
         for (out, distance) in out.iter_mut().zip(distances) {
             *out = (f64::from(distance) / self.frame.scale) as f32;
@@ -163,32 +188,42 @@ impl SignedDistance {
     /// Signed distances of `points`, `[N, 3]`, given in `f64`: for meshes so far from the origin that `f32` points would
     /// be coarse.
     pub fn distances_f64(&self, points: &[[f64; 3]]) -> Vec<f64> {
-        let unit: Vec<[f32; 3]> = points.iter().map(|&p| self.frame.apply(p).map(|x| x as f32)).collect();
+        let unit: Vec<[f32; 3]> = points
+            .iter()
+            .map(|&p| self.frame.apply(p).map(|x| x as f32))
+            .collect();
         let distances = self.distances_in_frame(&unit, None);
-        distances.into_iter().map(|distance| f64::from(distance) / self.frame.scale).collect()
+        distances
+            .into_iter()
+            .map(|distance| f64::from(distance) / self.frame.scale)
+            .collect()
     }
 
-    /// The point of the surface that is closest to `point`; all NaN, at triangle 0, if the point is not finite.
-    pub fn closest(&self, point: [f32; 3]) -> Closest {
+    /// The point of the surface that is closest to `point`. `None` if the point is not finite.
+    pub fn closest(&self, point: [f32; 3]) -> Option<Closest> {
+        if !point.iter().all(|x| x.is_finite()) {
+            return None;
+        }
         // A point far away is searched from the border of what can be searched.
         let from = self.to_frame(point).map(|x| x.clamp(-FAR_AWAY, FAR_AWAY));
         let mut best = Nearest::within(f32::INFINITY);
-        self.bvh.search(from, &mut best, &mut nearest::Pending::default());
-        let Some(slot) = best.slot.filter(|_| point.iter().all(|x| x.is_finite())) else {
-            return Closest { point: [f32::NAN; 3], distance: f32::NAN, triangle: 0 };
-        };
-        let own = self.frame.invert(closest_point(self.bvh.corners(slot), from));
+        self.bvh
+            .search(from, &mut best, &mut nearest::Pending::default());
+        let slot = best.slot?;
+        let own = self
+            .frame
+            .invert(closest_point(self.bvh.corners(slot), from));
         let squared: f64 = (0..3).map(|i| (own[i] - f64::from(point[i])).powi(2)).sum();
-        Closest {
+        Some(Closest {
             point: own.map(|x| x as f32),
             distance: squared.sqrt() as f32,
             triangle: self.bvh.triangle_index(slot),
-        }
+        })
     }
 
     /// Winding numbers of the surface around `points`, `[N, 3]`, into `out`, `[N]`; NaN where a point is not finite.
     ///
-    /// About 1 inside a closed surface and 0 outside, right to about 2e-3.
+    /// About 1 inside a closed surface and 0 outside, right to a few thousandths.
     ///
     /// # Panics
     /// If the lengths differ.
@@ -266,7 +301,9 @@ impl SignedDistance {
         if !point.iter().all(|x| x.abs() <= FAR_AWAY) {
             return self.distance_to_box(point);
         }
-        let mut best = previous.map_or(Nearest::within(f32::INFINITY), |slot| self.bvh.measure(point, slot));
+        let mut best = previous.map_or(Nearest::within(f32::INFINITY), |slot| {
+            self.bvh.measure(point, slot)
+        });
         // The bound was computed in f32, and in another frame.
         let limit = bound.map_or(f32::INFINITY, |bound| (bound * 1.0001 + 1e-6).powi(2));
         if limit < best.squared {
@@ -279,7 +316,11 @@ impl SignedDistance {
         }
         *previous = best.slot;
         let distance = best.squared.sqrt();
-        if self.is_inside(point, scratch) { -distance } else { distance }
+        if self.is_inside(point, scratch) {
+            -distance
+        } else {
+            distance
+        }
     }
 
     /// The distance of a point that is too far for the search; NaN if it is not finite.
@@ -290,13 +331,20 @@ impl SignedDistance {
                 (f64::from(point[axis]) - f64::from(nearest)).powi(2)
             })
             .sum();
-        if squared.is_finite() { squared.sqrt() as f32 } else { f32::NAN }
+        if squared.is_finite() {
+            squared.sqrt() as f32
+        } else {
+            f32::NAN
+        }
     }
 
     /// The box around the mesh, in its own units.
     pub fn bounds(&self) -> Bounds {
         let corner = |p: [f32; 3]| self.frame.invert(p.map(f64::from));
-        Bounds { min: corner(self.bvh.lo), max: corner(self.bvh.hi) }
+        Bounds {
+            min: corner(self.bvh.lo),
+            max: corner(self.bvh.hi),
+        }
     }
 }
 

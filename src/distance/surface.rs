@@ -20,7 +20,11 @@ impl Surface {
         let flat = is_flat(bvh);
         let closed = !flat && Topology::of(mesh).closed;
         let inverted = closed && volume(bvh) < 0.0;
-        Surface { closed, inverted, flat }
+        Surface {
+            closed,
+            inverted,
+            flat,
+        }
     }
 }
 
@@ -28,22 +32,34 @@ impl Surface {
 fn is_flat(bvh: &Bvh) -> bool {
     const THICKNESS: f64 = 1e-6;
     // The plane of the largest triangle is the one that rounding tilts least.
-    let squared_area = |corners: &[[f32; 3]; 3]| normal_of(*corners).iter().map(|x| x * x).sum::<f64>();
+    let squared_area =
+        |corners: &[[f32; 3]; 3]| normal_of(*corners).iter().map(|x| x * x).sum::<f64>();
     let largest = triangles(bvh).max_by(|a, b| squared_area(a).total_cmp(&squared_area(b)));
     let Some(corners) = largest.filter(|corners| squared_area(corners) > 0.0) else {
         return true;
     };
     let length = squared_area(&corners).sqrt();
     let normal = normal_of(corners).map(|x| x / length);
-    let height = |p: [f32; 3]| (0..3).map(|i| normal[i] * (f64::from(p[i]) - f64::from(corners[0][i]))).sum::<f64>();
-    triangles(bvh).all(|corners| corners.into_iter().all(|corner| height(corner).abs() <= THICKNESS))
+    let height = |p: [f32; 3]| {
+        (0..3)
+            .map(|i| normal[i] * (f64::from(p[i]) - f64::from(corners[0][i])))
+            .sum::<f64>()
+    };
+    triangles(bvh).all(|corners| {
+        corners
+            .into_iter()
+            .all(|corner| height(corner).abs() <= THICKNESS)
+    })
 }
 
 /// Signed volume of a closed surface, in the frame of the hierarchy.
 fn volume(bvh: &Bvh) -> f64 {
     let tetrahedra = triangles(bvh).map(|corners| {
         let normal = normal_of(corners);
-        (0..3).map(|i| normal[i] * f64::from(corners[0][i])).sum::<f64>() / 6.0
+        (0..3)
+            .map(|i| normal[i] * f64::from(corners[0][i]))
+            .sum::<f64>()
+            / 6.0
     });
     tetrahedra.sum()
 }
@@ -60,5 +76,9 @@ fn normal_of(corners: [[f32; 3]; 3]) -> [f64; 3] {
     let [a, b, c] = corners.map(|p| p.map(f64::from));
     let u: [f64; 3] = std::array::from_fn(|i| b[i] - a[i]);
     let v: [f64; 3] = std::array::from_fn(|i| c[i] - a[i]);
-    [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]]
+    [
+        u[1] * v[2] - u[2] * v[1],
+        u[2] * v[0] - u[0] * v[2],
+        u[0] * v[1] - u[1] * v[0],
+    ]
 }

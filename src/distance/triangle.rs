@@ -18,7 +18,11 @@ pub(super) fn squared_distances(leaf: &Leaf, point: [f32; 3]) -> Lanes {
 /// Squared distance from `point` to the triangle in `lane`.
 #[inline(always)]
 pub(super) fn squared_distance(leaf: &Leaf, lane: usize, point: [f32; 3]) -> f32 {
-    let [a, b, c] = [leaf.corner(0, lane), leaf.corner(1, lane), leaf.corner(2, lane)];
+    let [a, b, c] = [
+        leaf.corner(0, lane),
+        leaf.corner(1, lane),
+        leaf.corner(2, lane),
+    ];
     let normal = leaf.normal.map(|axis| axis[lane]);
     let [from_a, from_b, from_c] = [sub(point, a), sub(point, b), sub(point, c)];
     let [ab, bc, ca] = [sub(b, a), sub(c, b), sub(a, c)];
@@ -41,7 +45,11 @@ fn squared_distance_to_edge(from_start: [f32; 3], edge: [f32; 3]) -> f32 {
     let length = dot(edge, edge);
     let t = dot(from_start, edge) / larger(length, f32::MIN_POSITIVE);
     let t = smaller(larger(t, 0.0), 1.0);
-    let rest: [f32; 3] = [from_start[0] - t * edge[0], from_start[1] - t * edge[1], from_start[2] - t * edge[2]];
+    let rest: [f32; 3] = [
+        from_start[0] - t * edge[0],
+        from_start[1] - t * edge[1],
+        from_start[2] - t * edge[2],
+    ];
     dot(rest, rest)
 }
 
@@ -53,12 +61,19 @@ pub(super) fn closest_point(corners: [[f32; 3]; 3], point: [f32; 3]) -> [f64; 3]
     let sub = |p: [f64; 3], q: [f64; 3]| -> [f64; 3] { std::array::from_fn(|i| p[i] - q[i]) };
     let dot = |p: [f64; 3], q: [f64; 3]| p[0] * q[0] + p[1] * q[1] + p[2] * q[2];
     let cross = |p: [f64; 3], q: [f64; 3]| {
-        [p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]]
+        [
+            p[1] * q[2] - p[2] * q[1],
+            p[2] * q[0] - p[0] * q[2],
+            p[0] * q[1] - p[1] * q[0],
+        ]
     };
     let [a, b, c] = corners;
     let normal = cross(sub(b, a), sub(c, a));
     let sides = [(a, b), (b, c), (c, a)];
-    if sides.iter().all(|&(from, to)| dot(normal, cross(sub(to, from), sub(point, from))) > 0.0) {
+    if sides
+        .iter()
+        .all(|&(from, to)| dot(normal, cross(sub(to, from), sub(point, from))) > 0.0)
+    {
         let height = dot(normal, sub(point, a)) / dot(normal, normal);
         return std::array::from_fn(|i| point[i] - height * normal[i]);
     }
@@ -70,7 +85,10 @@ pub(super) fn closest_point(corners: [[f32; 3]; 3], point: [f32; 3]) -> [f64; 3]
         (dot(sub(point, foot), sub(point, foot)), foot)
     });
     let nearer = |p: (f64, [f64; 3]), q: (f64, [f64; 3])| if q.0 < p.0 { q } else { p };
-    on_sides.into_iter().reduce(nearer).map_or(a, |(_, foot)| foot)
+    on_sides
+        .into_iter()
+        .reduce(nearer)
+        .map_or(a, |(_, foot)| foot)
 }
 
 // `f32::min` and `max` have rules about NaN that take three instructions; these are one each.
@@ -96,5 +114,9 @@ pub(super) fn dot(a: [f32; 3], b: [f32; 3]) -> f32 {
 
 #[inline(always)]
 pub(super) fn cross(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+    [
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    ]
 }

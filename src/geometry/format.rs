@@ -189,7 +189,10 @@ mod tests {
             "`xyz` is not a mesh format that can be read: use one of obj, ply, stl, off, glb, gltf"
         );
         let none = MeshFormat::from_path(Path::new("scan")).unwrap_err();
-        assert!(none.to_string().starts_with("a mesh file needs an extension"));
+        assert!(
+            none.to_string()
+                .starts_with("a mesh file needs an extension")
+        );
     }
 
     #[test]
@@ -197,9 +200,18 @@ mod tests {
         let mesh = |bytes: &[u8]| MeshFormat::sniff(bytes);
         assert_eq!(mesh(b"ply\nformat"), Some(Content::Mesh(MeshFormat::Ply)));
         assert_eq!(mesh(b"COFF 1 2 3"), Some(Content::Mesh(MeshFormat::Off)));
-        assert_eq!(mesh(b"glTF\x02\0\0\0"), Some(Content::Mesh(MeshFormat::Glb)));
-        assert_eq!(mesh(b" {\"asset\":{}}"), Some(Content::Mesh(MeshFormat::Gltf)));
-        assert_eq!(mesh(b"# by hand\nv 0 0 0"), Some(Content::Mesh(MeshFormat::Obj)));
+        assert_eq!(
+            mesh(b"glTF\x02\0\0\0"),
+            Some(Content::Mesh(MeshFormat::Glb))
+        );
+        assert_eq!(
+            mesh(b" {\"asset\":{}}"),
+            Some(Content::Mesh(MeshFormat::Gltf))
+        );
+        assert_eq!(
+            mesh(b"# by hand\nv 0 0 0"),
+            Some(Content::Mesh(MeshFormat::Obj))
+        );
         assert_eq!(mesh(b"PK\x03\x04"), Some(Content::Foreign("a zip archive")));
         assert_eq!(mesh(b"hello"), None);
         let mut stl = b"solid but binary".to_vec();

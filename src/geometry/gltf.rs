@@ -21,7 +21,10 @@ pub(super) fn parse(bytes: &[u8], folder: Option<&Path>) -> Result<Parsed, Failu
     let buffers = Buffers::load(&document, binary, folder)?;
 
     let mut mesh = Mesh::default();
-    match document.default_scene().or_else(|| document.scenes().next()) {
+    match document
+        .default_scene()
+        .or_else(|| document.scenes().next())
+    {
         Some(scene) => push_scene(&mut mesh, &document, &scene, &buffers)?,
         None => {
             for part in document.meshes() {
@@ -29,16 +32,25 @@ pub(super) fn parse(bytes: &[u8], folder: Option<&Path>) -> Result<Parsed, Failu
             }
         }
     }
-    Ok(Parsed { mesh, ..Default::default() }.welded())
+    Ok(Parsed {
+        mesh,
+        ..Default::default()
+    }
+    .welded())
 }
 
 /// Reads and checks the JSON.
 fn read_document(json: &[u8]) -> Result<Document, Failure> {
-    let mut root: Root = gltf::json::deserialize::from_slice(json).map_err(|error| match error.is_eof() {
-        true => Failure::Truncated(error.to_string()),
-        false => Failure::Malformed(error.to_string()),
-    })?;
-    if let Some(name) = root.extensions_required.iter().find(|name| name.contains("compression")) {
+    let mut root: Root =
+        gltf::json::deserialize::from_slice(json).map_err(|error| match error.is_eof() {
+            true => Failure::Truncated(error.to_string()),
+            false => Failure::Malformed(error.to_string()),
+        })?;
+    if let Some(name) = root
+        .extensions_required
+        .iter()
+        .find(|name| name.contains("compression"))
+    {
         return Err(Failure::Unsupported(format!(
             "its geometry is compressed ({name}), which is not read: export it without compression"
         )));
@@ -47,14 +59,22 @@ fn read_document(json: &[u8]) -> Result<Document, Failure> {
     root.extensions_required.clear();
     // The crate's own check would go beyond the end of the list: gltf-json 1.4.1, `primitive_validate_hook`.
     let primitives = root.meshes.iter().flat_map(|mesh| &mesh.primitives);
-    let missing = primitives.flat_map(|p| p.attributes.values()).find(|a| a.value() >= root.accessors.len());
+    let missing = primitives
+        .flat_map(|p| p.attributes.values())
+        .find(|a| a.value() >= root.accessors.len());
     if let Some(index) = missing {
-        return Err(Failure::Malformed(format!("a primitive names accessor {}, which does not exist", index.value())));
+        return Err(Failure::Malformed(format!(
+            "a primitive names accessor {}, which does not exist",
+            index.value()
+        )));
     }
     match Document::from_json(root.clone()) {
         Ok(document) => Ok(document),
         // Many writers leave out the bounds of the positions, which are not needed.
-        Err(gltf::Error::Validation(errors)) => match errors.iter().find(|(path, _)| !names_bounds(path.as_str())) {
+        Err(gltf::Error::Validation(errors)) => match errors
+            .iter()
+            .find(|(path, _)| !names_bounds(path.as_str()))
+        {
             Some((path, error)) => Err(Failure::Malformed(format!("{}: {error}", path.as_str()))),
             None => Ok(Document::from_json_without_validation(root)),
         },
@@ -80,16 +100,26 @@ fn after(outer: &Affine, inner: &Affine) -> Affine {
 }
 
 fn determinant([a, b, c, _]: &Affine) -> f64 {
-    a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])
+    a[0] * (b[1] * c[2] - b[2] * c[1])
+        + a[1] * (b[2] * c[0] - b[0] * c[2])
+        + a[2] * (b[0] * c[1] - b[1] * c[0])
 }
 
-fn push_scene(mesh: &mut Mesh, document: &Document, scene: &gltf::Scene, buffers: &Buffers) -> Result<(), Failure> {
+fn push_scene(
+    mesh: &mut Mesh,
+    document: &Document,
+    scene: &gltf::Scene,
+    buffers: &Buffers,
+) -> Result<(), Failure> {
     // The nodes form trees. A file in which they do not would be walked for ever, so each is entered once.
     let mut entered = vec![false; document.nodes().len()];
     let mut open: Vec<(gltf::Node, Affine)> = scene.nodes().map(|node| (node, IDENTITY)).collect();
     while let Some((node, outer)) = open.pop() {
         if std::mem::replace(&mut entered[node.index()], true) {
-            return Err(Failure::Malformed(format!("node {} has two parents", node.index())));
+            return Err(Failure::Malformed(format!(
+                "node {} has two parents",
+                node.index()
+            )));
         }
         let matrix = node.transform().matrix();
         let own = matrix.map(|column| [column[0], column[1], column[2]].map(f64::from));
@@ -102,7 +132,12 @@ fn push_scene(mesh: &mut Mesh, document: &Document, scene: &gltf::Scene, buffers
     Ok(())
 }
 
-fn push_mesh(mesh: &mut Mesh, part: &gltf::Mesh, placed: &Affine, buffers: &Buffers) -> Result<(), Failure> {
+fn push_mesh(
+    mesh: &mut Mesh,
+    part: &gltf::Mesh,
+    placed: &Affine,
+    buffers: &Buffers,
+) -> Result<(), Failure> {
     for primitive in part.primitives() {
         let Some(accessor) = primitive.get(&gltf::Semantic::Positions) else {
             continue;
@@ -121,9 +156,11 @@ fn push_mesh(mesh: &mut Mesh, part: &gltf::Mesh, placed: &Affine, buffers: &Buff
         let mirrored = determinant(placed) < 0.0;
         for [a, b, c] in triangles_of(primitive.mode(), &corners) {
             let [a, b, c] = [corner(a), corner(b), corner(c)];
-            mesh.triangles.push(if mirrored { [a, c, b] } else { [a, b, c] });
+            mesh.triangles
+                .push(if mirrored { [a, c, b] } else { [a, b, c] });
         }
-        mesh.positions.extend(positions.into_iter().map(|p| apply(placed, p, 1.0)));
+        mesh.positions
+            .extend(positions.into_iter().map(|p| apply(placed, p, 1.0)));
     }
     Ok(())
 }
@@ -134,8 +171,20 @@ fn triangles_of(mode: Mode, corners: &[u32]) -> Vec<[u32; 3]> {
     match mode {
         Mode::Triangles => corners.as_chunks().0.to_vec(),
         // Every other triangle of a strip runs backwards.
-        Mode::TriangleStrip => windows.map(|(i, w)| if i % 2 == 0 { [w[0], w[1], w[2]] } else { [w[1], w[0], w[2]] }).collect(),
-        Mode::TriangleFan => corners.windows(2).skip(1).map(|w| [corners[0], w[0], w[1]]).collect(),
+        Mode::TriangleStrip => windows
+            .map(|(i, w)| {
+                if i % 2 == 0 {
+                    [w[0], w[1], w[2]]
+                } else {
+                    [w[1], w[0], w[2]]
+                }
+            })
+            .collect(),
+        Mode::TriangleFan => corners
+            .windows(2)
+            .skip(1)
+            .map(|w| [corners[0], w[0], w[1]])
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -155,8 +204,17 @@ pub(super) mod tests {
         "buffers":[{{}"byteLength":72}]}"#;
 
     fn buffer() -> Vec<u8> {
-        let corners = [[0.0_f32, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
-        let mut bytes: Vec<u8> = corners.as_flattened().iter().flat_map(|x| x.to_le_bytes()).collect();
+        let corners = [
+            [0.0_f32, 0.0, 0.0],
+            [1.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0],
+            [0.0, 0.0, 1.0],
+        ];
+        let mut bytes: Vec<u8> = corners
+            .as_flattened()
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
         let faces = [0_u16, 2, 1, 0, 1, 3, 1, 2, 3, 0, 3, 2];
         bytes.extend(faces.iter().flat_map(|i| i.to_le_bytes()));
         bytes
@@ -167,17 +225,31 @@ pub(super) mod tests {
     }
 
     fn base64(bytes: &[u8]) -> String {
-        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const DIGITS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let groups = bytes.chunks(3).map(|group| {
-            let bits = (0..3).fold(0, |bits, i| bits << 8 | u32::from(*group.get(i).unwrap_or(&0)));
-            let digit = |i: usize| if i <= group.len() { DIGITS[(bits >> (18 - 6 * i) & 63) as usize] as char } else { '=' };
-            [digit(0), digit(1), digit(2), digit(3)].iter().collect::<String>()
+            let bits = (0..3).fold(0, |bits, i| {
+                bits << 8 | u32::from(*group.get(i).unwrap_or(&0))
+            });
+            let digit = |i: usize| {
+                if i <= group.len() {
+                    DIGITS[(bits >> (18 - 6 * i) & 63) as usize] as char
+                } else {
+                    '='
+                }
+            };
+            [digit(0), digit(1), digit(2), digit(3)]
+                .iter()
+                .collect::<String>()
         });
         groups.collect()
     }
 
     pub fn embedded() -> String {
-        with_uri(&format!("data:application/octet-stream;base64,{}", base64(&buffer())))
+        with_uri(&format!(
+            "data:application/octet-stream;base64,{}",
+            base64(&buffer())
+        ))
     }
 
     pub fn binary() -> Vec<u8> {
@@ -185,7 +257,11 @@ pub(super) mod tests {
         json.resize(json.len().next_multiple_of(4), b' ');
         let buffer = buffer();
         let mut bytes = b"glTF".to_vec();
-        for number in [2, (28 + json.len() + buffer.len()) as u32, json.len() as u32] {
+        for number in [
+            2,
+            (28 + json.len() + buffer.len()) as u32,
+            json.len() as u32,
+        ] {
             bytes.extend(number.to_le_bytes());
         }
         bytes.extend(b"JSON");
@@ -200,7 +276,10 @@ pub(super) mod tests {
         let health = HealthReport::of(&loaded.mesh, &loaded.cleanup);
         assert!(health.watertight && !health.inverted);
         assert!((health.volume.unwrap() - 2.0 / 6.0).abs() < 1e-9);
-        assert_eq!((health.bounds.min, health.bounds.max), ([8.0, 0.0, 0.0], [10.0, 1.0, 1.0]));
+        assert_eq!(
+            (health.bounds.min, health.bounds.max),
+            ([8.0, 0.0, 0.0], [10.0, 1.0, 1.0])
+        );
     }
 
     fn error(text: &str) -> ReadError {
@@ -221,7 +300,10 @@ pub(super) mod tests {
     #[test]
     fn bounds_and_extensions_of_materials_may_be_missing() {
         let bare = embedded().replace(",\"min\":[0,0,0],\"max\":[1,1,1]", "");
-        let bare = bare.replace("\"scene\":0", "\"extensionsRequired\":[\"KHR_materials_glass\"],\"scene\":0");
+        let bare = bare.replace(
+            "\"scene\":0",
+            "\"extensionsRequired\":[\"KHR_materials_glass\"],\"scene\":0",
+        );
         check(&parse_mesh(bare.as_bytes(), MeshFormat::Gltf, "a.gltf").unwrap());
     }
 
@@ -231,7 +313,12 @@ pub(super) mod tests {
         assert!(alone.contains("a.bin") && alone.contains(".glb"), "{alone}");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.gltf");
-        for (uri, words) in [("../secret", "outside"), ("/etc/hostname", "outside"), ("none.bin", "none.bin"), ("https://a/b", "outside")] {
+        for (uri, words) in [
+            ("../secret", "outside"),
+            ("/etc/hostname", "outside"),
+            ("none.bin", "none.bin"),
+            ("https://a/b", "outside"),
+        ] {
             std::fs::write(&path, with_uri(uri)).unwrap();
             let message = read_mesh(&path).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");
@@ -241,24 +328,50 @@ pub(super) mod tests {
     #[test]
     fn strips_and_fans_are_triangles() {
         let corners = [0, 1, 2, 3, 4];
-        assert_eq!(triangles_of(Mode::TriangleStrip, &corners), [[0, 1, 2], [2, 1, 3], [2, 3, 4]]);
-        assert_eq!(triangles_of(Mode::TriangleFan, &corners), [[0, 1, 2], [0, 2, 3], [0, 3, 4]]);
+        assert_eq!(
+            triangles_of(Mode::TriangleStrip, &corners),
+            [[0, 1, 2], [2, 1, 3], [2, 3, 4]]
+        );
+        assert_eq!(
+            triangles_of(Mode::TriangleFan, &corners),
+            [[0, 1, 2], [0, 2, 3], [0, 3, 4]]
+        );
         assert!(triangles_of(Mode::Lines, &corners).is_empty());
     }
 
     #[test]
     fn what_does_not_hang_together_is_refused() {
         let whole = embedded();
-        let circle = whole.replace("\"mesh\":0,\"scale\"", "\"mesh\":0,\"children\":[0],\"scale\"");
-        assert!(error(&circle).to_string().contains("node 0 has two parents"));
+        let circle = whole.replace(
+            "\"mesh\":0,\"scale\"",
+            "\"mesh\":0,\"children\":[0],\"scale\"",
+        );
+        assert!(
+            error(&circle)
+                .to_string()
+                .contains("node 0 has two parents")
+        );
         let short = whole.replace("\"count\":12", "\"count\":13");
         assert!(matches!(error(&short), ReadError::Truncated { .. }));
         let endless = whole.replace("\"count\":4,", "\"count\":4000000000,");
         assert!(matches!(error(&endless), ReadError::Truncated { .. }));
-        let compressed = whole.replace("\"scene\":0", "\"extensionsRequired\":[\"KHR_draco_mesh_compression\"],\"scene\":0");
-        assert!(error(&compressed).to_string().contains("without compression"), "{}", error(&compressed));
+        let compressed = whole.replace(
+            "\"scene\":0",
+            "\"extensionsRequired\":[\"KHR_draco_mesh_compression\"],\"scene\":0",
+        );
+        assert!(
+            error(&compressed)
+                .to_string()
+                .contains("without compression"),
+            "{}",
+            error(&compressed)
+        );
         let stray = whole.replace("\"POSITION\":0", "\"POSITION\":7");
-        assert!(error(&stray).to_string().contains("accessor 7"), "{}", error(&stray));
+        assert!(
+            error(&stray).to_string().contains("accessor 7"),
+            "{}",
+            error(&stray)
+        );
         let glb = binary();
         let cut = parse_mesh(&glb[..glb.len() - 5], MeshFormat::Glb, "a.glb").unwrap_err();
         assert!(matches!(cut, ReadError::Truncated { .. }), "{cut}");

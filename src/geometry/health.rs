@@ -91,7 +91,10 @@ impl HealthReport {
         );
         warn(
             self.non_manifold_edges > 0,
-            format!("{} shared by more than two faces.", counted_is(self.non_manifold_edges, "edge")),
+            format!(
+                "{} shared by more than two faces.",
+                counted_is(self.non_manifold_edges, "edge")
+            ),
         );
         warn(
             !self.consistently_wound,
@@ -111,11 +114,17 @@ impl HealthReport {
         );
         warn(
             self.degenerate_triangles > 0,
-            format!("{} without an area.", counted_is(self.degenerate_triangles, "triangle")),
+            format!(
+                "{} without an area.",
+                counted_is(self.degenerate_triangles, "triangle")
+            ),
         );
         warn(
             self.duplicate_triangles > 0,
-            format!("{} a copy of another one.", counted_is(self.duplicate_triangles, "triangle")),
+            format!(
+                "{} a copy of another one.",
+                counted_is(self.duplicate_triangles, "triangle")
+            ),
         );
         warnings
     }
@@ -146,11 +155,16 @@ fn area_and_volume(mesh: &Mesh, bounds: &Bounds) -> (f64, f64) {
             block.iter().fold((0.0, 0.0), |(area, volume), triangle| {
                 let [a, b, c] = triangle.map(|v| frame.apply(mesh.positions[v as usize]));
                 let normal = cross(sub(b, a), sub(c, a));
-                (area + dot(normal, normal).sqrt() / 2.0, volume + dot(normal, a) / 6.0)
+                (
+                    area + dot(normal, normal).sqrt() / 2.0,
+                    volume + dot(normal, a) / 6.0,
+                )
             })
         })
         .collect();
-    let (area, volume) = sums.iter().fold((0.0, 0.0), |sum, block| (sum.0 + block.0, sum.1 + block.1));
+    let (area, volume) = sums
+        .iter()
+        .fold((0.0, 0.0), |sum, block| (sum.0 + block.0, sum.1 + block.1));
     (area / frame.scale.powi(2), volume / frame.scale.powi(3))
 }
 
@@ -223,7 +237,11 @@ mod tests {
         let other = shapes::icosphere(3, 1.0).translated([0.9, 0.05, 0.0]);
         let report = health(shapes::icosphere(3, 1.0).joined(&other));
         assert_eq!((report.bodies, report.watertight), (2, true));
-        assert!(report.self_intersections.unwrap() > 50, "{:?}", report.self_intersections);
+        assert!(
+            report.self_intersections.unwrap() > 50,
+            "{:?}",
+            report.self_intersections
+        );
     }
 
     #[test]
@@ -237,7 +255,9 @@ mod tests {
     fn size_and_place_change_neither_area_nor_volume_relative_to_the_mesh() {
         let unit = health(shapes::torus(1.0, 0.3, 48, 24));
         for (scale, offset) in [(1e9, 0.0), (1e-9, 0.0), (1.0, 1e6)] {
-            let moved = shapes::torus(1.0, 0.3, 48, 24).scaled(scale).translated([offset; 3]);
+            let moved = shapes::torus(1.0, 0.3, 48, 24)
+                .scaled(scale)
+                .translated([offset; 3]);
             let report = health(moved);
             assert!((report.area / scale.powi(2) / unit.area - 1.0).abs() < 1e-8);
             let volume = report.volume.unwrap() / scale.powi(3);

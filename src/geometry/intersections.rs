@@ -24,7 +24,10 @@ pub(super) fn count_intersections(mesh: &Mesh) -> u64 {
         .collect();
     faces.par_sort_by_key(Face::curve_key);
     let tree = BoxTree::over(&faces);
-    (0..faces.len()).into_par_iter().map(|index| tree.count_cuts(&faces, index)).sum()
+    (0..faces.len())
+        .into_par_iter()
+        .map(|index| tree.count_cuts(&faces, index))
+        .sum()
 }
 
 /// A triangle in the unit frame.
@@ -47,14 +50,19 @@ impl Face {
     /// The place of the centre along a Morton curve: near keys are near in space.
     fn curve_key(&self) -> u64 {
         let center = self.bounds().center();
-        let cells = center.map(|x| (((x + 1.0) * 0.5).clamp(0.0, 1.0) * f64::from((1 << 20) - 1)) as u64);
+        let cells =
+            center.map(|x| (((x + 1.0) * 0.5).clamp(0.0, 1.0) * f64::from((1 << 20) - 1)) as u64);
         (0..20).fold(0, |key, bit| {
-            (0..3).fold(key, |key, axis| key | ((cells[axis] >> bit) & 1) << (3 * bit + axis as u64))
+            (0..3).fold(key, |key, axis| {
+                key | ((cells[axis] >> bit) & 1) << (3 * bit + axis as u64)
+            })
         })
     }
 
     fn shares_a_vertex(&self, other: &Face) -> bool {
-        self.vertices.iter().any(|vertex| other.vertices.contains(vertex))
+        self.vertices
+            .iter()
+            .any(|vertex| other.vertices.contains(vertex))
     }
 
     /// Whether one triangle has an edge that passes through the inside of the other.
@@ -70,7 +78,11 @@ impl Face {
             let straddles = heights[i].min(heights[j]) < -FLAT && heights[i].max(heights[j]) > FLAT;
             straddles && {
                 let (from, to) = (other.corners[i], other.corners[j]);
-                let sides = [volume(from, to, a, b), volume(from, to, b, c), volume(from, to, c, a)];
+                let sides = [
+                    volume(from, to, a, b),
+                    volume(from, to, b, c),
+                    volume(from, to, c, a),
+                ];
                 sides.iter().all(|&v| v > FLAT) || sides.iter().all(|&v| v < -FLAT)
             }
         })
@@ -83,7 +95,9 @@ const FLAT: f64 = 1e-14;
 /// Six times the signed volume of a tetrahedron: on which side of the plane `abc` the point `d` lies.
 fn volume(a: [f64; 3], b: [f64; 3], c: [f64; 3], d: [f64; 3]) -> f64 {
     let [u, v, w] = [b, c, d].map(|p| -> [f64; 3] { std::array::from_fn(|i| p[i] - a[i]) });
-    u[0] * (v[1] * w[2] - v[2] * w[1]) + u[1] * (v[2] * w[0] - v[0] * w[2]) + u[2] * (v[0] * w[1] - v[1] * w[0])
+    u[0] * (v[1] * w[2] - v[2] * w[1])
+        + u[1] * (v[2] * w[0] - v[0] * w[2])
+        + u[2] * (v[0] * w[1] - v[1] * w[0])
 }
 
 /// A complete binary tree of boxes over runs of [`RUN`] faces; node `n` has the children `2n` and `2n + 1`.
@@ -175,7 +189,10 @@ mod tests {
     #[test]
     fn the_tree_finds_what_all_pairs_find() {
         let mut mesh = shapes::torus(1.0, 0.4, 20, 10);
-        for (index, offset) in [[0.3, 0.1, 0.2], [-0.4, 0.7, 0.11], [0.05, -0.5, -0.3]].into_iter().enumerate() {
+        for (index, offset) in [[0.3, 0.1, 0.2], [-0.4, 0.7, 0.11], [0.05, -0.5, -0.3]]
+            .into_iter()
+            .enumerate()
+        {
             mesh = mesh.joined(&shapes::icosphere(index as u32, 0.6).translated(offset));
         }
         let expected = count_all_pairs(&mesh);

@@ -95,9 +95,9 @@ impl Bounds {
 
     /// Grows the box to hold `point`.
     pub fn include(&mut self, point: [f64; 3]) {
-        for axis in 0..3 {
-            self.min[axis] = self.min[axis].min(point[axis]);
-            self.max[axis] = self.max[axis].max(point[axis]);
+        for (axis, x) in point.into_iter().enumerate() {
+            self.min[axis] = self.min[axis].min(x);
+            self.max[axis] = self.max[axis].max(x);
         }
     }
 

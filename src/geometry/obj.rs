@@ -25,14 +25,27 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
     for model in models {
         let mesh = model.mesh;
         let first = faces.positions.len() as i64;
-        faces.positions.extend_from_slice(mesh.positions.as_chunks().0);
-        if let Some(position) = faces.positions.iter().find(|p| p.iter().any(|x| !x.is_finite())) {
+        faces
+            .positions
+            .extend_from_slice(mesh.positions.as_chunks().0);
+        if let Some(position) = faces
+            .positions
+            .iter()
+            .find(|p| p.iter().any(|x| !x.is_finite()))
+        {
             let vertex = find_infinite_vertex(&text);
-            return Err(MeshError::NotFinite { vertex, position: *position }.into());
+            return Err(MeshError::NotFinite {
+                vertex,
+                position: *position,
+            }
+            .into());
         }
         let mut start = 0;
         // Without arities all faces are triangles.
-        let triangles = std::iter::repeat_n(&3, mesh.indices.len() / 3 * usize::from(mesh.face_arities.is_empty()));
+        let triangles = std::iter::repeat_n(
+            &3,
+            mesh.indices.len() / 3 * usize::from(mesh.face_arities.is_empty()),
+        );
         for &arity in triangles.chain(&mesh.face_arities) {
             let corners = &mesh.indices[start..start + arity as usize];
             faces.push_face(corners.iter().map(|&index| first + i64::from(index)));
@@ -43,7 +56,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
     if mesh.triangles.is_empty() && vertices > 0 {
         return Err(MeshError::NoFaces { vertices }.into());
     }
-    Ok(Parsed { mesh, polygons, welded: 0 })
+    Ok(Parsed {
+        mesh,
+        polygons,
+        welded: 0,
+    })
 }
 
 /// The `v` and `f` lines of a file, and the number of vertices.
@@ -90,14 +107,27 @@ fn explain(text: &str, error: tobj::LoadError) -> Failure {
     let all_vertices = text.lines().filter(|line| first_word(line) == "v").count();
     for (number, line) in text.lines().enumerate() {
         let mut words = line.split_ascii_whitespace();
-        let malformed = |what: &str| Failure::Malformed(format!("line {}: {what}: `{}`", number + 1, shortened(line)));
+        let malformed = |what: &str| {
+            Failure::Malformed(format!(
+                "line {}: {what}: `{}`",
+                number + 1,
+                shortened(line)
+            ))
+        };
         match words.next() {
             Some("v") => {
-                let numbers = words.clone().take(3).filter(|word| word.parse::<f64>().is_ok());
+                let numbers = words
+                    .clone()
+                    .take(3)
+                    .filter(|word| word.parse::<f64>().is_ok());
                 if numbers.count() < 3 {
                     return malformed("a vertex needs three numbers");
                 }
-                if words.clone().count() == 4 && words.nth(3).is_some_and(|w| !w.parse().is_ok_and(|w: f64| w != 0.0)) {
+                if words.clone().count() == 4
+                    && words
+                        .nth(3)
+                        .is_some_and(|w| !w.parse().is_ok_and(|w: f64| w != 0.0))
+                {
                     return malformed("the weight of a vertex must be a number other than zero");
                 }
                 vertices += 1;
@@ -114,7 +144,12 @@ fn explain(text: &str, error: tobj::LoadError) -> Failure {
                         continue;
                     }
                     let vertices = all_vertices;
-                    return MeshError::MissingVertex { face, vertex, vertices }.into();
+                    return MeshError::MissingVertex {
+                        face,
+                        vertex,
+                        vertices,
+                    }
+                    .into();
                 }
                 face += 1;
             }
@@ -130,7 +165,9 @@ fn find_infinite_vertex(text: &str) -> usize {
         .filter(|line| first_word(line) == "v")
         .position(|line| {
             let numbers = line.split_ascii_whitespace().skip(1);
-            !numbers.filter_map(|word| word.parse::<f64>().ok()).all(f64::is_finite)
+            !numbers
+                .filter_map(|word| word.parse::<f64>().ok())
+                .all(f64::is_finite)
         })
         .unwrap_or(0)
 }
@@ -145,7 +182,6 @@ fn shortened(line: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::*;
     use crate::geometry::{MeshFormat, parse_mesh};
 
     /// A pyramid with a square base, two groups, colours, texture coordinates and indices of both kinds.
@@ -153,13 +189,18 @@ pub(super) mod tests {
         vt 0 0\nvn 0 0 1\ng base\nf 1/1/1 4/1/1 3/1/1 2/1/1\ng sides\nusemtl m\nf -5 -4 -1\nf 2//1 3//1 5//1\nf 3 4 5\nf 4 1 \\\n 5\nl 1 2\n";
 
     fn error(text: &str) -> String {
-        parse_mesh(text.as_bytes(), MeshFormat::Obj, "a.obj").unwrap_err().to_string()
+        parse_mesh(text.as_bytes(), MeshFormat::Obj, "a.obj")
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn groups_share_their_vertices_and_polygons_are_cut() {
         let loaded = parse_mesh(SAMPLE.as_bytes(), MeshFormat::Obj, "a.obj").unwrap();
-        assert_eq!((loaded.mesh.positions.len(), loaded.mesh.triangles.len()), (5, 6));
+        assert_eq!(
+            (loaded.mesh.positions.len(), loaded.mesh.triangles.len()),
+            (5, 6)
+        );
         assert_eq!(loaded.cleanup.polygons_triangulated, 1);
         let health = crate::geometry::HealthReport::of(&loaded.mesh, &loaded.cleanup);
         assert!(health.watertight && health.consistently_wound);
@@ -169,15 +210,39 @@ pub(super) mod tests {
     #[test]
     fn errors_name_the_line_or_the_face() {
         let cases = [
-            ("v 0 0 0\nv 1 0 zero\nf 1 2 3\n", "line 2: a vertex needs three numbers: `v 1 0 zero`"),
-            ("v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 x\n", "line 4: not a vertex number"),
-            ("v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 3\nf 1 2 9\n", "face 1 names vertex 8, but there are only 3"),
-            ("v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 -4\n", "face 0 names vertex -1"),
-            ("v 0 0 0\nv 1 0 0\nv 1 1 0\nf 0 1 2\n", "line 4: not a vertex number"),
-            ("v 0 0 0\nv 9 9 9\nv nan 0 0\nv 1 1 0\nf 1 3 4\n", "vertex 2 (counted from 0)"),
-            ("v 0 0 0\nv 1 0 0\nv 1 1 0\n", "point cloud given as a mesh: 3 vertices and no faces"),
+            (
+                "v 0 0 0\nv 1 0 zero\nf 1 2 3\n",
+                "line 2: a vertex needs three numbers: `v 1 0 zero`",
+            ),
+            (
+                "v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 x\n",
+                "line 4: not a vertex number",
+            ),
+            (
+                "v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 3\nf 1 2 9\n",
+                "face 1 names vertex 8, but there are only 3",
+            ),
+            (
+                "v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 -4\n",
+                "face 0 names vertex -1",
+            ),
+            (
+                "v 0 0 0\nv 1 0 0\nv 1 1 0\nf 0 1 2\n",
+                "line 4: not a vertex number",
+            ),
+            (
+                "v 0 0 0\nv 9 9 9\nv nan 0 0\nv 1 1 0\nf 1 3 4\n",
+                "vertex 2 (counted from 0)",
+            ),
+            (
+                "v 0 0 0\nv 1 0 0\nv 1 1 0\n",
+                "point cloud given as a mesh: 3 vertices and no faces",
+            ),
             ("# nothing\n", "the mesh is empty"),
-            ("v 0 0 0\nv 1 0 0\nv 1 1 0 0\nf 1 2 3\n", "line 3: the weight"),
+            (
+                "v 0 0 0\nv 1 0 0\nv 1 1 0 0\nf 1 2 3\n",
+                "line 3: the weight",
+            ),
         ];
         for (text, words) in cases {
             let message = error(text);

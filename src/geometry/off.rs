@@ -11,7 +11,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
     let mut lines = Lines::new(&text);
     let [vertices, faces] = read_counts(&mut lines)?;
     // A vertex takes at least six bytes and a face two: counts beyond that are wrong, and would only cost memory.
-    if vertices.saturating_mul(6).saturating_add(faces.saturating_mul(2)) > bytes.len() + 1 {
+    if vertices
+        .saturating_mul(6)
+        .saturating_add(faces.saturating_mul(2))
+        > bytes.len() + 1
+    {
         return Err(Failure::Truncated(format!(
             "the counts promise {vertices} vertices and {faces} faces, but the file has only {} bytes",
             bytes.len()
@@ -34,19 +38,29 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
         let (number, line) = lines.expect(|| format!("face {index} of {faces}"))?;
         let mut words = line.split_ascii_whitespace();
         let count = words.next().and_then(|word| word.parse::<usize>().ok());
-        let count = count.ok_or_else(|| malformed(number, "a face begins with the number of its corners"))?;
+        let count = count
+            .ok_or_else(|| malformed(number, "a face begins with the number of its corners"))?;
         corners.clear();
         corners.extend(words.take(count).map_while(|word| word.parse::<i64>().ok()));
         if corners.len() < count {
             return Err(malformed(number, "the face has fewer corners than it says"));
         }
         if let Some(&vertex) = corners.iter().find(|&&v| v < 0 || v >= vertices as i64) {
-            return Err(MeshError::MissingVertex { face: index, vertex, vertices }.into());
+            return Err(MeshError::MissingVertex {
+                face: index,
+                vertex,
+                vertices,
+            }
+            .into());
         }
         mesh.push_face(corners.iter().copied());
     }
     let (mesh, polygons) = mesh.into_triangles()?;
-    Ok(Parsed { mesh, polygons, welded: 0 })
+    Ok(Parsed {
+        mesh,
+        polygons,
+        welded: 0,
+    })
 }
 
 /// The keyword, if there is one, and the numbers of vertices and faces, on its line or on the next.
@@ -61,16 +75,24 @@ fn read_counts(lines: &mut Lines) -> Result<[usize; 2], Failure> {
         }
         line = line.trim_start()[keyword.len()..].trim();
         if line == "BINARY" {
-            return Err(Failure::Unsupported("binary OFF is not read: export the file as text".into()));
+            return Err(Failure::Unsupported(
+                "binary OFF is not read: export the file as text".into(),
+            ));
         }
         if line.is_empty() {
             (number, line) = lines.expect(|| "the counts".into())?;
         }
     }
-    let counts: Vec<usize> = line.split_ascii_whitespace().map_while(|word| word.parse().ok()).collect();
+    let counts: Vec<usize> = line
+        .split_ascii_whitespace()
+        .map_while(|word| word.parse().ok())
+        .collect();
     match counts[..] {
         [vertices, faces, ..] => Ok([vertices, faces]),
-        _ => Err(malformed(number, "the numbers of vertices, faces and edges should stand here")),
+        _ => Err(malformed(
+            number,
+            "the numbers of vertices, faces and edges should stand here",
+        )),
     }
 }
 
@@ -91,13 +113,14 @@ impl<'a> Lines<'a> {
     }
 
     fn expect(&mut self, wanted: impl Fn() -> String) -> Result<(usize, &'a str), Failure> {
-        self.0.next().ok_or_else(|| Failure::Truncated(format!("it ends where {} should be", wanted())))
+        self.0
+            .next()
+            .ok_or_else(|| Failure::Truncated(format!("it ends where {} should be", wanted())))
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::*;
     use crate::geometry::{LoadedMesh, MeshFormat, ReadError, parse_mesh};
 
     pub const SAMPLE: &str = "COFF # coloured\n# a tent\n5 2 0\n0 0 0 1 0 0 1\n1 0 0 1 0 0 1\n\n1 1 0 0 0 0 0\n0 1 0 0 0 0 0\n.5 .5 1e0 0 0 0 0\n\
@@ -110,21 +133,39 @@ pub(super) mod tests {
     #[test]
     fn keyword_comments_and_colours_may_be_there_or_not() {
         let loaded = read(SAMPLE).unwrap();
-        assert_eq!((loaded.mesh.positions.len(), loaded.mesh.triangles.len()), (5, 3));
+        assert_eq!(
+            (loaded.mesh.positions.len(), loaded.mesh.triangles.len()),
+            (5, 3)
+        );
         assert_eq!(loaded.mesh.positions[4], [0.5, 0.5, 1.0]);
         assert_eq!(loaded.cleanup.polygons_triangulated, 1);
         let bare = "3 1 3\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2";
-        assert_eq!(read(bare).unwrap().mesh, read(&format!("OFF {bare}")).unwrap().mesh);
+        assert_eq!(
+            read(bare).unwrap().mesh,
+            read(&format!("OFF {bare}")).unwrap().mesh
+        );
     }
 
     #[test]
     fn errors_name_the_line_or_what_is_missing() {
         let cases = [
             ("OFF\n", "ends where the counts should be"),
-            ("OFF\n3 1\n0 0 0\n1 0 0\n0 1 0\n", "ends where face 0 of 1 should be"),
-            ("OFF\n3 1\n0 0 0\n1 0\n0 1 0\n3 0 1 2\n", "line 4: a vertex needs three numbers"),
-            ("OFF\n3 1\n0 0 0\n1 0 0\n0 1 0\n3 0 1\n", "line 6: the face has fewer corners"),
-            ("OFF\n3 1\n0 0 0\n1 0 0\n0 1 0\n3 0 1 3\n", "face 0 names vertex 3"),
+            (
+                "OFF\n3 1\n0 0 0\n1 0 0\n0 1 0\n",
+                "ends where face 0 of 1 should be",
+            ),
+            (
+                "OFF\n3 1\n0 0 0\n1 0\n0 1 0\n3 0 1 2\n",
+                "line 4: a vertex needs three numbers",
+            ),
+            (
+                "OFF\n3 1\n0 0 0\n1 0 0\n0 1 0\n3 0 1\n",
+                "line 6: the face has fewer corners",
+            ),
+            (
+                "OFF\n3 1\n0 0 0\n1 0 0\n0 1 0\n3 0 1 3\n",
+                "face 0 names vertex 3",
+            ),
             ("OFF\n99999999 1\n0 0 0\n", "promise 99999999 vertices"),
             ("OFF\n3 0\n0 0 0\n1 0 0\n0 1 0\n", "point cloud"),
             ("OFF BINARY\n", "binary OFF"),

@@ -4,8 +4,8 @@ use std::io::{BufRead, ErrorKind};
 
 use ply_rs_bw::parser::{ParseError, Parser, Reader};
 use ply_rs_bw::ply::{
-    DefaultElement, ElementDef, Encoding, Header, Property, PropertyAccess, PropertyAccessResult, PropertyType,
-    ScalarType,
+    DefaultElement, ElementDef, Encoding, Header, Property, PropertyAccess, PropertyAccessResult,
+    PropertyType, ScalarType,
 };
 
 use super::read::{Failure, Parsed};
@@ -14,7 +14,9 @@ use super::triangulate::PolygonMesh;
 /// Parses the elements `vertex` and `face` of a PLY file; all others are skipped.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
     let mut reader = Reader::new(bytes);
-    let header = Parser::<DefaultElement>::new().read_header(&mut reader).map_err(explain)?;
+    let header = Parser::<DefaultElement>::new()
+        .read_header(&mut reader)
+        .map_err(explain)?;
     check_counts(&header, reader.get_ref().len())?;
 
     let mut mesh = PolygonMesh::default();
@@ -23,7 +25,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
             "vertex" => {
                 for axis in ["x", "y", "z"] {
                     if !element.properties.contains_key(axis) {
-                        return Err(Failure::Malformed(format!("the vertices have no property `{axis}`")));
+                        return Err(Failure::Malformed(format!(
+                            "the vertices have no property `{axis}`"
+                        )));
                     }
                 }
                 let vertices = read_elements::<Vertex>(&mut reader, element, &header)?;
@@ -31,7 +35,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
             }
             "face" => {
                 if !element.properties.keys().any(|name| is_corner_list(name)) {
-                    return Err(Failure::Malformed("the faces have no property `vertex_indices`".into()));
+                    return Err(Failure::Malformed(
+                        "the faces have no property `vertex_indices`".into(),
+                    ));
                 }
                 for face in read_elements::<Face>(&mut reader, element, &header)? {
                     mesh.push_face(face.corners.into_iter());
@@ -43,11 +49,16 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
     let strips = header.elements.contains_key("tristrips") && !header.elements.contains_key("face");
     if strips {
         return Err(Failure::Unsupported(
-            "the faces are triangle strips, which are not read: export the file with plain faces".into(),
+            "the faces are triangle strips, which are not read: export the file with plain faces"
+                .into(),
         ));
     }
     let (mesh, polygons) = mesh.into_triangles()?;
-    Ok(Parsed { mesh, polygons, welded: 0 })
+    Ok(Parsed {
+        mesh,
+        polygons,
+        welded: 0,
+    })
 }
 
 fn read_elements<E: PropertyAccess>(
@@ -55,7 +66,9 @@ fn read_elements<E: PropertyAccess>(
     element: &ElementDef,
     header: &Header,
 ) -> Result<Vec<E>, Failure> {
-    Parser::<E>::new().read_payload_for_element(reader, element, header).map_err(explain)
+    Parser::<E>::new()
+        .read_payload_for_element(reader, element, header)
+        .map_err(explain)
 }
 
 fn explain(error: ParseError) -> Failure {
@@ -91,7 +104,9 @@ fn check_counts(header: &Header, available: usize) -> Result<(), Failure> {
             })
             .sum();
         if least == 0 && element.count > 0 {
-            return Err(Failure::Malformed(format!("the element `{name}` has no properties")));
+            return Err(Failure::Malformed(format!(
+                "the element `{name}` has no properties"
+            )));
         }
         needed = needed.saturating_add(element.count.saturating_mul(least));
     }
@@ -145,7 +160,9 @@ struct Face {
 
 impl PropertyAccess for Face {
     fn new() -> Self {
-        Face { corners: Vec::new() }
+        Face {
+            corners: Vec::new(),
+        }
     }
 
     fn set_property(&mut self, name: &str, property: Property) -> PropertyAccessResult {
@@ -176,7 +193,6 @@ impl PropertyAccess for Skipped {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::*;
     use crate::geometry::{LoadedMesh, MeshFormat, ReadError, parse_mesh};
 
     pub const ASCII: &str = "ply\nformat ascii 1.0\ncomment by hand\nelement vertex 4\nproperty double x\nproperty double y\n\
@@ -194,7 +210,11 @@ pub(super) mod tests {
         .into_bytes();
         let mut put = |number: [u8; 4]| {
             let swapped = number.into_iter().rev();
-            bytes.extend(if big_endian { swapped.collect::<Vec<_>>() } else { number.to_vec() });
+            bytes.extend(if big_endian {
+                swapped.collect::<Vec<_>>()
+            } else {
+                number.to_vec()
+            });
         };
         for x in [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.5] {
             put(f32::to_le_bytes(x));
@@ -205,7 +225,11 @@ pub(super) mod tests {
             bytes.push(face.len() as u8);
             for corner in face {
                 let corner = corner.to_le_bytes();
-                bytes.extend(if big_endian { corner.into_iter().rev().collect::<Vec<_>>() } else { corner.to_vec() });
+                bytes.extend(if big_endian {
+                    corner.into_iter().rev().collect::<Vec<_>>()
+                } else {
+                    corner.to_vec()
+                });
             }
             bytes.extend([0, 0]);
         }
@@ -221,7 +245,13 @@ pub(super) mod tests {
         let text = read(ASCII.as_bytes()).unwrap();
         assert_eq!(text.mesh.positions[3], [0.0, 1.0, 0.5]);
         assert_eq!(text.mesh.triangles, [[0, 1, 2], [0, 2, 3]]);
-        assert_eq!((text.cleanup.polygons_triangulated, text.cleanup.duplicate_triangles), (1, 1));
+        assert_eq!(
+            (
+                text.cleanup.polygons_triangulated,
+                text.cleanup.duplicate_triangles
+            ),
+            (1, 1)
+        );
         assert_eq!(read(&binary(false)).unwrap(), text);
         assert_eq!(read(&binary(true)).unwrap(), text);
     }
@@ -232,14 +262,23 @@ pub(super) mod tests {
         let cut = read(&whole[..whole.len() - 9]).unwrap_err();
         assert!(matches!(cut, ReadError::Truncated { .. }), "{cut}");
         let text = ASCII.trim_end().rsplit_once('\n').unwrap().0;
-        assert!(matches!(read(text.as_bytes()), Err(ReadError::Truncated { .. })));
+        assert!(matches!(
+            read(text.as_bytes()),
+            Err(ReadError::Truncated { .. })
+        ));
     }
 
     #[test]
     fn counts_beyond_the_file_are_refused_before_anything_is_made() {
         let many = ASCII.replace("vertex 4", "vertex 9999999999999");
-        assert!(matches!(read(many.as_bytes()), Err(ReadError::Truncated { .. })));
-        let nothing = ASCII.replace("element face", "element nothing 9999999999999\nelement face");
+        assert!(matches!(
+            read(many.as_bytes()),
+            Err(ReadError::Truncated { .. })
+        ));
+        let nothing = ASCII.replace(
+            "element face",
+            "element nothing 9999999999999\nelement face",
+        );
         let message = read(nothing.as_bytes()).unwrap_err().to_string();
         assert!(message.contains("`nothing` has no properties"), "{message}");
     }
@@ -247,17 +286,30 @@ pub(super) mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let cases = [
-            (ASCII.replace("double z", "double height"), "no property `z`"),
-            (ASCII.replace("vertex_index", "corners"), "no property `vertex_indices`"),
-            (ASCII.replace("4 0 1 2 3", "4 0 1 2 -3"), "face 0 names vertex -3"),
+            (
+                ASCII.replace("double z", "double height"),
+                "no property `z`",
+            ),
+            (
+                ASCII.replace("vertex_index", "corners"),
+                "no property `vertex_indices`",
+            ),
+            (
+                ASCII.replace("4 0 1 2 3", "4 0 1 2 -3"),
+                "face 0 names vertex -3",
+            ),
             (ASCII.replace("3 0 2 3", "3 0 2 4"), "face 1 names vertex 4"),
-            (ASCII.replace("0 1e0 0.5", "0 nan 0.5"), "Line 15: Couldn't read element line. String: '0 nan 0.5 7"),
+            (
+                ASCII.replace("0 1e0 0.5", "0 nan 0.5"),
+                "Line 15: Couldn't read element line. String: '0 nan 0.5 7",
+            ),
         ];
         for (text, words) in cases {
             let message = read(text.as_bytes()).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");
         }
-        let cloud = ASCII.split("element face").next().unwrap().to_owned() + "end_header\n0 0 0 1\n1 0 0 1\n1 1 0 1\n0 1 0 1\n";
+        let cloud = ASCII.split("element face").next().unwrap().to_owned()
+            + "end_header\n0 0 0 1\n1 0 0 1\n1 1 0 1\n0 1 0 1\n";
         let message = read(cloud.as_bytes()).unwrap_err().to_string();
         assert!(message.contains("point cloud"), "{message}");
     }

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::format::Content;
 use super::weld::first_at_same_place;
-use super::{Cleanup, Mesh, MeshError, MeshFormat, UnknownFormat, gltf, obj, off, ply, stl, validate};
+use super::{
+    Cleanup, Mesh, MeshError, MeshFormat, UnknownFormat, gltf, obj, off, ply, stl, validate,
+};
 
 /// A mesh that came from a file and passed [`validate`].
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +46,9 @@ pub enum ReadError {
         name: String,
     },
     /// The content is not what the extension promises.
-    #[error("{name}: the extension says {expected}, but the content looks like {found}; rename the file or export it again")]
+    #[error(
+        "{name}: the extension says {expected}, but the content looks like {found}; rename the file or export it again"
+    )]
     WrongContent {
         /// The file.
         name: String,
@@ -122,7 +126,12 @@ pub fn parse_mesh(bytes: &[u8], format: MeshFormat, name: &str) -> Result<Loaded
     parse(bytes, format, name, None)
 }
 
-fn parse(bytes: &[u8], format: MeshFormat, name: &str, folder: Option<&Path>) -> Result<LoadedMesh, ReadError> {
+fn parse(
+    bytes: &[u8],
+    format: MeshFormat,
+    name: &str,
+    folder: Option<&Path>,
+) -> Result<LoadedMesh, ReadError> {
     let parsed = check_content(bytes, format).and_then(|()| match format {
         MeshFormat::Obj => obj::parse(bytes),
         MeshFormat::Ply => ply::parse(bytes),
@@ -134,7 +143,11 @@ fn parse(bytes: &[u8], format: MeshFormat, name: &str, folder: Option<&Path>) ->
         let (mesh, mut cleanup) = validate(parsed.mesh)?;
         cleanup.polygons_triangulated = parsed.polygons;
         cleanup.vertices_welded = parsed.welded;
-        Ok(LoadedMesh { mesh, format, cleanup })
+        Ok(LoadedMesh {
+            mesh,
+            format,
+            cleanup,
+        })
     });
     finished.map_err(|failure| failure.named(name, format))
 }
@@ -145,7 +158,9 @@ fn check_content(bytes: &[u8], expected: MeshFormat) -> Result<(), Failure> {
     }
     let is_gltf = |format| matches!(format, MeshFormat::Glb | MeshFormat::Gltf);
     match MeshFormat::sniff(bytes) {
-        Some(Content::Mesh(found)) if found == expected || is_gltf(found) && is_gltf(expected) => Ok(()),
+        Some(Content::Mesh(found)) if found == expected || is_gltf(found) && is_gltf(expected) => {
+            Ok(())
+        }
         Some(found) => Err(Failure::WrongContent(found)),
         None => Ok(()),
     }
@@ -213,7 +228,11 @@ impl Failure {
                 found: found.to_string(),
             },
             Failure::Truncated(detail) => ReadError::Truncated { name, detail },
-            Failure::Malformed(detail) => ReadError::Malformed { name, format, detail },
+            Failure::Malformed(detail) => ReadError::Malformed {
+                name,
+                format,
+                detail,
+            },
             Failure::Unsupported(detail) => ReadError::Unsupported { name, detail },
             Failure::Mesh(source) => ReadError::Mesh { name, source },
         }
@@ -235,7 +254,10 @@ mod tests {
     fn the_wrong_file_is_told_from_the_broken_one() {
         assert_eq!(message(b"", MeshFormat::Obj), "upload: the file is empty");
         let ply = message(b"ply\nformat ascii 1.0\n", MeshFormat::Obj);
-        assert!(ply.contains("extension says obj, but the content looks like PLY data"), "{ply}");
+        assert!(
+            ply.contains("extension says obj, but the content looks like PLY data"),
+            "{ply}"
+        );
         let zip = message(b"PK\x03\x04....", MeshFormat::Stl);
         assert!(zip.contains("looks like a zip archive"), "{zip}");
     }
@@ -249,7 +271,10 @@ mod tests {
         assert!(matches!(read_mesh(&unknown), Err(ReadError::Io { .. })));
         std::fs::write(&unknown, "1 2 3").unwrap();
         let message = read_mesh(&unknown).unwrap_err().to_string();
-        assert!(message.contains("a.xyz") && message.contains("obj, ply, stl"), "{message}");
+        assert!(
+            message.contains("a.xyz") && message.contains("obj, ply, stl"),
+            "{message}"
+        );
     }
 
     /// A small valid file of each kind that has a parser of its own.
@@ -308,7 +333,14 @@ mod tests {
                 }
                 if let Ok(loaded) = parse_mesh(&damaged, format, "damaged") {
                     let vertices = loaded.mesh.positions.len();
-                    assert!(loaded.mesh.triangles.as_flattened().iter().all(|&v| (v as usize) < vertices));
+                    assert!(
+                        loaded
+                            .mesh
+                            .triangles
+                            .as_flattened()
+                            .iter()
+                            .all(|&v| (v as usize) < vertices)
+                    );
                 }
             }
         }

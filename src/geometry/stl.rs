@@ -28,7 +28,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
             push_triangles(&mut mesh, bytes)?;
         }
     }
-    Ok(Parsed { mesh, ..Default::default() }.welded())
+    Ok(Parsed {
+        mesh,
+        ..Default::default()
+    }
+    .welded())
 }
 
 /// Whether these are words: a binary file has zeros in its header or in its numbers.
@@ -107,7 +111,6 @@ fn push_triangles(mesh: &mut Mesh, bytes: &[u8]) -> Result<(), Failure> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::*;
     use crate::geometry::{LoadedMesh, MeshFormat, ReadError, Topology, parse_mesh, shapes};
 
     /// Two solids; one normal is not a number.
@@ -138,14 +141,20 @@ pub(super) mod tests {
     #[test]
     fn all_solids_of_a_text_are_read_and_welded() {
         let loaded = read(ASCII.as_bytes()).unwrap();
-        assert_eq!((loaded.mesh.positions.len(), loaded.mesh.triangles.len()), (4, 2));
+        assert_eq!(
+            (loaded.mesh.positions.len(), loaded.mesh.triangles.len()),
+            (4, 2)
+        );
         assert_eq!(loaded.cleanup.vertices_welded, 2);
     }
 
     #[test]
     fn a_binary_file_that_begins_with_solid_is_closed_again() {
         let loaded = read(&binary()).unwrap();
-        assert_eq!((loaded.mesh.positions.len(), loaded.mesh.triangles.len()), (42, 80));
+        assert_eq!(
+            (loaded.mesh.positions.len(), loaded.mesh.triangles.len()),
+            (42, 80)
+        );
         assert!(Topology::of(&loaded.mesh).watertight());
     }
 
@@ -153,14 +162,25 @@ pub(super) mod tests {
     fn a_cut_file_says_how_much_is_missing() {
         let whole = binary();
         let message = read(&whole[..whole.len() - 60]).unwrap_err().to_string();
-        assert!(message.contains("80 triangles take 4084 bytes, but the file has 4024"), "{message}");
+        assert!(
+            message.contains("80 triangles take 4084 bytes, but the file has 4024"),
+            "{message}"
+        );
         let text = &ASCII[..ASCII.len() - 30];
-        assert!(matches!(read(text.as_bytes()), Err(ReadError::Truncated { .. })));
+        assert!(matches!(
+            read(text.as_bytes()),
+            Err(ReadError::Truncated { .. })
+        ));
     }
 
     #[test]
     fn corners_that_are_no_numbers_are_refused() {
         let text = ASCII.replace("1e0", "inf");
-        assert!(read(text.as_bytes()).unwrap_err().to_string().contains("finite"));
+        assert!(
+            read(text.as_bytes())
+                .unwrap_err()
+                .to_string()
+                .contains("finite")
+        );
     }
 }

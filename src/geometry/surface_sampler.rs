@@ -58,7 +58,11 @@ impl SurfaceSampler {
             faces.push(Face {
                 corner: narrow(a),
                 edges: [narrow(u), narrow(v)],
-                normal: narrow(if length > 0.0 { normal.map(|x| x / length) } else { normal }),
+                normal: narrow(if length > 0.0 {
+                    normal.map(|x| x / length)
+                } else {
+                    normal
+                }),
                 stay: 1.0,
                 alias: index as u32,
             });
@@ -99,8 +103,11 @@ impl SurfaceSampler {
 fn fill_alias_table(faces: &mut [Face], areas: &[f64], total: f64) {
     let mean = total / areas.len() as f64;
     let mut left: Vec<f64> = areas.iter().map(|area| area / mean).collect();
-    let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..left.len()).partition(|&i| left[i] < 1.0);
-    let largest = (0..left.len()).max_by(|&a, &b| areas[a].total_cmp(&areas[b])).unwrap_or(0);
+    let (mut small, mut large): (Vec<usize>, Vec<usize>) =
+        (0..left.len()).partition(|&i| left[i] < 1.0);
+    let largest = (0..left.len())
+        .max_by(|&a, &b| areas[a].total_cmp(&areas[b]))
+        .unwrap_or(0);
     while let Some(poor) = small.pop() {
         // Rounding may use up the large ones first. A slot that is then still short is full but for rounding, unless
         // its face has no area: that one must never be drawn.
@@ -130,7 +137,15 @@ mod tests {
     #[test]
     fn triangles_are_drawn_by_their_area() {
         // Areas 1 : 0 : 3 : 12, the second without any.
-        let positions = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 3.0, 0.0], [4.0, 0.0, 0.0], [0.0, 0.0, 3.0], [0.0, -6.0, 0.0]];
+        let positions = [
+            [0.0, 0.0, 0.0],
+            [1.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0],
+            [0.0, 3.0, 0.0],
+            [4.0, 0.0, 0.0],
+            [0.0, 0.0, 3.0],
+            [0.0, -6.0, 0.0],
+        ];
         let triangles = [[0, 1, 2], [0, 2, 3], [0, 1, 3], [0, 4, 6]];
         let sampler = SurfaceSampler::new(&Mesh::from_arrays(&positions, &triangles));
         assert_eq!(sampler.area(), 14.0);

@@ -31,14 +31,23 @@ impl Topology {
     /// # Panics
     /// If a triangle names a vertex that does not exist, or there are 2³¹ vertices or more.
     pub fn of(mesh: &Mesh) -> Topology {
-        assert!(mesh.positions.len() < super::validate::COUNT_LIMIT, "fewer than 2^31 vertices");
+        assert!(
+            mesh.positions.len() < super::validate::COUNT_LIMIT,
+            "fewer than 2^31 vertices"
+        );
         let place = first_at_same_place(&mesh.positions);
         let mut edges: Vec<u64> = mesh
             .triangles
             .par_iter()
             .map(|triangle| triangle.map(|vertex| place[vertex as usize]))
             .filter(|[a, b, c]| a != b && b != c && c != a)
-            .flat_map_iter(|[a, b, c]| [directed_edge(a, b), directed_edge(b, c), directed_edge(c, a)])
+            .flat_map_iter(|[a, b, c]| {
+                [
+                    directed_edge(a, b),
+                    directed_edge(b, c),
+                    directed_edge(c, a),
+                ]
+            })
             .collect();
         edges.par_sort_unstable();
 

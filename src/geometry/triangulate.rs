@@ -37,9 +37,14 @@ impl PolygonMesh {
     pub fn into_triangles(self) -> Result<(Mesh, u64), MeshError> {
         let vertices = self.positions.len();
         if let Some((face, vertex)) = self.misfit {
-            return Err(MeshError::MissingVertex { face, vertex, vertices });
+            return Err(MeshError::MissingVertex {
+                face,
+                vertex,
+                vertices,
+            });
         }
-        let mut triangles = Vec::with_capacity(self.corners.len().saturating_sub(2 * self.ends.len()));
+        let mut triangles =
+            Vec::with_capacity(self.corners.len().saturating_sub(2 * self.ends.len()));
         let mut polygons = 0;
         let mut start = 0;
         for (face, &end) in self.ends.iter().enumerate() {
@@ -47,7 +52,11 @@ impl PolygonMesh {
             start = end;
             if let Some(&vertex) = corners.iter().find(|&&corner| corner as usize >= vertices) {
                 let vertex = vertex.into();
-                return Err(MeshError::MissingVertex { face, vertex, vertices });
+                return Err(MeshError::MissingVertex {
+                    face,
+                    vertex,
+                    vertices,
+                });
             }
             match *corners {
                 [a, b, c] => triangles.push([a, b, c]),
@@ -58,7 +67,13 @@ impl PolygonMesh {
             }
         }
         let positions = self.positions;
-        Ok((Mesh { positions, triangles }, polygons))
+        Ok((
+            Mesh {
+                positions,
+                triangles,
+            },
+            polygons,
+        ))
     }
 }
 
@@ -68,7 +83,8 @@ fn cut_polygon(positions: &[[f64; 3]], corners: &[u32], triangles: &mut Vec<[u32
     const MOST_CLIPPED: usize = 2048;
     let flat = flatten(positions, corners);
     let count = corners.len();
-    let convex = (0..count).all(|i| turn(flat[i], flat[(i + 1) % count], flat[(i + 2) % count]) >= 0.0);
+    let convex =
+        (0..count).all(|i| turn(flat[i], flat[(i + 1) % count], flat[(i + 2) % count]) >= 0.0);
     if convex || count > MOST_CLIPPED {
         triangles.extend((1..count - 1).map(|i| [corners[0], corners[i], corners[i + 1]]));
         return;
@@ -83,7 +99,9 @@ fn cut_polygon(positions: &[[f64; 3]], corners: &[u32], triangles: &mut Vec<[u32
             let [a, b, c] = around(i);
             let corner = [flat[a], flat[b], flat[c]];
             turn(corner[0], corner[1], corner[2]) > 0.0
-                && rest.iter().all(|&other| other == a || other == b || other == c || !contains(corner, flat[other]))
+                && rest.iter().all(|&other| {
+                    other == a || other == b || other == c || !contains(corner, flat[other])
+                })
         };
         // A polygon that crosses itself may have no ear: then any corner goes, so that every face gets its triangles.
         let ear = (0..rest.len()).find(is_ear).unwrap_or(0);
@@ -101,20 +119,24 @@ fn flatten(positions: &[[f64; 3]], corners: &[u32]) -> Vec<[f64; 2]> {
         std::array::from_fn(|axis| position[axis] - origin[axis])
     };
     // Newell's normal: its largest component names the plane onto which the polygon shows most of its area.
-    let mut normal = [0.0; 3];
+    let mut normal = [0.0_f64; 3];
     for i in 0..corners.len() {
         let (p, q) = (point(i), point(i + 1));
-        for axis in 0..3 {
+        for (axis, sum) in normal.iter_mut().enumerate() {
             let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
-            normal[axis] += p[u] * q[v] - p[v] * q[u];
+            *sum += p[u] * q[v] - p[v] * q[u];
         }
     }
-    let axis = (0..3).max_by(|&a, &b| normal[a].abs().total_cmp(&normal[b].abs())).unwrap_or(2);
+    let axis = (0..3)
+        .max_by(|&a, &b| normal[a].abs().total_cmp(&normal[b].abs()))
+        .unwrap_or(2);
     let (mut u, mut v) = ((axis + 1) % 3, (axis + 2) % 3);
     if normal[axis] < 0.0 {
         (u, v) = (v, u);
     }
-    (0..corners.len()).map(|i| [point(i)[u], point(i)[v]]).collect()
+    (0..corners.len())
+        .map(|i| [point(i)[u], point(i)[v]])
+        .collect()
 }
 
 /// Positive where the way from `a` over `b` to `c` turns left.
@@ -132,7 +154,10 @@ mod tests {
     use super::*;
 
     fn cut(outline: &[[f64; 3]]) -> Mesh {
-        let mut mesh = PolygonMesh { positions: outline.to_vec(), ..Default::default() };
+        let mut mesh = PolygonMesh {
+            positions: outline.to_vec(),
+            ..Default::default()
+        };
         mesh.push_face((0..outline.len() as i64).collect::<Vec<_>>().into_iter());
         mesh.into_triangles().unwrap().0
     }
@@ -150,8 +175,19 @@ mod tests {
     #[test]
     fn a_concave_polygon_is_covered_once_in_any_plane_and_direction() {
         // A comb: area 6 below, three teeth of area 2.
-        let comb = [[0.0, 0.0], [5.0, 0.0], [5.0, 3.2], [4.0, 1.2], [3.0, 3.2], [2.5, 1.2], [2.0, 3.2], [1.0, 1.2], [0.0, 3.2]];
-        let shoelace = |i: usize| comb[i][0] * comb[(i + 1) % 9][1] - comb[i][1] * comb[(i + 1) % 9][0];
+        let comb = [
+            [0.0, 0.0],
+            [5.0, 0.0],
+            [5.0, 3.2],
+            [4.0, 1.2],
+            [3.0, 3.2],
+            [2.5, 1.2],
+            [2.0, 3.2],
+            [1.0, 1.2],
+            [0.0, 3.2],
+        ];
+        let shoelace =
+            |i: usize| comb[i][0] * comb[(i + 1) % 9][1] - comb[i][1] * comb[(i + 1) % 9][0];
         let area: f64 = (0..9).map(shoelace).sum::<f64>() / 2.0;
         for drop in 0..3 {
             for reversed in [false, true] {
@@ -180,7 +216,12 @@ mod tests {
 
     #[test]
     fn polygons_that_are_no_polygons_still_give_their_triangles() {
-        let bow_tie = [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
+        let bow_tie = [
+            [0.0, 0.0, 0.0],
+            [1.0, 1.0, 0.0],
+            [1.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0],
+        ];
         assert_eq!(cut(&bow_tie).triangles.len(), 2);
         assert_eq!(cut(&[[1.0; 3]; 6]).triangles.len(), 4);
     }
@@ -188,10 +229,17 @@ mod tests {
     #[test]
     fn missing_vertices_are_named_as_the_file_names_them() {
         for wrong in [3, -1, 1 << 40] {
-            let mut mesh = PolygonMesh { positions: vec![[0.0; 3]; 3], ..Default::default() };
+            let mut mesh = PolygonMesh {
+                positions: vec![[0.0; 3]; 3],
+                ..Default::default()
+            };
             mesh.push_face([0, 1, 2].into_iter());
             mesh.push_face([0, 1, wrong].into_iter());
-            let expected = MeshError::MissingVertex { face: 1, vertex: wrong, vertices: 3 };
+            let expected = MeshError::MissingVertex {
+                face: 1,
+                vertex: wrong,
+                vertices: 3,
+            };
             assert_eq!(mesh.into_triangles().unwrap_err(), expected);
         }
     }

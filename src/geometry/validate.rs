@@ -35,7 +35,9 @@ pub enum MeshError {
         vertices: usize,
     },
     /// A face names a vertex that is not there.
-    #[error("face {face} names vertex {vertex}, but there are only {vertices} vertices (both counted from 0)")]
+    #[error(
+        "face {face} names vertex {vertex}, but there are only {vertices} vertices (both counted from 0)"
+    )]
     MissingVertex {
         /// Index of the face, counted from 0.
         face: usize,
@@ -45,7 +47,9 @@ pub enum MeshError {
         vertices: usize,
     },
     /// A coordinate is NaN or infinite.
-    #[error("vertex {vertex} (counted from 0) is at {position:?}: every coordinate must be a finite number")]
+    #[error(
+        "vertex {vertex} (counted from 0) is at {position:?}: every coordinate must be a finite number"
+    )]
     NotFinite {
         /// Index of the vertex, counted from 0.
         vertex: usize,
@@ -59,13 +63,17 @@ pub enum MeshError {
         position: [f64; 3],
     },
     /// The extent is too large or too small for the arithmetic.
-    #[error("the mesh measures {longest_side:e} along its longest side: too much or too little to compute with; rescale it")]
+    #[error(
+        "the mesh measures {longest_side:e} along its longest side: too much or too little to compute with; rescale it"
+    )]
     ExtentOutOfRange {
         /// Longest edge of the bounding box.
         longest_side: f64,
     },
     /// No triangle has an area.
-    #[error("none of the {triangles} triangles has an area: each has its corners on one line or at one point")]
+    #[error(
+        "none of the {triangles} triangles has an area: each has its corners on one line or at one point"
+    )]
     AllDegenerate {
         /// Number of triangles.
         triangles: usize,
@@ -136,13 +144,19 @@ fn check_numbers(mesh: &Mesh) -> Result<(), MeshError> {
     for (face, triangle) in mesh.triangles.iter().enumerate() {
         if let Some(&vertex) = triangle.iter().find(|&&v| v as usize >= vertices) {
             let vertex = vertex.into();
-            return Err(MeshError::MissingVertex { face, vertex, vertices });
+            return Err(MeshError::MissingVertex {
+                face,
+                vertex,
+                vertices,
+            });
         }
     }
     let bounds = mesh.bounds();
     let longest_side = bounds.longest_side();
     if longest_side == 0.0 {
-        return Err(MeshError::NoExtent { position: bounds.min });
+        return Err(MeshError::NoExtent {
+            position: bounds.min,
+        });
     }
     if Similarity::to_unit_frame(&bounds).is_none() {
         return Err(MeshError::ExtentOutOfRange { longest_side });
@@ -151,7 +165,10 @@ fn check_numbers(mesh: &Mesh) -> Result<(), MeshError> {
 }
 
 /// Drops each triangle that has the same corners in the same order of turning as an earlier one.
-fn drop_duplicates(triangles: &mut Vec<[u32; 3]>, placed: impl Fn(&[u32; 3]) -> [u32; 3] + Sync) -> u64 {
+fn drop_duplicates(
+    triangles: &mut Vec<[u32; 3]>,
+    placed: impl Fn(&[u32; 3]) -> [u32; 3] + Sync,
+) -> u64 {
     let mut keyed: Vec<([u32; 3], u32)> = triangles
         .par_iter()
         .enumerate()
@@ -191,9 +208,13 @@ fn is_degenerate(mesh: &Mesh, triangle: [u32; 3]) -> bool {
     // Height over longest edge. Rounding alone gives about 1e-16; a real sliver of a scan is far above.
     const FLATNESS: f64 = 1e-12;
     let [a, b, c] = triangle.map(|vertex| mesh.positions[vertex as usize]);
-    let edge = |from: [f64; 3], to: [f64; 3]| -> [f64; 3] { std::array::from_fn(|i| to[i] - from[i]) };
+    let edge =
+        |from: [f64; 3], to: [f64; 3]| -> [f64; 3] { std::array::from_fn(|i| to[i] - from[i]) };
     let edges = [edge(a, b), edge(b, c), edge(c, a)];
-    let longest = edges.as_flattened().iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    let longest = edges
+        .as_flattened()
+        .iter()
+        .fold(0.0, |m: f64, x| m.max(x.abs()));
     if longest == 0.0 {
         return true;
     }
@@ -231,13 +252,43 @@ mod tests {
         let cases = [
             (mesh(&[], &[]), "the mesh is empty"),
             (mesh(&CORNERS, &[]), "3 vertices and no faces"),
-            (mesh(&CORNERS, &[[0, 1, 2], [0, 1, 7]]), "face 1 names vertex 7, but there are only 3"),
-            (mesh(&[CORNERS[0], [0.0, f64::NAN, 0.0], CORNERS[2]], &[[0, 1, 2]]), "vertex 1"),
-            (mesh(&[CORNERS[0], CORNERS[1], [f64::INFINITY, 0.0, 0.0]], &[[0, 1, 2]]), "vertex 2"),
-            (mesh(&[[5.0; 3]; 3], &[[0, 1, 2]]), "no extent: all its vertices lie at [5.0, 5.0, 5.0]"),
-            (mesh(&[[0.0; 3], [1.0; 3], [2.0; 3]], &[[0, 1, 2]]), "none of the 1 triangles has an area"),
-            (mesh(&CORNERS.map(|p| p.map(|x| x * 1e-310)), &[[0, 1, 2]]), "rescale"),
-            (mesh(&[[-1.5e308, 0.0, 0.0], [1.5e308, 0.0, 0.0], [0.0, 1.0, 0.0]], &[[0, 1, 2]]), "rescale"),
+            (
+                mesh(&CORNERS, &[[0, 1, 2], [0, 1, 7]]),
+                "face 1 names vertex 7, but there are only 3",
+            ),
+            (
+                mesh(
+                    &[CORNERS[0], [0.0, f64::NAN, 0.0], CORNERS[2]],
+                    &[[0, 1, 2]],
+                ),
+                "vertex 1",
+            ),
+            (
+                mesh(
+                    &[CORNERS[0], CORNERS[1], [f64::INFINITY, 0.0, 0.0]],
+                    &[[0, 1, 2]],
+                ),
+                "vertex 2",
+            ),
+            (
+                mesh(&[[5.0; 3]; 3], &[[0, 1, 2]]),
+                "no extent: all its vertices lie at [5.0, 5.0, 5.0]",
+            ),
+            (
+                mesh(&[[0.0; 3], [1.0; 3], [2.0; 3]], &[[0, 1, 2]]),
+                "none of the 1 triangles has an area",
+            ),
+            (
+                mesh(&CORNERS.map(|p| p.map(|x| x * 1e-310)), &[[0, 1, 2]]),
+                "rescale",
+            ),
+            (
+                mesh(
+                    &[[-1.5e308, 0.0, 0.0], [1.5e308, 0.0, 0.0], [0.0, 1.0, 0.0]],
+                    &[[0, 1, 2]],
+                ),
+                "rescale",
+            ),
         ];
         for (broken, words) in cases {
             let message = validate(broken).unwrap_err().to_string();
@@ -248,7 +299,13 @@ mod tests {
     #[test]
     fn degenerate_and_duplicate_triangles_are_counted() {
         // The last vertex is a copy of the first, and vertex 3 lies on the edge from 0 to 1.
-        let positions = [CORNERS[0], CORNERS[1], CORNERS[2], [0.5, 0.0, 0.0], CORNERS[0]];
+        let positions = [
+            CORNERS[0],
+            CORNERS[1],
+            CORNERS[2],
+            [0.5, 0.0, 0.0],
+            CORNERS[0],
+        ];
         let triangles = [
             [0, 1, 2],
             [1, 2, 4], // the same triangle, turned
@@ -265,14 +322,24 @@ mod tests {
 
     #[test]
     fn size_and_place_do_not_make_triangles_degenerate() {
-        for (scale, offset) in [(1e-9, 0.0), (1e9, 0.0), (1.0, 1e9), (1e-150, 0.0), (1e150, 0.0)] {
+        for (scale, offset) in [
+            (1e-9, 0.0),
+            (1e9, 0.0),
+            (1.0, 1e9),
+            (1e-150, 0.0),
+            (1e150, 0.0),
+        ] {
             let mut sphere = shapes::icosphere(2, scale);
             for position in &mut sphere.positions {
                 position[0] += offset;
             }
             let faces = sphere.triangles.len();
             let (kept, cleanup) = validate(sphere).unwrap();
-            assert_eq!(kept.triangles.len(), faces, "scale {scale:e}, offset {offset:e}");
+            assert_eq!(
+                kept.triangles.len(),
+                faces,
+                "scale {scale:e}, offset {offset:e}"
+            );
             assert_eq!(cleanup, Cleanup::default());
         }
     }

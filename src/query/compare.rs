@@ -57,13 +57,20 @@ pub fn compare_meshes(
 ) -> Result<MeshComparison, DistanceError> {
     assert!(samples > 0, "nothing can be said without samples");
     // In the first one's unit frame f32 samples keep their precision, wherever the meshes lie.
-    let frame = Similarity::to_unit_frame(&first.bounds()).expect("a mesh with an area has a frame");
+    let frame =
+        Similarity::to_unit_frame(&first.bounds()).expect("a mesh with an area has a frame");
     let topology = Topology::of(second);
     let [first, second] = [first, second].map(|mesh| frame.apply_to_mesh(mesh));
     // The sign would cost time and is not asked for.
     let distances = |mesh: &Mesh| SignedDistance::new(mesh, SignPolicy::None);
     let forth = directed(&first, &second, &distances(&second)?, samples, seed);
-    let back = directed(&second, &first, &distances(&first)?, samples, seed.wrapping_add(1));
+    let back = directed(
+        &second,
+        &first,
+        &distances(&first)?,
+        samples,
+        seed.wrapping_add(1),
+    );
     Ok(MeshComparison {
         chamfer_l1: 0.5 * (forth.distance.mean + back.distance.mean),
         hausdorff: forth.distance.max.max(back.distance.max),
@@ -84,7 +91,13 @@ struct Directed {
 /// Samples that one generator draws: results must not depend on how many threads share the work.
 const BATCH: usize = 1 << 14;
 
-fn directed(from: &Mesh, to: &Mesh, distances: &SignedDistance, samples: usize, seed: u64) -> Directed {
+fn directed(
+    from: &Mesh,
+    to: &Mesh,
+    distances: &SignedDistance,
+    samples: usize,
+    seed: u64,
+) -> Directed {
     let sampler = SurfaceSampler::new(from);
     let batches: Vec<(f64, f64, f64)> = (0..samples.div_ceil(BATCH))
         .into_par_iter()
@@ -94,11 +107,17 @@ fn directed(from: &Mesh, to: &Mesh, distances: &SignedDistance, samples: usize, 
             let (mut sum, mut max, mut agreement) = (0.0, 0.0f64, 0.0);
             for _ in 0..count {
                 let point = sampler.sample(&mut rng);
-                let closest = distances.closest(point.position).expect("samples are finite");
+                let closest = distances
+                    .closest(point.position)
+                    .expect("samples are finite");
                 let distance = f64::from(closest.distance);
                 sum += distance;
                 max = max.max(distance);
-                agreement += dot(point.normal.map(f64::from), normal(to, closest.triangle as usize)).abs();
+                agreement += dot(
+                    point.normal.map(f64::from),
+                    normal(to, closest.triangle as usize),
+                )
+                .abs();
             }
             (sum, max, agreement)
         })
@@ -121,9 +140,17 @@ fn normal(mesh: &Mesh, triangle: usize) -> [f64; 3] {
     let [a, b, c] = mesh.corners(triangle);
     let u: [f64; 3] = std::array::from_fn(|axis| b[axis] - a[axis]);
     let v: [f64; 3] = std::array::from_fn(|axis| c[axis] - a[axis]);
-    let normal = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
+    let normal = [
+        u[1] * v[2] - u[2] * v[1],
+        u[2] * v[0] - u[0] * v[2],
+        u[0] * v[1] - u[1] * v[0],
+    ];
     let length = dot(normal, normal).sqrt();
-    if length > 0.0 { normal.map(|x| x / length) } else { normal }
+    if length > 0.0 {
+        normal.map(|x| x / length)
+    } else {
+        normal
+    }
 }
 
 fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
@@ -143,7 +170,10 @@ mod tests {
     fn a_mesh_is_at_no_distance_from_itself() {
         let sphere = icosphere(4, 3.0).translated([1e5, 0.0, -2e4]);
         let found = compare(&sphere, &sphere);
-        assert!(found.chamfer_l1 < 1e-6 && found.hausdorff < 1e-5, "{found:?}");
+        assert!(
+            found.chamfer_l1 < 1e-6 && found.hausdorff < 1e-5,
+            "{found:?}"
+        );
         assert!(found.normal_consistency > 0.9999, "{found:?}");
         assert!(found.watertight && found.manifold);
     }
@@ -160,7 +190,8 @@ mod tests {
     #[test]
     fn what_one_side_lacks_shows_in_one_direction_only() {
         let cube = cuboid([0.0; 3], [1.0; 3]);
-        let with_satellite = cuboid([0.0; 3], [1.0; 3]).joined(&cuboid([2.0, 0.0, 0.0], [3.0, 1.0, 1.0]));
+        let with_satellite =
+            cuboid([0.0; 3], [1.0; 3]).joined(&cuboid([2.0, 0.0, 0.0], [3.0, 1.0, 1.0]));
         let found = compare(&cube, &with_satellite);
         assert!(found.first_to_second.max < 1e-5, "{found:?}");
         // The far face of the satellite is 2 away.

@@ -17,7 +17,9 @@ pub struct NotTwiceDifferentiable {
 ///
 /// # Errors
 /// [`NotTwiceDifferentiable`], which says what to do instead.
-pub fn ensure_twice_differentiable(architecture: &Architecture) -> Result<(), NotTwiceDifferentiable> {
+pub fn ensure_twice_differentiable(
+    architecture: &Architecture,
+) -> Result<(), NotTwiceDifferentiable> {
     match (&architecture.encoding, architecture.mlp.activation) {
         (Encoding::Identity, Activation::Sine { .. }) => Ok(()),
         _ => Err(NotTwiceDifferentiable {
@@ -31,7 +33,10 @@ pub fn ensure_twice_differentiable(architecture: &Architecture) -> Result<(), No
 /// They mean something for models that pass [`ensure_twice_differentiable`]. See [`unit_hessians`] for their accuracy.
 pub fn hessians(loaded: &LoadedModel, points: &[[f64; 3]]) -> Vec<[f32; 6]> {
     let frame = &loaded.model().frame;
-    let unit: Vec<[f32; 3]> = points.iter().map(|&point| frame.apply(point).map(|x| x as f32)).collect();
+    let unit: Vec<[f32; 3]> = points
+        .iter()
+        .map(|&point| frame.apply(point).map(|x| x as f32))
+        .collect();
     let mut hessians = unit_hessians(loaded.unit_field(), &unit);
     for hessian in &mut hessians {
         // Gradients are the same in both frames; they change faster where lengths are shorter.
@@ -78,7 +83,14 @@ pub fn unit_hessians(field: &dyn ScalarField, points: &[[f32; 3]]) -> Vec<[f32; 
 /// The six numbers of a symmetric matrix; each pair that should be equal is averaged.
 fn upper_half(jacobian: [[f32; 3]; 3]) -> [f32; 6] {
     let mean = |row: usize, column: usize| 0.5 * (jacobian[row][column] + jacobian[column][row]);
-    [mean(0, 0), mean(0, 1), mean(0, 2), mean(1, 1), mean(1, 2), mean(2, 2)]
+    [
+        mean(0, 0),
+        mean(0, 1),
+        mean(0, 2),
+        mean(1, 1),
+        mean(1, 2),
+        mean(2, 2),
+    ]
 }
 
 #[cfg(test)]
@@ -122,7 +134,11 @@ mod tests {
                     z += f64::from(w) * a;
                     slope = std::array::from_fn(|axis| slope[axis] + f64::from(w) * j[axis]);
                 }
-                let factor = if is_last { 1.0 } else { omega * (omega * z).cos() };
+                let factor = if is_last {
+                    1.0
+                } else {
+                    omega * (omega * z).cos()
+                };
                 next.push(if is_last { z } else { (omega * z).sin() });
                 next_jacobian.push(slope.map(|s| s * factor));
             }
@@ -162,11 +178,17 @@ mod tests {
                 let [mut low, mut high] = [unit; 2];
                 low[row] -= step;
                 high[row] += step;
-                let (low, high) = (reference(&architecture, &parameters, low), reference(&architecture, &parameters, high));
+                let (low, high) = (
+                    reference(&architecture, &parameters, low),
+                    reference(&architecture, &parameters, high),
+                );
                 for column in row..3 {
                     let exact = (high[column] - low[column]) / (2.0 * step) * frame.scale;
                     let error = (f64::from(found[index]) - exact).abs();
-                    assert!(error < 2e-3 * (1.0 + exact.abs()), "{error} at {point:?}, exact {exact}");
+                    assert!(
+                        error < 2e-3 * (1.0 + exact.abs()),
+                        "{error} at {point:?}, exact {exact}"
+                    );
                     index += 1;
                 }
             }
@@ -176,8 +198,12 @@ mod tests {
     #[test]
     fn only_smooth_networks_pass() {
         assert_eq!(ensure_twice_differentiable(&siren()), Ok(()));
-        assert_eq!(ensure_twice_differentiable(&Preset::Smooth.settings().architecture), Ok(()));
-        let refused = ensure_twice_differentiable(&Preset::Standard.settings().architecture).unwrap_err();
+        assert_eq!(
+            ensure_twice_differentiable(&Preset::Smooth.settings().architecture),
+            Ok(())
+        );
+        let refused =
+            ensure_twice_differentiable(&Preset::Standard.settings().architecture).unwrap_err();
         assert!(refused.to_string().contains("preset smooth"), "{refused}");
     }
 }

@@ -35,7 +35,9 @@ impl Interceptor for Authorization {
         };
         // The scheme's name may be written in any case (RFC 9110).
         match header.as_bytes().split_at_checked(7) {
-            Some((scheme, word)) if scheme.eq_ignore_ascii_case(b"bearer ") && token.is(word) => Ok(request),
+            Some((scheme, word)) if scheme.eq_ignore_ascii_case(b"bearer ") && token.is(word) => {
+                Ok(request)
+            }
             _ => Err(ApiError::TokenWrong.into()),
         }
     }
@@ -51,9 +53,13 @@ mod tests {
         let answer = |header: Option<String>| {
             let mut request = Request::new(());
             if let Some(header) = header {
-                request.metadata_mut().insert("authorization", header.parse().unwrap());
+                request
+                    .metadata_mut()
+                    .insert("authorization", header.parse().unwrap());
             }
-            Authorization::required(token.clone()).call(request).map(drop)
+            Authorization::required(token.clone())
+                .call(request)
+                .map(drop)
         };
         assert!(answer(Some(format!("Bearer {}", token.reveal()))).is_ok());
         assert!(answer(Some(format!("bearer {}", token.reveal()))).is_ok());

@@ -47,7 +47,10 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_error_with_its_message() {
         let error = run_blocking::<()>(|_| panic!("seven")).await.unwrap_err();
-        assert!(matches!(&error, ApiError::Panic(text) if text == "seven"), "{error}");
+        assert!(
+            matches!(&error, ApiError::Panic(text) if text == "seven"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

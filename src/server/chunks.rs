@@ -39,9 +39,17 @@ mod tests {
     #[test]
     fn nothing_is_lost_and_no_piece_is_too_large() {
         let long: Vec<u32> = (0..600_000).collect();
-        let runs = vec![bytes_of(long.clone()), Bytes::new(), bytes_of(vec![[7.5f32; 3]])];
+        let runs = vec![
+            bytes_of(long.clone()),
+            Bytes::new(),
+            bytes_of(vec![[7.5f32; 3]]),
+        ];
         let pieces: Vec<Bytes> = chunks(runs.clone()).collect();
-        assert!(pieces.iter().all(|piece| (1..=CHUNK_BYTES).contains(&piece.len())));
+        assert!(
+            pieces
+                .iter()
+                .all(|piece| (1..=CHUNK_BYTES).contains(&piece.len()))
+        );
         assert_eq!(pieces.concat(), runs.concat());
         assert_eq!(pieces[0][..8], [0, 0, 0, 0, 1, 0, 0, 0]);
     }

@@ -121,7 +121,9 @@ pub(super) fn fit_settings(asked: &proto::FitSettings) -> Result<FitSettings, Ap
     let preset: Preset = asked
         .preset
         .parse()
-        .map_err(|error: crate::train::UnknownPreset| ApiError::field("settings.preset", error.to_string()))?;
+        .map_err(|error: crate::train::UnknownPreset| {
+            ApiError::field("settings.preset", error.to_string())
+        })?;
     let mut settings = preset.settings();
     settings.device = asked.device.parse()?;
     if asked.seconds.is_some() || asked.steps.is_some() {
@@ -189,7 +191,12 @@ pub(super) fn resolution(grid: Option<&proto::GridSettings>) -> Result<Resolutio
 /// # Errors
 /// [`ApiError::Field`] for a number that this version does not know.
 pub(super) fn known<E: TryFrom<i32>>(number: i32, field: &'static str) -> Result<E, ApiError> {
-    let unknown = |_| ApiError::field(field, format!("{field} is {number}, which this version does not know"));
+    let unknown = |_| {
+        ApiError::field(
+            field,
+            format!("{field} is {number}, which this version does not know"),
+        )
+    };
     E::try_from(number).map_err(unknown)
 }
 
@@ -210,7 +217,10 @@ mod tests {
         };
         let settings = fit_settings(&asked).unwrap();
         assert_eq!(settings.preset, Preset::Draft);
-        assert_eq!((settings.budget.seconds, settings.budget.steps), (None, Some(10)));
+        assert_eq!(
+            (settings.budget.seconds, settings.budget.steps),
+            (None, Some(10))
+        );
         assert_eq!((settings.sign, settings.seed), (SignPolicy::None, 3));
     }
 
@@ -227,7 +237,10 @@ mod tests {
             (refused(|s| s.seconds = Some(-1.0)), "seconds"),
             (refused(|s| s.sign = 77), "settings.sign is 77"),
             (refused(|s| s.loss = -1), "settings.loss is -1"),
-            (refused(|s| s.shares = Some(proto::SampleShares::default())), "shares"),
+            (
+                refused(|s| s.shares = Some(proto::SampleShares::default())),
+                "shares",
+            ),
         ];
         for (message, word) in cases {
             assert!(message.contains(word), "{message}");

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::runtime_file::{RUNTIME_FILE, RuntimeFile};
-use super::serve::ServeError;
+use super::serve_error::ServeError;
 
 /// A data folder that this process has for itself until this value is dropped.
 #[derive(Debug)]
@@ -78,7 +78,11 @@ fn create_private(path: &Path) -> io::Result<()> {
 /// (`$XDG_DATA_HOME/overfit` or `~/.local/share/overfit`, `~/Library/Application Support/overfit`,
 /// `%LOCALAPPDATA%\overfit`). `None` if the environment names no home.
 pub fn default_data_dir() -> Option<PathBuf> {
-    default_data_dir_in(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
+    default_data_dir_in(|name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    })
 }
 
 fn default_data_dir_in(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
@@ -109,10 +113,16 @@ mod tests {
                 found.map(|(_, value)| PathBuf::from(value))
             })
         };
-        assert_eq!(with(&[("OVERFIT_DATA_DIR", "/d"), ("HOME", "/h")]), Some("/d".into()));
+        assert_eq!(
+            with(&[("OVERFIT_DATA_DIR", "/d"), ("HOME", "/h")]),
+            Some("/d".into())
+        );
         assert_eq!(with(&[]), None);
         if cfg!(target_os = "linux") {
-            assert_eq!(with(&[("HOME", "/h")]), Some("/h/.local/share/overfit".into()));
+            assert_eq!(
+                with(&[("HOME", "/h")]),
+                Some("/h/.local/share/overfit".into())
+            );
             let both = [("XDG_DATA_HOME", "/x"), ("HOME", "/h")];
             assert_eq!(with(&both), Some("/x/overfit".into()));
             let relative = [("XDG_DATA_HOME", "x"), ("HOME", "/h")];
@@ -125,7 +135,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = DataDir::open(folder.path().to_owned()).unwrap();
         let error = DataDir::open(folder.path().to_owned()).unwrap_err();
-        assert!(matches!(error, ServeError::DataDirTaken { holder: None, .. }), "{error}");
+        assert!(
+            matches!(error, ServeError::DataDirTaken { holder: None, .. }),
+            "{error}"
+        );
         drop(first);
         DataDir::open(folder.path().to_owned()).unwrap();
     }

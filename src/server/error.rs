@@ -22,13 +22,20 @@ const DOMAIN: &str = "overfit";
 /// Everything for which a call is refused or fails.
 #[derive(Debug, Error)]
 pub(super) enum ApiError {
-    #[error("this call needs the header 'authorization: Bearer TOKEN'; the token stands in daemon.json in the data folder")]
+    #[error(
+        "this call needs the header 'authorization: Bearer TOKEN'; the token stands in daemon.json in the data folder"
+    )]
     TokenMissing,
-    #[error("the token is not this daemon's: read daemon.json again, the daemon may have been restarted")]
+    #[error(
+        "the token is not this daemon's: read daemon.json again, the daemon may have been restarted"
+    )]
     TokenWrong,
     /// A field of the request is not what it must be.
     #[error("{message}")]
-    Field { field: &'static str, message: String },
+    Field {
+        field: &'static str,
+        message: String,
+    },
     #[error("{} does not exist{}", collection.name(id), hint(*collection))]
     NotFound { collection: Collection, id: String },
     /// A client stream does not follow its order.
@@ -39,9 +46,13 @@ pub(super) enum ApiError {
     BrokenOff(Status),
     #[error("the {what} is too large: the limit is {limit} bytes")]
     TooLarge { what: &'static str, limit: u64 },
-    #[error("the message is larger than this daemon takes ({limit} bytes): use a streaming call, or smaller parts")]
+    #[error(
+        "the message is larger than this daemon takes ({limit} bytes): use a streaming call, or smaller parts"
+    )]
     MessageTooLarge { limit: usize },
-    #[error("the daemon has no room for this: meshes and uploads together may take {limit} bytes; delete meshes that are not needed any more")]
+    #[error(
+        "the daemon has no room for this: meshes and uploads together may take {limit} bytes; delete meshes that are not needed any more"
+    )]
     NoMemory { limit: u64 },
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -126,7 +137,9 @@ impl ApiError {
             ApiError::StreamOrder(_) => verdict(Code::InvalidArgument, "STREAM_ORDER"),
             ApiError::BrokenOff(status) => verdict(status.code(), "UPLOAD_BROKEN_OFF"),
             ApiError::TooLarge { .. } => verdict(Code::ResourceExhausted, "UPLOAD_TOO_LARGE"),
-            ApiError::MessageTooLarge { .. } => verdict(Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+            ApiError::MessageTooLarge { .. } => {
+                verdict(Code::ResourceExhausted, "MESSAGE_TOO_LARGE")
+            }
             ApiError::NoMemory { .. } => verdict(Code::ResourceExhausted, "MEMORY_FULL"),
             ApiError::Read(error) => blame(read_reason(error), "data"),
             ApiError::Mesh(error) => blame(mesh_reason(error), "data"),
@@ -206,14 +219,22 @@ fn device_verdict(error: &DeviceError) -> Verdict {
 
 fn fit_verdict(error: &FitError) -> Verdict {
     let (code, reason, field) = match error {
-        FitError::Settings(error) => (Code::InvalidArgument, "SETTINGS_INVALID", Some(settings_field(error))),
+        FitError::Settings(error) => (
+            Code::InvalidArgument,
+            "SETTINGS_INVALID",
+            Some(settings_field(error)),
+        ),
         FitError::Device(error) => return device_verdict(error),
         FitError::Distance(_) => (Code::InvalidArgument, "MESH_NO_DISTANCE", Some("mesh")),
         FitError::NoExtent => (Code::InvalidArgument, "MESH_NO_EXTENT", Some("mesh")),
         FitError::Cancelled => (Code::Cancelled, "CANCELLED", None),
         FitError::Diverged { .. } => (Code::Aborted, "TRAINING_DIVERGED", None),
     };
-    Verdict { code, reason, field }
+    Verdict {
+        code,
+        reason,
+        field,
+    }
 }
 
 fn model_verdict(error: &ModelError) -> Verdict {
@@ -227,13 +248,25 @@ fn model_verdict(error: &ModelError) -> Verdict {
             (Code::InvalidArgument, "MODEL_INVALID", Some("chunk"))
         }
     };
-    Verdict { code, reason, field }
+    Verdict {
+        code,
+        reason,
+        field,
+    }
 }
 
 fn extract_verdict(error: &ExtractError) -> Verdict {
     let (code, reason, field) = match error {
-        ExtractError::ZeroResolution => (Code::InvalidArgument, "RESOLUTION_INVALID", Some("grid.resolution")),
-        ExtractError::VoxelSize(_) => (Code::InvalidArgument, "VOXEL_SIZE_INVALID", Some("grid.voxel_size")),
+        ExtractError::ZeroResolution => (
+            Code::InvalidArgument,
+            "RESOLUTION_INVALID",
+            Some("grid.resolution"),
+        ),
+        ExtractError::VoxelSize(_) => (
+            Code::InvalidArgument,
+            "VOXEL_SIZE_INVALID",
+            Some("grid.voxel_size"),
+        ),
         ExtractError::Bounds { .. } => (Code::FailedPrecondition, "MODEL_BOUNDS_INVALID", None),
         ExtractError::Setting { name, .. } => (
             Code::InvalidArgument,
@@ -244,20 +277,34 @@ fn extract_verdict(error: &ExtractError) -> Verdict {
                 _ => "grid",
             }),
         ),
-        ExtractError::TooLarge { .. } => (Code::ResourceExhausted, "EXTRACT_TOO_LARGE", Some("grid")),
+        ExtractError::TooLarge { .. } => {
+            (Code::ResourceExhausted, "EXTRACT_TOO_LARGE", Some("grid"))
+        }
         ExtractError::NoSurface { .. } => (Code::FailedPrecondition, "NO_SURFACE", Some("iso")),
         ExtractError::NotFinite { .. } => (Code::FailedPrecondition, "MODEL_NOT_FINITE", None),
         ExtractError::Cancelled => (Code::Cancelled, "CANCELLED", None),
     };
-    Verdict { code, reason, field }
+    Verdict {
+        code,
+        reason,
+        field,
+    }
 }
 
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Status {
-        let Verdict { code, reason, field } = error.verdict();
+        let Verdict {
+            code,
+            reason,
+            field,
+        } = error.verdict();
         let message = error.to_string();
         let mut details = ErrorDetails::new();
-        details.set_error_info(reason, DOMAIN, std::collections::HashMap::<String, String>::new());
+        details.set_error_info(
+            reason,
+            DOMAIN,
+            std::collections::HashMap::<String, String>::new(),
+        );
         if let Some(field) = field {
             details.add_bad_request_violation(field, message.clone());
         }
@@ -275,7 +322,10 @@ mod tests {
         assert_eq!(status.code(), Code::InvalidArgument);
         let details = status.get_error_details();
         let info = details.error_info().unwrap();
-        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("RESOLUTION_INVALID", "overfit"));
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            ("RESOLUTION_INVALID", "overfit")
+        );
         let violations = &details.bad_request().unwrap().field_violations;
         assert_eq!(violations[0].field, "grid.resolution");
         assert_eq!(violations[0].description, status.message());
@@ -290,12 +340,23 @@ mod tests {
             })
         };
         assert_eq!(write(io::ErrorKind::StorageFull).reason(), "DISK_FULL");
-        assert_eq!(write(io::ErrorKind::PermissionDenied).reason(), "DISK_WRITE_FAILED");
+        assert_eq!(
+            write(io::ErrorKind::PermissionDenied).reason(),
+            "DISK_WRITE_FAILED"
+        );
     }
 
     #[test]
     fn every_setting_that_a_request_can_hold_is_blamed_by_its_place() {
-        let fields = ["seconds", "steps", "target_near_mae", "batch_size", "learning_rate", "shares", "near_sigma"];
+        let fields = [
+            "seconds",
+            "steps",
+            "target_near_mae",
+            "batch_size",
+            "learning_rate",
+            "shares",
+            "near_sigma",
+        ];
         for field in fields {
             let error = SettingsError::OutOfRange {
                 field,

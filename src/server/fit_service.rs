@@ -35,7 +35,9 @@ impl FitService for FitCalls {
         check_display_name(&request.display_name)?;
         let asked = request.settings.unwrap_or_default();
         let settings = fit_settings(&asked)?;
-        let (mesh_message, mesh) = self.meshes.get(Collection::Meshes.id(&request.mesh, "mesh")?)?;
+        let (mesh_message, mesh) = self
+            .meshes
+            .get(Collection::Meshes.id(&request.mesh, "mesh")?)?;
         if let DeviceChoice::Named(device) = settings.device
             && !self.devices.contains(&device)
         {
@@ -56,7 +58,10 @@ impl FitService for FitCalls {
         Ok(Response::new(proto::CreateFitResponse { fit: Some(fit) }))
     }
 
-    async fn get_fit(&self, request: Request<proto::GetFitRequest>) -> Result<Response<proto::GetFitResponse>, Status> {
+    async fn get_fit(
+        &self,
+        request: Request<proto::GetFitRequest>,
+    ) -> Result<Response<proto::GetFitResponse>, Status> {
         let name = request.into_inner().name;
         let fit = self.fits.get(Collection::Fits.id(&name, "name")?)?;
         Ok(Response::new(proto::GetFitResponse { fit: Some(fit) }))
@@ -66,16 +71,25 @@ impl FitService for FitCalls {
         &self,
         request: Request<proto::ListFitsRequest>,
     ) -> Result<Response<proto::ListFitsResponse>, Status> {
-        let proto::ListFitsRequest { page_size, page_token } = request.into_inner();
+        let proto::ListFitsRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let (fits, next_page_token) = self.fits.list(page_size, &page_token)?;
-        Ok(Response::new(proto::ListFitsResponse { fits, next_page_token }))
+        Ok(Response::new(proto::ListFitsResponse {
+            fits,
+            next_page_token,
+        }))
     }
 
     async fn watch_fit(
         &self,
         request: Request<proto::WatchFitRequest>,
     ) -> Result<Response<Self::WatchFitStream>, Status> {
-        let proto::WatchFitRequest { name, after_sequence } = request.into_inner();
+        let proto::WatchFitRequest {
+            name,
+            after_sequence,
+        } = request.into_inner();
         let states = self.fits.watch(Collection::Fits.id(&name, "name")?)?;
         Ok(Response::new(FitWatch::new(states, after_sequence)))
     }

@@ -150,17 +150,26 @@ mod tests {
         assert_eq!(drain(&mut watch).await, [(49, "progress")]);
         state.send_replace(fit(50, FitState::Succeeded));
         drop(state);
-        assert_eq!(drain(&mut watch).await, [(50, "ended"), (0, "end of stream")]);
+        assert_eq!(
+            drain(&mut watch).await,
+            [(50, "ended"), (0, "end of stream")]
+        );
     }
 
     #[tokio::test]
     async fn a_fit_that_has_ended_still_gives_both() {
         let state = watch::Sender::new(fit(7, FitState::Failed));
         let mut watch = FitWatch::new(state.subscribe(), 0);
-        assert_eq!(drain(&mut watch).await, [(7, "snapshot"), (7, "ended"), (0, "end of stream")]);
+        assert_eq!(
+            drain(&mut watch).await,
+            [(7, "snapshot"), (7, "ended"), (0, "end of stream")]
+        );
         // Whoever has seen that state already gets the end alone.
         let mut again = FitWatch::new(state.subscribe(), 7);
-        assert_eq!(drain(&mut again).await, [(7, "ended"), (0, "end of stream")]);
+        assert_eq!(
+            drain(&mut again).await,
+            [(7, "ended"), (0, "end of stream")]
+        );
     }
 
     #[tokio::test]

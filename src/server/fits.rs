@@ -74,7 +74,12 @@ struct Fit {
 
 impl Fits {
     /// Starts `max_running` threads that wait for fits.
-    pub(super) fn start(function: Arc<FitFunction>, models: Arc<Models>, max_running: u32, max_queued: u32) -> Self {
+    pub(super) fn start(
+        function: Arc<FitFunction>,
+        models: Arc<Models>,
+        max_running: u32,
+        max_queued: u32,
+    ) -> Self {
         let shared = Arc::new(Shared {
             function,
             models,
@@ -153,9 +158,19 @@ impl Fits {
     ///
     /// # Errors
     /// As [`page`].
-    pub(super) fn list(&self, size: i32, token: &str) -> Result<(Vec<proto::Fit>, String), ApiError> {
+    pub(super) fn list(
+        &self,
+        size: i32,
+        token: &str,
+    ) -> Result<(Vec<proto::Fit>, String), ApiError> {
         let fits: Vec<Arc<Fit>> = self.0.queue().all.values().cloned().collect();
-        page(fits.iter().map(|fit| (fit.place.clone(), fit.now())).collect(), size, token)
+        page(
+            fits.iter()
+                .map(|fit| (fit.place.clone(), fit.now()))
+                .collect(),
+            size,
+            token,
+        )
     }
 
     /// Stops a fit: at once if it waits, at its next look at the token if it runs. A fit that has ended stays as it is.
@@ -166,7 +181,11 @@ impl Fits {
         let mut queue = self.0.queue();
         let fit = queue.find(id)?.clone();
         fit.cancel.cancel();
-        if let Some(index) = queue.waiting.iter().position(|(waiting, _)| Arc::ptr_eq(waiting, &fit)) {
+        if let Some(index) = queue
+            .waiting
+            .iter()
+            .position(|(waiting, _)| Arc::ptr_eq(waiting, &fit))
+        {
             queue.waiting.remove(index);
             fit.end(|message| message.state = FitState::Cancelled.into());
         }
@@ -284,9 +303,20 @@ impl Shared {
     }
 
     /// The model, kept already, and what the user should know about it.
-    fn fit_and_keep(&self, fit: &Fit, order: &Order) -> Result<(proto::Model, Vec<String>), FitError> {
-        let mut tell = |progress: Progress| fit.update(|message| message.progress = Some((&progress).into()));
-        let model = (self.function)(&order.mesh.mesh, &order.display_name, &order.settings, &fit.cancel, &mut tell)?;
+    fn fit_and_keep(
+        &self,
+        fit: &Fit,
+        order: &Order,
+    ) -> Result<(proto::Model, Vec<String>), FitError> {
+        let mut tell =
+            |progress: Progress| fit.update(|message| message.progress = Some((&progress).into()));
+        let model = (self.function)(
+            &order.mesh.mesh,
+            &order.display_name,
+            &order.settings,
+            &fit.cancel,
+            &mut tell,
+        )?;
         fit.update(|message| {
             let progress = message.progress.get_or_insert_default();
             progress.set_phase(proto::Phase::Save);
@@ -314,7 +344,9 @@ impl Queue {
 
     fn forget_oldest(&mut self) {
         let ended = self.all.iter().filter(|(_, fit)| fit.has_ended());
-        let mut ended: Vec<(Place, String)> = ended.map(|(id, fit)| (fit.place.clone(), id.clone())).collect();
+        let mut ended: Vec<(Place, String)> = ended
+            .map(|(id, fit)| (fit.place.clone(), id.clone()))
+            .collect();
         if ended.len() >= REMEMBERED {
             ended.sort_unstable();
             for (_, id) in &ended[..=ended.len() - REMEMBERED] {

@@ -16,7 +16,9 @@ const LONGEST_NAME: usize = 256;
 /// [`ApiError::Field`], naming the field.
 pub(super) fn check_metadata(metadata: &proto::MeshMetadata) -> Result<(), ApiError> {
     check_display_name(&metadata.display_name)?;
-    if known::<proto::MeshFormat>(metadata.format, "metadata.format")? == proto::MeshFormat::Unspecified {
+    if known::<proto::MeshFormat>(metadata.format, "metadata.format")?
+        == proto::MeshFormat::Unspecified
+    {
         let message = "metadata.format is not set: say which format the data has";
         return Err(ApiError::field("metadata.format", message));
     }
@@ -29,7 +31,10 @@ pub(super) fn check_metadata(metadata: &proto::MeshMetadata) -> Result<(), ApiEr
 /// [`ApiError::Field`].
 pub(super) fn check_display_name(name: &str) -> Result<(), ApiError> {
     if name.len() > LONGEST_NAME {
-        let message = format!("display_name has {} bytes: at most {LONGEST_NAME} are taken", name.len());
+        let message = format!(
+            "display_name has {} bytes: at most {LONGEST_NAME} are taken",
+            name.len()
+        );
         return Err(ApiError::field("display_name", message));
     }
     Ok(())
@@ -46,7 +51,10 @@ pub(super) fn raw_length(metadata: &proto::MeshMetadata) -> Result<Option<u64>, 
     let rows = metadata.vertex_count.checked_add(metadata.triangle_count);
     match rows.and_then(|rows| rows.checked_mul(ROW)) {
         Some(length) => Ok(Some(length)),
-        None => Err(ApiError::field("metadata.vertex_count", "the counts are larger than any mesh")),
+        None => Err(ApiError::field(
+            "metadata.vertex_count",
+            "the counts are larger than any mesh",
+        )),
     }
 }
 
@@ -54,9 +62,14 @@ pub(super) fn raw_length(metadata: &proto::MeshMetadata) -> Result<Option<u64>, 
 ///
 /// # Errors
 /// Says what is wrong with the data.
-pub(super) fn decode(metadata: &proto::MeshMetadata, data: &[u8]) -> Result<(Mesh, Cleanup), ApiError> {
+pub(super) fn decode(
+    metadata: &proto::MeshMetadata,
+    data: &[u8],
+) -> Result<(Mesh, Cleanup), ApiError> {
     let format = match metadata.format() {
-        proto::MeshFormat::Raw | proto::MeshFormat::Unspecified => return decode_raw(metadata, data),
+        proto::MeshFormat::Raw | proto::MeshFormat::Unspecified => {
+            return decode_raw(metadata, data);
+        }
         proto::MeshFormat::Obj => MeshFormat::Obj,
         proto::MeshFormat::Ply => MeshFormat::Ply,
         proto::MeshFormat::Stl => MeshFormat::Stl,
@@ -88,8 +101,14 @@ fn decode_raw(metadata: &proto::MeshMetadata, data: &[u8]) -> Result<(Mesh, Clea
     // Fits into memory, since the data does.
     let (positions, indices) = data.split_at((vertices * ROW) as usize);
     let rows = |bytes: &'_ [u8]| bytes.as_chunks::<4>().0.as_chunks::<3>().0.to_vec();
-    let positions: Vec<[f32; 3]> = rows(positions).into_iter().map(|row| row.map(f32::from_le_bytes)).collect();
-    let indices: Vec<[u32; 3]> = rows(indices).into_iter().map(|row| row.map(u32::from_le_bytes)).collect();
+    let positions: Vec<[f32; 3]> = rows(positions)
+        .into_iter()
+        .map(|row| row.map(f32::from_le_bytes))
+        .collect();
+    let indices: Vec<[u32; 3]> = rows(indices)
+        .into_iter()
+        .map(|row| row.map(u32::from_le_bytes))
+        .collect();
     Ok(validate(Mesh::from_arrays(&positions, &indices))?)
 }
 
@@ -97,7 +116,11 @@ fn decode_raw(metadata: &proto::MeshMetadata, data: &[u8]) -> Result<(Mesh, Clea
 mod tests {
     use super::*;
 
-    fn metadata(format: proto::MeshFormat, vertex_count: u64, triangle_count: u64) -> proto::MeshMetadata {
+    fn metadata(
+        format: proto::MeshFormat,
+        vertex_count: u64,
+        triangle_count: u64,
+    ) -> proto::MeshMetadata {
         proto::MeshMetadata {
             format: format.into(),
             vertex_count,
@@ -109,7 +132,11 @@ mod tests {
     #[test]
     fn raw_arrays_become_the_same_mesh() {
         let positions = [[0.0f32, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.5]];
-        let mut data: Vec<u8> = positions.as_flattened().iter().flat_map(|x| x.to_le_bytes()).collect();
+        let mut data: Vec<u8> = positions
+            .as_flattened()
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
         data.extend([0u32, 1, 2].iter().flat_map(|x| x.to_le_bytes()));
         let (mesh, _) = decode(&metadata(proto::MeshFormat::Raw, 3, 1), &data).unwrap();
         assert_eq!(mesh, Mesh::from_arrays(&positions, &[[0, 1, 2]]));
@@ -119,10 +146,16 @@ mod tests {
     fn lengths_and_counts_must_agree() {
         let raw = |vertices, triangles| metadata(proto::MeshFormat::Raw, vertices, triangles);
         let message = decode(&raw(3, 1), &[0; 47]).unwrap_err().to_string();
-        assert!(message.contains("48 bytes") && message.contains("47"), "{message}");
+        assert!(
+            message.contains("48 bytes") && message.contains("47"),
+            "{message}"
+        );
         assert!(decode(&raw(u64::MAX, 1), &[0; 47]).is_err());
         assert!(decode(&raw(u64::MAX / 12, 1), &[0; 47]).is_err());
-        assert_eq!(raw_length(&metadata(proto::MeshFormat::Obj, 3, 1)).unwrap(), None);
+        assert_eq!(
+            raw_length(&metadata(proto::MeshFormat::Obj, 3, 1)).unwrap(),
+            None
+        );
     }
 
     #[test]

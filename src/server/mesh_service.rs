@@ -76,7 +76,9 @@ impl MeshService for MeshCalls {
         let mut held = self.meshes.share();
         let data = upload.data(&mut held).await?;
         let mesh = self.add(metadata, data, held).await?;
-        Ok(Response::new(proto::UploadMeshResponse { mesh: Some(mesh) }))
+        Ok(Response::new(proto::UploadMeshResponse {
+            mesh: Some(mesh),
+        }))
     }
 
     async fn create_mesh(
@@ -84,10 +86,13 @@ impl MeshService for MeshCalls {
         request: Request<proto::CreateMeshRequest>,
     ) -> Result<Response<proto::CreateMeshResponse>, Status> {
         let proto::CreateMeshRequest { metadata, data } = request.into_inner();
-        let metadata = metadata.ok_or_else(|| ApiError::field("metadata", "metadata is not set"))?;
+        let metadata =
+            metadata.ok_or_else(|| ApiError::field("metadata", "metadata is not set"))?;
         self.check_announced(&metadata)?;
         let mesh = self.add(metadata, data, self.meshes.share()).await?;
-        Ok(Response::new(proto::CreateMeshResponse { mesh: Some(mesh) }))
+        Ok(Response::new(proto::CreateMeshResponse {
+            mesh: Some(mesh),
+        }))
     }
 
     async fn get_mesh(
@@ -103,7 +108,10 @@ impl MeshService for MeshCalls {
         &self,
         request: Request<proto::ListMeshesRequest>,
     ) -> Result<Response<proto::ListMeshesResponse>, Status> {
-        let proto::ListMeshesRequest { page_size, page_token } = request.into_inner();
+        let proto::ListMeshesRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let (meshes, next_page_token) = self.meshes.list(page_size, &page_token)?;
         Ok(Response::new(proto::ListMeshesResponse {
             meshes,

@@ -56,7 +56,9 @@ impl Meshes {
     ) -> Result<proto::Mesh, ApiError> {
         let bytes = size_of_val(&*mesh.positions) + size_of_val(&*mesh.triangles);
         if !held.resize(bytes as u64) {
-            return Err(ApiError::NoMemory { limit: held.limit() });
+            return Err(ApiError::NoMemory {
+                limit: held.limit(),
+            });
         }
         let (id, now) = (new_id(), SystemTime::now());
         let message = proto::Mesh {
@@ -88,8 +90,16 @@ impl Meshes {
     ///
     /// # Errors
     /// As [`page`].
-    pub(super) fn list(&self, size: i32, token: &str) -> Result<(Vec<proto::Mesh>, String), ApiError> {
-        let items = self.all().values().map(|stored| (stored.place.clone(), stored.message.clone())).collect();
+    pub(super) fn list(
+        &self,
+        size: i32,
+        token: &str,
+    ) -> Result<(Vec<proto::Mesh>, String), ApiError> {
+        let items = self
+            .all()
+            .values()
+            .map(|stored| (stored.place.clone(), stored.message.clone()))
+            .collect();
         page(items, size, token)
     }
 

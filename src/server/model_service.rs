@@ -28,7 +28,8 @@ pub(super) struct ModelCalls {
 
 #[tonic::async_trait]
 impl ModelService for ModelCalls {
-    type ExportModelStream = Pin<Box<dyn Stream<Item = Result<proto::ExportModelResponse, Status>> + Send>>;
+    type ExportModelStream =
+        Pin<Box<dyn Stream<Item = Result<proto::ExportModelResponse, Status>> + Send>>;
 
     async fn get_model(
         &self,
@@ -36,14 +37,19 @@ impl ModelService for ModelCalls {
     ) -> Result<Response<proto::GetModelResponse>, Status> {
         let name = request.into_inner().name;
         let model = self.models.get(Collection::Models.id(&name, "name")?)?;
-        Ok(Response::new(proto::GetModelResponse { model: Some(model) }))
+        Ok(Response::new(proto::GetModelResponse {
+            model: Some(model),
+        }))
     }
 
     async fn list_models(
         &self,
         request: Request<proto::ListModelsRequest>,
     ) -> Result<Response<proto::ListModelsResponse>, Status> {
-        let proto::ListModelsRequest { page_size, page_token } = request.into_inner();
+        let proto::ListModelsRequest {
+            page_size,
+            page_token,
+        } = request.into_inner();
         let (models, next_page_token) = self.models.list(page_size, &page_token)?;
         Ok(Response::new(proto::ListModelsResponse {
             models,
@@ -106,6 +112,8 @@ impl ModelService for ModelCalls {
             added
         })
         .await?;
-        Ok(Response::new(proto::ImportModelResponse { model: Some(model) }))
+        Ok(Response::new(proto::ImportModelResponse {
+            model: Some(model),
+        }))
     }
 }

@@ -1,6 +1,7 @@
 //! The finished models: files in the data folder, and the few of them that are ready to be asked.
 
 use std::collections::{HashMap, VecDeque};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use crate::field::{Engine, Model, ModelError};
 use crate::query::LoadedModel;
 
 const EXTENSION: &str = "safetensors";
+/// How the names of files begin that are being written, see [`crate::atomic_file`].
+const UNFINISHED: &str = ".overfit-";
 /// Models that stay ready to be asked.
 const READY: usize = 8;
 
@@ -45,7 +48,15 @@ impl Models {
         let mut all = HashMap::new();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
-            if path.extension().is_none_or(|extension| extension != EXTENSION) {
+            if path.file_name().is_some_and(is_unfinished) {
+                // Half a file of a daemon that was killed; nobody else works in this folder.
+                let _ = fs::remove_file(&path);
+                continue;
+            }
+            if path
+                .extension()
+                .is_none_or(|extension| extension != EXTENSION)
+            {
                 continue;
             }
             match read_stored(&path) {
@@ -97,7 +108,9 @@ impl Models {
             };
             match model.save(&self.path(id)) {
                 Ok(()) => stored.unsaved = None,
-                Err(error) => tracing::error!(model = stored.message.name, %error, "a model is lost"),
+                Err(error) => {
+                    tracing::error!(model = stored.message.name, %error, "a model is lost")
+                }
             }
         }
     }
@@ -116,8 +129,16 @@ impl Models {
     ///
     /// # Errors
     /// As [`page`].
-    pub(super) fn list(&self, size: i32, token: &str) -> Result<(Vec<proto::Model>, String), ApiError> {
-        let items = self.all().values().map(|stored| (stored.place.clone(), stored.message.clone())).collect();
+    pub(super) fn list(
+        &self,
+        size: i32,
+        token: &str,
+    ) -> Result<(Vec<proto::Model>, String), ApiError> {
+        let items = self
+            .all()
+            .values()
+            .map(|stored| (stored.place.clone(), stored.message.clone()))
+            .collect();
         page(items, size, token)
     }
 
@@ -212,7 +233,13 @@ impl Models {
 }
 
 impl Stored {
-    fn new(id: &str, time: SystemTime, size_bytes: u64, model: &Model, unsaved: Option<Arc<Model>>) -> Self {
+    fn new(
+        id: &str,
+        time: SystemTime,
+        size_bytes: u64,
+        model: &Model,
+        unsaved: Option<Arc<Model>>,
+    ) -> Self {
         let message = proto::Model {
             name: Collection::Models.name(id),
             create_time: Some(time.into()),
@@ -227,6 +254,10 @@ impl Stored {
     }
 }
 
+fn is_unfinished(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+}
+
 /// The model in a file of the folder; the error is in words.
 fn read_stored(path: &Path) -> Result<(String, Stored), String> {
     let stem = path.file_stem().and_then(|stem| stem.to_str());
@@ -236,7 +267,10 @@ fn read_stored(path: &Path) -> Result<(String, Stored), String> {
     let model = Model::load(path).map_err(|error| error.to_string())?;
     let file = fs::metadata(path).map_err(|error| error.to_string())?;
     let time = file.modified().unwrap_or_else(|_| SystemTime::now());
-    Ok((id.to_owned(), Stored::new(id, time, file.len(), &model, None)))
+    Ok((
+        id.to_owned(),
+        Stored::new(id, time, file.len(), &model, None),
+    ))
 }
 
 fn not_found(id: &str) -> ApiError {

@@ -53,13 +53,15 @@ pub(super) fn page<T>(
         Ok(0) => DEFAULT_SIZE,
         Ok(size) => size.min(LARGEST_SIZE),
         Err(_) => {
-            let message = format!("page_size is {size}: it must not be negative; 0 takes {DEFAULT_SIZE}");
+            let message =
+                format!("page_size is {size}: it must not be negative; 0 takes {DEFAULT_SIZE}");
             return Err(ApiError::field("page_size", message));
         }
     };
     if !token.is_empty() {
         let Some(last) = Place::from_token(token) else {
-            let message = format!("'{token}' is no page token: take next_page_token of the page before");
+            let message =
+                format!("'{token}' is no page token: take next_page_token of the page before");
             return Err(ApiError::field("page_token", message));
         };
         items.retain(|(place, _)| *place < last);
@@ -112,7 +114,19 @@ mod tests {
     fn sizes_have_a_default_and_nonsense_is_refused() {
         assert_eq!(page(items(), 0, "").unwrap().0.len(), 7);
         assert_eq!(page(items(), 7, "").unwrap().1, "");
-        assert!(matches!(page(items(), -1, ""), Err(ApiError::Field { field: "page_size", .. })));
-        assert!(matches!(page(items(), 0, "x"), Err(ApiError::Field { field: "page_token", .. })));
+        assert!(matches!(
+            page(items(), -1, ""),
+            Err(ApiError::Field {
+                field: "page_size",
+                ..
+            })
+        ));
+        assert!(matches!(
+            page(items(), 0, "x"),
+            Err(ApiError::Field {
+                field: "page_token",
+                ..
+            })
+        ));
     }
 }

@@ -6,4 +6,5 @@
 tonic::include_proto!("overfit.v1");
 
 /// The compiled .proto files, as the reflection service shows them.
-pub(super) const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/overfit.descriptors"));
+pub(super) const DESCRIPTORS: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/overfit.descriptors"));

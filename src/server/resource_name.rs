@@ -48,9 +48,15 @@ impl Collection {
             .filter(|id| is_id(id));
         id.ok_or_else(|| {
             let message = if name.is_empty() {
-                format!("{field} is empty: it must be the name of a {self}, {}/ID", self.word())
+                format!(
+                    "{field} is empty: it must be the name of a {self}, {}/ID",
+                    self.word()
+                )
             } else {
-                format!("'{name}' is not the name of a {self}: those look like {}/ID", self.word())
+                format!(
+                    "'{name}' is not the name of a {self}: those look like {}/ID",
+                    self.word()
+                )
             };
             ApiError::field(field, message)
         })
@@ -81,11 +87,29 @@ mod tests {
     #[test]
     fn names_round_trip_and_malformed_ones_are_refused() {
         let id = new_id();
-        assert_eq!(Collection::Fits.id(&Collection::Fits.name(&id), "name").unwrap(), id);
-        let refused = ["", "fits", "fits/", "models/a", "fits/a/b", "fits/../a", "fits/.a", "fits/a b", "fits/ä"];
+        assert_eq!(
+            Collection::Fits
+                .id(&Collection::Fits.name(&id), "name")
+                .unwrap(),
+            id
+        );
+        let refused = [
+            "",
+            "fits",
+            "fits/",
+            "models/a",
+            "fits/a/b",
+            "fits/../a",
+            "fits/.a",
+            "fits/a b",
+            "fits/ä",
+        ];
         for name in refused {
             let error = Collection::Fits.id(name, "name").unwrap_err();
-            assert!(matches!(error, ApiError::Field { field: "name", .. }), "{name}");
+            assert!(
+                matches!(error, ApiError::Field { field: "name", .. }),
+                "{name}"
+            );
         }
     }
 }

@@ -38,7 +38,9 @@ impl RuntimeFile {
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         // A temporary file has mode 0600 from its first moment: the token is never readable by others.
-        let mut file = tempfile::Builder::new().prefix(".overfit-").tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".overfit-")
+            .tempfile_in(folder)?;
         file.write_all(serde_json::to_string(self)?.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;

@@ -1,12 +1,10 @@
 //! The daemon put together: folder, token, stores, services, and the way it starts and stops.
 
-use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
@@ -28,92 +26,20 @@ use super::mesh_service::MeshCalls;
 use super::meshes::Meshes;
 use super::model_service::ModelCalls;
 use super::models::Models;
+use super::proto;
 use super::proto::fit_service_server::FitServiceServer;
 use super::proto::mesh_service_server::MeshServiceServer;
 use super::proto::model_service_server::ModelServiceServer;
 use super::proto::query_service_server::QueryServiceServer;
 use super::proto::server_service_server::ServerServiceServer;
-use super::proto::{self};
 use super::query_service::QueryCalls;
 use super::responses;
 use super::runtime_file::RuntimeFile;
+use super::serve_error::ServeError;
 use super::server_service::ServerCalls;
 use super::settings::{ServerSettings, TlsFiles};
 use super::token::Token;
-use crate::field::{Device, DeviceChoice, DeviceError, available_devices, open_engine};
-
-/// Why the daemon does not start or ends.
-#[derive(Debug, Error)]
-pub enum ServeError {
-    /// The address can be reached from other machines, and the connection would be open.
-    #[error(
-        "refusing to listen on {address}: other machines can reach it. Give a TLS certificate, its key and a token of \
-         your own, or listen on 127.0.0.1"
-    )]
-    Exposed {
-        /// The address asked for.
-        address: SocketAddr,
-    },
-    /// The token is no token.
-    #[error("the token must have at least 16 letters, digits or signs, without spaces")]
-    Token,
-    /// There is no place for the data.
-    #[error("no data folder: the environment names no home folder. Give one with --data-dir or OVERFIT_DATA_DIR")]
-    NoDataDir,
-    /// The data folder cannot be used.
-    #[error("the data folder {} cannot be used: {source}. Choose another with --data-dir", path.display())]
-    DataDir {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Another daemon works in the data folder.
-    #[error(
-        "another daemon{} already uses the data folder {}: use that one, stop it, or choose another folder with --data-dir",
-        holder.map(|pid| format!(" (process {pid})")).unwrap_or_default(), path.display()
-    )]
-    DataDirTaken {
-        /// The folder.
-        path: PathBuf,
-        /// The daemon's process, if it says so.
-        holder: Option<u32>,
-    },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}. {}", bind_advice(source))]
-    Bind {
-        /// The address asked for.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file for TLS cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    TlsFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The files for TLS do not belong together or are something else.
-    #[error("the TLS certificate and key cannot be used: {0}. Both must be PEM files and belong together")]
-    Tls(String),
-    /// No device computes.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// The connections' machinery failed.
-    #[error("the daemon failed: {0}")]
-    Transport(#[from] tonic::transport::Error),
-}
-
-fn bind_advice(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => "Another program has this port: choose another, or port 0 for any that is free",
-        io::ErrorKind::AddrNotAvailable => "This machine has no such address: choose 127.0.0.1",
-        io::ErrorKind::PermissionDenied => "Ports below 1024 need rights: choose another, or port 0",
-        _ => "Choose another address with --listen",
-    }
-}
+use crate::field::{Device, DeviceChoice, available_devices, open_engine};
 
 /// A daemon that is ready to listen.
 pub struct Server {
@@ -131,7 +57,10 @@ pub struct Server {
 ///
 /// # Errors
 /// As [`Server::open`], [`Server::bind`] and [`Server::run`].
-pub async fn serve(settings: ServerSettings, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+pub async fn serve(
+    settings: ServerSettings,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
     let server = Server::open(settings)?;
     let (listener, address) = server.bind().await?;
     eprintln!(
@@ -172,12 +101,20 @@ impl Server {
         let engine = open_engine(DeviceChoice::Auto)?;
         let folder = data_dir.models();
         let models = Models::open(folder.clone(), engine);
-        let models = Arc::new(models.map_err(|source| ServeError::DataDir { path: folder, source })?);
+        let models = Arc::new(models.map_err(|source| ServeError::DataDir {
+            path: folder,
+            source,
+        })?);
         let limits = &settings.limits;
         Ok(Self {
             devices: available_devices().into(),
             meshes: Arc::new(Meshes::new(limits.max_mesh_memory)),
-            fits: Arc::new(Fits::start(fit, models.clone(), limits.max_running_fits, limits.max_queued_fits)),
+            fits: Arc::new(Fits::start(
+                fit,
+                models.clone(),
+                limits.max_running_fits,
+                limits.max_queued_fits,
+            )),
             models,
             settings,
             data_dir,
@@ -215,7 +152,11 @@ impl Server {
     ///
     /// # Errors
     /// [`ServeError::DataDir`] if the file cannot be written, [`ServeError::Transport`].
-    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
         let path = self.data_dir.runtime_file();
         let failed = |source| ServeError::DataDir {
             path: path.clone(),
@@ -267,9 +208,13 @@ impl Server {
                 let id = request_count.fetch_add(1, Ordering::Relaxed);
                 tracing::info_span!("request", id, method = request.uri().path())
             })
-            .layer(MapResponseLayer::new(move |response| responses::finish(response, limit)));
+            .layer(MapResponseLayer::new(move |response| {
+                responses::finish(response, limit)
+            }));
         if let Some(tls) = self.tls.clone() {
-            builder = builder.tls_config(tls).map_err(|error| ServeError::Tls(words(&error)))?;
+            builder = builder
+                .tls_config(tls)
+                .map_err(|error| ServeError::Tls(words(&error)))?;
         }
         let (stop, stopped) = oneshot::channel();
         let fits = self.fits.clone();
@@ -299,7 +244,10 @@ impl Server {
             }
         };
         self.fits.close();
-        if tokio::time::timeout(grace, self.fits.ended()).await.is_err() {
+        if tokio::time::timeout(grace, self.fits.ended())
+            .await
+            .is_err()
+        {
             tracing::warn!("a fit did not end in time");
         }
         self.models.save_unsaved();
@@ -330,7 +278,9 @@ impl Server {
         let query = QueryServiceServer::new(QueryCalls {
             models: self.models.clone(),
             limits: limits.clone(),
-            extractions: Arc::new(Semaphore::new(limits.max_running_extractions.max(1) as usize)),
+            extractions: Arc::new(Semaphore::new(
+                limits.max_running_extractions.max(1) as usize
+            )),
         });
         let server = ServerServiceServer::new(ServerCalls {
             devices: self.devices.clone(),

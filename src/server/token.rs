@@ -30,13 +30,13 @@ impl Token {
     /// Whether `candidate` is the token, in a time that tells nothing about how much of it is right.
     pub(super) fn is(&self, candidate: &[u8]) -> bool {
         let own = self.0.as_bytes();
-        let difference = own
-            .iter()
-            .zip(candidate)
-            .fold(own.len() ^ candidate.len(), |sum, (a, b)| {
-                // Opaque to the optimiser, which else might leave the loop early.
-                std::hint::black_box(sum | usize::from(a ^ b))
-            });
+        let difference =
+            own.iter()
+                .zip(candidate)
+                .fold(own.len() ^ candidate.len(), |sum, (a, b)| {
+                    // Opaque to the optimiser, which else might leave the loop early.
+                    std::hint::black_box(sum | usize::from(a ^ b))
+                });
         difference == 0
     }
 }
@@ -78,7 +78,12 @@ mod tests {
     #[test]
     fn a_chosen_token_is_long_and_plain() {
         assert!(Token::chosen("sixteen-letters!").is_some());
-        for bad in ["", "short", "sixteen letters and a space", "sixteen-létters-long"] {
+        for bad in [
+            "",
+            "short",
+            "sixteen letters and a space",
+            "sixteen-létters-long",
+        ] {
             assert!(Token::chosen(bad).is_none(), "{bad}");
         }
     }

@@ -86,8 +86,12 @@ impl<R: UploadMessage> Upload<R> {
     pub(super) async fn metadata(&mut self) -> Result<R::Metadata, ApiError> {
         match self.next().await? {
             Some(Part::Metadata(metadata)) => Ok(metadata),
-            Some(Part::Chunk(_)) => Err(ApiError::StreamOrder("the first message of an upload must be its metadata")),
-            None => Err(ApiError::StreamOrder("the upload is empty: send its metadata, then its data in chunks")),
+            Some(Part::Chunk(_)) => Err(ApiError::StreamOrder(
+                "the first message of an upload must be its metadata",
+            )),
+            None => Err(ApiError::StreamOrder(
+                "the upload is empty: send its metadata, then its data in chunks",
+            )),
         }
     }
 
@@ -100,7 +104,9 @@ impl<R: UploadMessage> Upload<R> {
         let mut data = Vec::new();
         while let Some(part) = self.next().await? {
             let Part::Chunk(chunk) = part else {
-                return Err(ApiError::StreamOrder("an upload has one metadata message, the first"));
+                return Err(ApiError::StreamOrder(
+                    "an upload has one metadata message, the first",
+                ));
             };
             let length = data.len() as u64 + chunk.len() as u64;
             if length > self.limit.bytes {
@@ -114,7 +120,9 @@ impl<R: UploadMessage> Upload<R> {
                 return Err(ApiError::field("chunk", message));
             }
             if !held.resize(length) {
-                return Err(ApiError::NoMemory { limit: held.limit() });
+                return Err(ApiError::NoMemory {
+                    limit: held.limit(),
+                });
             }
             data.extend_from_slice(&chunk);
         }
@@ -123,7 +131,11 @@ impl<R: UploadMessage> Upload<R> {
 
     async fn next(&mut self) -> Result<Option<Part<R::Metadata>>, ApiError> {
         loop {
-            let message = self.stream.message().await.map_err(|status| self.broken(status))?;
+            let message = self
+                .stream
+                .message()
+                .await
+                .map_err(|status| self.broken(status))?;
             match message.map(R::into_part) {
                 // An empty chunk may arrive as a message without any part.
                 Some(None) => {}

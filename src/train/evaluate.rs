@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_known_offset_gives_the_error_and_overlap_that_it_must() {
-        let mesh = shapes::icosphere(0.9, 5);
+        let mesh = shapes::icosphere(5, 0.9);
         let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
         let surface = SurfaceSampler::new(&mesh);
         let judge = |offset| {

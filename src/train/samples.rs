@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_pool_stays_within_its_size_and_holds_true_distances() {
-        let mesh = shapes::icosphere(0.9, 4);
+        let mesh = shapes::icosphere(4, 0.9);
         let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
         let surface = SurfaceSampler::new(&mesh);
         let source = SampleSource::new(&oracle, &surface, mesh.bounds());

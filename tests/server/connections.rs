@@ -54,10 +54,21 @@ async fn a_client_finds_the_daemon_by_its_file() {
     health.check(HealthCheckRequest::default()).await.unwrap();
 
     let file = RuntimeFile::read(&path).unwrap();
-    assert_eq!((file.address.as_str(), file.port), ("127.0.0.1", address.port()));
-    assert_eq!((file.pid, file.version.as_str()), (std::process::id(), overfit::VERSION));
+    assert_eq!(
+        (file.address.as_str(), file.port),
+        ("127.0.0.1", address.port())
+    );
+    assert_eq!(
+        (file.pid, file.version.as_str()),
+        (std::process::id(), overfit::VERSION)
+    );
     let mut clients = Clients::new(channel.clone(), &file.token);
-    let model = clients.server.get_server_info(GetServerInfoRequest {}).await.unwrap().into_inner();
+    let model = clients
+        .server
+        .get_server_info(GetServerInfoRequest {})
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(model.version, overfit::VERSION);
 
     stop.send(()).unwrap();
@@ -71,26 +82,72 @@ async fn without_the_token_nothing_but_health_and_reflection_answers() {
     let (daemon, _folder) = start();
     let channel = daemon.channel().await;
     let mut nobody = ServerServiceClient::new(channel.clone());
-    let status = nobody.get_server_info(GetServerInfoRequest {}).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "TOKEN_MISSING"));
+    let status = nobody
+        .get_server_info(GetServerInfoRequest {})
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unauthenticated, "TOKEN_MISSING")
+    );
     let mut stranger = Clients::new(channel.clone(), "another-token-altogether");
-    let status = stranger.server.get_server_info(GetServerInfoRequest {}).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "TOKEN_WRONG"));
+    let status = stranger
+        .server
+        .get_server_info(GetServerInfoRequest {})
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::Unauthenticated, "TOKEN_WRONG")
+    );
     let unknown = "fits/0".to_owned();
-    let status = stranger.fits.get_fit(proto::GetFitRequest { name: unknown.clone() }).await.unwrap_err();
+    let status = stranger
+        .fits
+        .get_fit(proto::GetFitRequest {
+            name: unknown.clone(),
+        })
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
-    let request = proto::WatchFitRequest { name: unknown, after_sequence: 0 };
-    assert_eq!(stranger.fits.watch_fit(request).await.unwrap_err().code(), Code::Unauthenticated);
+    let request = proto::WatchFitRequest {
+        name: unknown,
+        after_sequence: 0,
+    };
+    assert_eq!(
+        stranger.fits.watch_fit(request).await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
     let upload = tokio_stream::iter([proto::UploadMeshRequest::default()]);
-    assert_eq!(stranger.meshes.upload_mesh(upload).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(
+        stranger
+            .meshes
+            .upload_mesh(upload)
+            .await
+            .unwrap_err()
+            .code(),
+        Code::Unauthenticated
+    );
     let list = proto::ListModelsRequest::default();
-    assert_eq!(stranger.models.list_models(list).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(
+        stranger.models.list_models(list).await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
     let evaluate = proto::EvaluateRequest::default();
-    assert_eq!(stranger.query.evaluate(evaluate).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(
+        stranger.query.evaluate(evaluate).await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
 
     let mut health = HealthClient::new(channel.clone());
-    for service in ["", "overfit.v1.MeshService", "overfit.v1.FitService", "overfit.v1.QueryService"] {
-        let request = HealthCheckRequest { service: service.to_owned() };
+    for service in [
+        "",
+        "overfit.v1.MeshService",
+        "overfit.v1.FitService",
+        "overfit.v1.QueryService",
+    ] {
+        let request = HealthCheckRequest {
+            service: service.to_owned(),
+        };
         let answer = health.check(request).await.unwrap().into_inner();
         assert_eq!(answer.status, ServingStatus::Serving as i32, "{service}");
     }
@@ -99,29 +156,52 @@ async fn without_the_token_nothing_but_health_and_reflection_answers() {
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
     let mut reflection = ServerReflectionClient::new(channel);
-    let answers = reflection.server_reflection_info(tokio_stream::iter([request])).await.unwrap();
+    let answers = reflection
+        .server_reflection_info(tokio_stream::iter([request]))
+        .await
+        .unwrap();
     let answer = answers.into_inner().message().await.unwrap().unwrap();
     let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
         panic!("a list of services: {answer:?}");
     };
-    let mut names: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
+    let mut names: Vec<String> = list
+        .service
+        .into_iter()
+        .map(|service| service.name)
+        .collect();
     names.retain(|name| name.starts_with("overfit."));
     names.sort();
     let services = ["Fit", "Mesh", "Model", "Query", "Server"];
-    assert_eq!(names, services.map(|service| format!("overfit.v1.{service}Service")));
+    assert_eq!(
+        names,
+        services.map(|service| format!("overfit.v1.{service}Service"))
+    );
 }
 
 #[tokio::test]
 async fn the_daemon_says_what_it_can_do() {
     let (daemon, _folder) = start();
     let mut clients = daemon.clients().await;
-    let info = clients.server.get_server_info(GetServerInfoRequest {}).await.unwrap().into_inner();
+    let info = clients
+        .server
+        .get_server_info(GetServerInfoRequest {})
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(info.api, "overfit.v1");
     assert_eq!(info.devices[0].id, "cpu");
-    let defaults: Vec<&str> =
-        info.presets.iter().filter(|preset| preset.default).map(|preset| preset.name.as_str()).collect();
+    let defaults: Vec<&str> = info
+        .presets
+        .iter()
+        .filter(|preset| preset.default)
+        .map(|preset| preset.name.as_str())
+        .collect();
     assert_eq!((info.presets.len(), defaults), (4, vec!["standard"]));
-    assert!(info.presets.iter().all(|preset| preset.seconds > 0.0 && !preset.description.is_empty()));
+    assert!(
+        info.presets
+            .iter()
+            .all(|preset| preset.seconds > 0.0 && !preset.description.is_empty())
+    );
     let limits = info.limits.unwrap();
     let each = [
         limits.max_message_bytes,
@@ -142,14 +222,23 @@ async fn a_port_or_folder_that_is_taken_is_told() {
     let (_listener, address) = first.bind().await.unwrap();
 
     let words = refused(settings(folders[0].path()));
-    assert!(words.contains("another daemon") && words.contains("--data-dir"), "{words}");
+    assert!(
+        words.contains("another daemon") && words.contains("--data-dir"),
+        "{words}"
+    );
 
-    let second = ServerSettings { listen: address, ..settings(folders[1].path()) };
+    let second = ServerSettings {
+        listen: address,
+        ..settings(folders[1].path())
+    };
     let second = Server::open(second).unwrap();
     let error = second.bind().await.unwrap_err();
     assert!(matches!(error, ServeError::Bind { .. }));
     let words = error.to_string();
-    assert!(words.contains(&address.to_string()) && words.contains("Another program has this port"), "{words}");
+    assert!(
+        words.contains(&address.to_string()) && words.contains("Another program has this port"),
+        "{words}"
+    );
 }
 
 #[tokio::test]
@@ -161,23 +250,39 @@ async fn settings_that_cannot_work_are_refused() {
         ..settings(folder.path())
     };
     let words = refused(exposed.clone());
-    assert!(words.contains("0.0.0.0") && words.contains("TLS"), "{words}");
+    assert!(
+        words.contains("0.0.0.0") && words.contains("TLS"),
+        "{words}"
+    );
     let files = || {
         Some(TlsFiles {
             certificate: folder.path().join("no.pem"),
             key: folder.path().join("no.key"),
         })
     };
-    let words = refused(ServerSettings { tls: files(), token: None, ..exposed.clone() });
+    let words = refused(ServerSettings {
+        tls: files(),
+        token: None,
+        ..exposed.clone()
+    });
     assert!(words.contains("token"), "{words}");
-    let words = refused(ServerSettings { tls: files(), ..exposed });
+    let words = refused(ServerSettings {
+        tls: files(),
+        ..exposed
+    });
     assert!(words.contains("no.pem"), "{words}");
-    let words = refused(ServerSettings { token: Some("short".to_owned()), ..settings(folder.path()) });
+    let words = refused(ServerSettings {
+        token: Some("short".to_owned()),
+        ..settings(folder.path())
+    });
     assert!(words.contains("16"), "{words}");
 
     std::fs::write(folder.path().join("file"), "").unwrap();
     let words = refused(settings(&folder.path().join("file")));
-    assert!(words.contains("file") && words.contains("--data-dir"), "{words}");
+    assert!(
+        words.contains("file") && words.contains("--data-dir"),
+        "{words}"
+    );
 }
 
 #[tokio::test]
@@ -212,7 +317,9 @@ async fn with_tls_and_a_token_other_machines_may_call() {
         let mut endpoint = Endpoint::from_shared(uri).unwrap();
         if scheme == "https" {
             let certificate = Certificate::from_pem(identity.cert.pem());
-            let tls = ClientTlsConfig::new().ca_certificate(certificate).domain_name("localhost");
+            let tls = ClientTlsConfig::new()
+                .ca_certificate(certificate)
+                .domain_name("localhost");
             endpoint = endpoint.tls_config(tls).unwrap();
         }
         endpoint.connect().await
@@ -220,15 +327,24 @@ async fn with_tls_and_a_token_other_machines_may_call() {
     let channel = connect("https").await.unwrap();
     let bearer = Bearer(TOKEN.to_owned());
     let mut client = ServerServiceClient::with_interceptor(channel.clone(), bearer);
-    client.get_server_info(GetServerInfoRequest {}).await.unwrap();
+    client
+        .get_server_info(GetServerInfoRequest {})
+        .await
+        .unwrap();
     // To other machines not even health is open.
-    let status = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap_err();
+    let status = HealthClient::new(channel)
+        .check(HealthCheckRequest::default())
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     // And in plain text nothing is.
     if let Ok(channel) = connect("http").await {
         let bearer = Bearer(TOKEN.to_owned());
         let mut client = ServerServiceClient::with_interceptor(channel, bearer);
-        client.get_server_info(GetServerInfoRequest {}).await.unwrap_err();
+        client
+            .get_server_info(GetServerInfoRequest {})
+            .await
+            .unwrap_err();
     }
     running.abort();
 }

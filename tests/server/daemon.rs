@@ -25,7 +25,7 @@ use tonic_types::StatusExt;
 use crate::octahedron;
 
 /// Longest that anything here may take before the test has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running daemon.
 pub struct Daemon {
@@ -53,7 +53,9 @@ pub struct Bearer(pub String);
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let header = format!("Bearer {}", self.0);
-        request.metadata_mut().insert("authorization", header.parse().unwrap());
+        request
+            .metadata_mut()
+            .insert("authorization", header.parse().unwrap());
         Ok(request)
     }
 }
@@ -80,10 +82,12 @@ impl Daemon {
         let token = server.token().to_owned();
         let (connections, incoming) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(server.run_on(UnboundedReceiverStream::new(incoming), async {
-            // Also when the test ends without stopping it.
-            let _ = stopped.await;
-        }));
+        let running = tokio::spawn(
+            server.run_on(UnboundedReceiverStream::new(incoming), async {
+                // Also when the test ends without stopping it.
+                let _ = stopped.await;
+            }),
+        );
         Self {
             token,
             connections,
@@ -100,7 +104,8 @@ impl Daemon {
             let sent = connections.send(Ok(server));
             async move {
                 let gone = |_| std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-                sent.map(|()| hyper_util::rt::TokioIo::new(client)).map_err(gone)
+                sent.map(|()| hyper_util::rt::TokioIo::new(client))
+                    .map_err(gone)
             }
         });
         let endpoint = Endpoint::from_static("http://in-memory");
@@ -146,7 +151,13 @@ impl Clients {
             mesh: mesh.to_owned(),
             ..Default::default()
         };
-        self.fits.create_fit(request).await.unwrap().into_inner().fit.unwrap()
+        self.fits
+            .create_fit(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .fit
+            .unwrap()
     }
 
     /// Watches a fit to its end.
@@ -158,13 +169,19 @@ impl Clients {
         let mut messages = self.fits.watch_fit(request).await.unwrap().into_inner();
         let watch = async {
             loop {
-                let message = messages.message().await.unwrap().expect("a terminal message comes");
+                let message = messages
+                    .message()
+                    .await
+                    .unwrap()
+                    .expect("a terminal message comes");
                 if let Some(proto::watch_fit_response::Event::Ended(fit)) = message.event {
                     return fit;
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, watch).await.expect("the fit ends")
+        tokio::time::timeout(PATIENCE, watch)
+            .await
+            .expect("the fit ends")
     }
 
     /// Waits until a fit is running in `phase`.
@@ -172,23 +189,43 @@ impl Clients {
         let watch = async {
             loop {
                 let fit = self.get_fit(name).await;
-                if fit.state() == FitState::Running && fit.progress.is_some_and(|p| p.phase() == phase) {
+                if fit.state() == FitState::Running
+                    && fit.progress.is_some_and(|p| p.phase() == phase)
+                {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, watch).await.expect("the fit gets there");
+        tokio::time::timeout(PATIENCE, watch)
+            .await
+            .expect("the fit gets there");
     }
 
     pub async fn get_fit(&mut self, name: &str) -> Fit {
-        let request = proto::GetFitRequest { name: name.to_owned() };
-        self.fits.get_fit(request).await.unwrap().into_inner().fit.unwrap()
+        let request = proto::GetFitRequest {
+            name: name.to_owned(),
+        };
+        self.fits
+            .get_fit(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .fit
+            .unwrap()
     }
 
     pub async fn cancel(&mut self, name: &str) -> Fit {
-        let request = proto::CancelFitRequest { name: name.to_owned() };
-        self.fits.cancel_fit(request).await.unwrap().into_inner().fit.unwrap()
+        let request = proto::CancelFitRequest {
+            name: name.to_owned(),
+        };
+        self.fits
+            .cancel_fit(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .fit
+            .unwrap()
     }
 
     /// Fits the octahedron and gives the model's name.
@@ -204,7 +241,9 @@ impl Clients {
 /// `ErrorInfo.reason`. Every error of the daemon has one, of its domain.
 pub fn reason(status: &Status) -> String {
     let details = status.get_error_details();
-    let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
+    let info = details
+        .error_info()
+        .unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
     assert_eq!(info.domain, "overfit");
     info.reason.clone()
 }
@@ -212,6 +251,8 @@ pub fn reason(status: &Status) -> String {
 /// The field that an error blames.
 pub fn blamed(status: &Status) -> String {
     let details = status.get_error_details();
-    let request = details.bad_request().unwrap_or_else(|| panic!("no BadRequest: {status:?}"));
+    let request = details
+        .bad_request()
+        .unwrap_or_else(|| panic!("no BadRequest: {status:?}"));
     request.field_violations[0].field.clone()
 }

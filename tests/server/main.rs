@@ -1,10 +1,15 @@
 //! The daemon as its clients see it: over connections in memory, and over a real port.
 
+mod busy_fit;
 mod connections;
 mod daemon;
+mod extractions;
 mod fits;
 mod meshes;
 mod models;
 mod octahedron;
 mod queries;
+mod real_fit;
 mod shutdown;
+mod upload_limits;
+mod watchers;

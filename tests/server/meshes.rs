@@ -1,38 +1,56 @@
 //! Uploads: whole ones, bad ones, too large ones, and ones that break off.
 
-use overfit::server::Limits;
 use overfit::server::proto::{self, MeshFormat, UploadMeshRequest, upload_mesh_request::Part};
 use prost::bytes::Bytes;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-use crate::daemon::{Clients, blamed, reason, start, start_with};
+use crate::daemon::{Clients, blamed, reason, start};
 use crate::octahedron::{self, create_mesh_request, metadata, raw_data};
 
-fn message(part: Part) -> UploadMeshRequest {
+pub fn message(part: Part) -> UploadMeshRequest {
     UploadMeshRequest { part: Some(part) }
 }
 
 /// The data in pieces that do not fall on vertices.
-fn upload(metadata: proto::MeshMetadata, data: &[u8]) -> impl tonic::IntoStreamingRequest<Message = UploadMeshRequest> {
+pub fn upload(
+    metadata: proto::MeshMetadata,
+    data: &[u8],
+) -> impl tonic::IntoStreamingRequest<Message = UploadMeshRequest> {
     let chunks: Vec<Bytes> = data.chunks(11).map(Bytes::copy_from_slice).collect();
-    let parts = std::iter::once(Part::Metadata(metadata)).chain(chunks.into_iter().map(Part::Chunk));
+    let parts =
+        std::iter::once(Part::Metadata(metadata)).chain(chunks.into_iter().map(Part::Chunk));
     tokio_stream::iter(parts.map(message).collect::<Vec<_>>())
 }
 
-async fn names(clients: &mut Clients) -> Vec<String> {
-    let response = clients.meshes.list_meshes(proto::ListMeshesRequest::default()).await.unwrap();
-    response.into_inner().meshes.into_iter().map(|mesh| mesh.name).collect()
+pub async fn names(clients: &mut Clients) -> Vec<String> {
+    let response = clients
+        .meshes
+        .list_meshes(proto::ListMeshesRequest::default())
+        .await
+        .unwrap();
+    response
+        .into_inner()
+        .meshes
+        .into_iter()
+        .map(|mesh| mesh.name)
+        .collect()
 }
 
 #[tokio::test]
 async fn a_mesh_arrives_whole_by_stream_and_in_one_message() {
     let (daemon, _folder) = start();
     let mut clients = daemon.clients().await;
-    let by_stream = clients.meshes.upload_mesh(upload(metadata(), &raw_data())).await.unwrap();
+    let by_stream = clients
+        .meshes
+        .upload_mesh(upload(metadata(), &raw_data()))
+        .await
+        .unwrap();
     let by_stream = by_stream.into_inner().mesh.unwrap();
-    let at_once = clients.meshes.create_mesh(create_mesh_request()).await.unwrap();
+    let at_once = clients
+        .meshes
+        .create_mesh(create_mesh_request())
+        .await
+        .unwrap();
     let at_once = at_once.into_inner().mesh.unwrap();
     assert_eq!(by_stream.health, at_once.health);
     assert_ne!(by_stream.name, at_once.name);
@@ -43,13 +61,31 @@ async fn a_mesh_arrives_whole_by_stream_and_in_one_message() {
     assert!((health.volume.unwrap() - 4.0 / 3.0 * radius.powi(3)).abs() < 1e-6);
     assert_eq!(health.bounds.unwrap().min, [7.0, -23.0, 2.0]);
 
-    assert_eq!(names(&mut clients).await, [at_once.name.clone(), by_stream.name.clone()]);
+    assert_eq!(
+        names(&mut clients).await,
+        [at_once.name.clone(), by_stream.name.clone()]
+    );
     let name = by_stream.name;
-    let got = clients.meshes.get_mesh(proto::GetMeshRequest { name: name.clone() }).await.unwrap();
+    let got = clients
+        .meshes
+        .get_mesh(proto::GetMeshRequest { name: name.clone() })
+        .await
+        .unwrap();
     assert_eq!(got.into_inner().mesh.unwrap().display_name, "octahedron");
-    clients.meshes.delete_mesh(proto::DeleteMeshRequest { name: name.clone() }).await.unwrap();
-    let status = clients.meshes.get_mesh(proto::GetMeshRequest { name: name.clone() }).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "MESH_NOT_FOUND"));
+    clients
+        .meshes
+        .delete_mesh(proto::DeleteMeshRequest { name: name.clone() })
+        .await
+        .unwrap();
+    let status = clients
+        .meshes
+        .get_mesh(proto::GetMeshRequest { name: name.clone() })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::NotFound, "MESH_NOT_FOUND")
+    );
     assert!(status.message().contains(&name), "{status:?}");
 }
 
@@ -64,9 +100,22 @@ async fn bad_data_is_refused_with_a_reason() {
         (MeshFormat::Stl, data, (0, 0))
     };
     let raw = |positions: &[[f32; 3]], triangles: &[[u32; 3]]| {
-        let mut data: Vec<u8> = positions.as_flattened().iter().flat_map(|x| x.to_le_bytes()).collect();
-        data.extend(triangles.as_flattened().iter().flat_map(|i| i.to_le_bytes()));
-        (MeshFormat::Raw, data, (positions.len() as u64, triangles.len() as u64))
+        let mut data: Vec<u8> = positions
+            .as_flattened()
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
+        data.extend(
+            triangles
+                .as_flattened()
+                .iter()
+                .flat_map(|i| i.to_le_bytes()),
+        );
+        (
+            MeshFormat::Raw,
+            data,
+            (positions.len() as u64, triangles.len() as u64),
+        )
     };
     let corner = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
     let cases = [
@@ -75,11 +124,23 @@ async fn bad_data_is_refused_with_a_reason() {
         ("MESH_NO_FACES", raw(&corner, &[])),
         ("MESH_NO_FACES", obj("v 0 0 0\nv 1 0 0\nv 0 1 0\n")),
         ("MESH_MISSING_VERTEX", raw(&corner, &[[0, 1, 3]])),
-        ("MESH_NOT_FINITE", raw(&[[f32::NAN, 0.0, 0.0], corner[1], corner[2]], &[[0, 1, 2]])),
-        ("MESH_NOT_FINITE", raw(&[[f32::INFINITY, 0.0, 0.0], corner[1], corner[2]], &[[0, 1, 2]])),
+        (
+            "MESH_NOT_FINITE",
+            raw(&[[f32::NAN, 0.0, 0.0], corner[1], corner[2]], &[[0, 1, 2]]),
+        ),
+        (
+            "MESH_NOT_FINITE",
+            raw(
+                &[[f32::INFINITY, 0.0, 0.0], corner[1], corner[2]],
+                &[[0, 1, 2]],
+            ),
+        ),
         ("MESH_NO_EXTENT", raw(&[corner[1]; 3], &[[0, 1, 2]])),
         ("MESH_TRUNCATED", stl_cut_off),
-        ("MESH_WRONG_FORMAT", (MeshFormat::Obj, b"ply\nformat ascii 1.0\n".to_vec(), (0, 0))),
+        (
+            "MESH_WRONG_FORMAT",
+            (MeshFormat::Obj, b"ply\nformat ascii 1.0\n".to_vec(), (0, 0)),
+        ),
     ];
     for (expected, (format, data, (vertex_count, triangle_count))) in cases {
         let metadata = proto::MeshMetadata {
@@ -88,9 +149,17 @@ async fn bad_data_is_refused_with_a_reason() {
             vertex_count,
             triangle_count,
         };
-        let status = clients.meshes.upload_mesh(upload(metadata, &data)).await.unwrap_err();
+        let status = clients
+            .meshes
+            .upload_mesh(upload(metadata, &data))
+            .await
+            .unwrap_err();
         assert_eq!(reason(&status), expected, "{status:?}");
-        assert_eq!((status.code(), blamed(&status).as_str()), (Code::InvalidArgument, "data"), "{expected}");
+        assert_eq!(
+            (status.code(), blamed(&status).as_str()),
+            (Code::InvalidArgument, "data"),
+            "{expected}"
+        );
     }
     assert!(names(&mut clients).await.is_empty());
     // And what is merely odd is taken: one triangle, which is a flat sheet too.
@@ -100,7 +169,14 @@ async fn bad_data_is_refused_with_a_reason() {
         triangle_count,
         ..metadata()
     };
-    let mesh = clients.meshes.upload_mesh(upload(odd, &data)).await.unwrap().into_inner().mesh.unwrap();
+    let mesh = clients
+        .meshes
+        .upload_mesh(upload(odd, &data))
+        .await
+        .unwrap()
+        .into_inner()
+        .mesh
+        .unwrap();
     assert!(!mesh.health.unwrap().warnings.is_empty());
 }
 
@@ -113,15 +189,55 @@ async fn counts_and_order_are_checked() {
     for (metadata, data, field) in [
         (metadata(), &data[..data.len() - 1], "data"),
         (metadata(), &[&data[..], &[0]].concat()[..], "chunk"),
-        (proto::MeshMetadata { vertex_count: 7, ..metadata() }, &data[..], "data"),
-        (proto::MeshMetadata { vertex_count: u64::MAX, ..metadata() }, &data[..], "metadata.vertex_count"),
-        (proto::MeshMetadata { format: 0, ..metadata() }, &data[..], "metadata.format"),
-        (proto::MeshMetadata { format: 77, ..metadata() }, &data[..], "metadata.format"),
+        (
+            proto::MeshMetadata {
+                vertex_count: 7,
+                ..metadata()
+            },
+            &data[..],
+            "data",
+        ),
+        (
+            proto::MeshMetadata {
+                vertex_count: u64::MAX,
+                ..metadata()
+            },
+            &data[..],
+            "metadata.vertex_count",
+        ),
+        (
+            proto::MeshMetadata {
+                format: 0,
+                ..metadata()
+            },
+            &data[..],
+            "metadata.format",
+        ),
+        (
+            proto::MeshMetadata {
+                format: 77,
+                ..metadata()
+            },
+            &data[..],
+            "metadata.format",
+        ),
     ] {
-        let status = clients.meshes.upload_mesh(upload(metadata, data)).await.unwrap_err();
-        assert_eq!((reason(&status).as_str(), blamed(&status).as_str()), ("FIELD_INVALID", field), "{status:?}");
+        let status = clients
+            .meshes
+            .upload_mesh(upload(metadata, data))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (reason(&status).as_str(), blamed(&status).as_str()),
+            ("FIELD_INVALID", field),
+            "{status:?}"
+        );
     }
-    let no_metadata = clients.meshes.create_mesh(proto::CreateMeshRequest::default()).await.unwrap_err();
+    let no_metadata = clients
+        .meshes
+        .create_mesh(proto::CreateMeshRequest::default())
+        .await
+        .unwrap_err();
     assert_eq!(blamed(&no_metadata), "metadata");
 
     let disorders = [
@@ -131,92 +247,17 @@ async fn counts_and_order_are_checked() {
     ];
     for parts in disorders {
         let parts: Vec<_> = parts.into_iter().map(message).collect();
-        let status = clients.meshes.upload_mesh(tokio_stream::iter(parts)).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "STREAM_ORDER"));
+        let status = clients
+            .meshes
+            .upload_mesh(tokio_stream::iter(parts))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::InvalidArgument, "STREAM_ORDER")
+        );
     }
     assert!(names(&mut clients).await.is_empty());
-}
-
-#[tokio::test]
-async fn uploads_beyond_the_limit_are_refused_while_they_come() {
-    let limits = Limits {
-        max_mesh_bytes: 10_000,
-        ..Default::default()
-    };
-    let (daemon, _folder) = start_with(std::sync::Arc::new(octahedron::fit), limits);
-    let mut clients = daemon.clients().await;
-
-    // Announced as too large: refused with no data at all.
-    let huge = proto::MeshMetadata { vertex_count: 1 << 40, ..metadata() };
-    let (send, receive) = mpsc::channel(1);
-    send.send(message(Part::Metadata(huge))).await.unwrap();
-    let status = clients.meshes.upload_mesh(ReceiverStream::new(receive)).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "UPLOAD_TOO_LARGE"));
-    assert!(status.message().contains("10000 bytes"), "{status:?}");
-    drop(send);
-
-    // Not announced: refused as soon as the limit is passed, though the client would go on for ever.
-    let endless = std::iter::once(Part::Metadata(proto::MeshMetadata { format: MeshFormat::Obj.into(), ..metadata() }))
-        .chain(std::iter::repeat_with(|| Part::Chunk(Bytes::from_static(&[b'#'; 1000]))));
-    let call = clients.meshes.upload_mesh(tokio_stream::iter(endless.map(message)));
-    let status = tokio::time::timeout(crate::daemon::PATIENCE, call).await.unwrap().unwrap_err();
-    assert_eq!(reason(&status), "UPLOAD_TOO_LARGE");
-    assert!(names(&mut clients).await.is_empty());
-}
-
-#[tokio::test]
-async fn a_message_beyond_the_limit_says_what_to_do() {
-    let limits = Limits {
-        max_message_bytes: 1000,
-        ..Default::default()
-    };
-    let (daemon, _folder) = start_with(std::sync::Arc::new(octahedron::fit), limits);
-    let mut clients = daemon.clients().await;
-    let request = proto::CreateMeshRequest {
-        metadata: Some(metadata()),
-        data: vec![0; 2000].into(),
-    };
-    let at_once = clients.meshes.create_mesh(request).await.unwrap_err();
-    let parts = [Part::Metadata(metadata()), Part::Chunk(vec![0; 2000].into())].map(message);
-    let by_stream = clients.meshes.upload_mesh(tokio_stream::iter(parts)).await.unwrap_err();
-    for status in [at_once, by_stream] {
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
-        assert!(status.message().contains("1000 bytes"), "{status:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_upload_that_breaks_off_leaves_nothing() {
-    // Room for one mesh: 6 positions of 24 bytes and 8 triangles of 12, and for its upload.
-    let limits = Limits {
-        max_mesh_memory: 6 * 24 + 8 * 12,
-        ..Default::default()
-    };
-    let (daemon, _folder) = start_with(std::sync::Arc::new(octahedron::fit), limits);
-    let mut clients = daemon.clients().await;
-    for _ in 0..3 {
-        let mut other = daemon.clients().await;
-        let (send, receive) = mpsc::channel(1);
-        let call = tokio::spawn(async move { other.meshes.upload_mesh(ReceiverStream::new(receive)).await.map(drop) });
-        send.send(message(Part::Metadata(metadata()))).await.unwrap();
-        send.send(message(Part::Chunk(Bytes::from(raw_data()).slice(..100)))).await.unwrap();
-        // The connection goes away with the call.
-        call.abort();
-        assert!(call.await.unwrap_err().is_cancelled());
-    }
-    assert!(names(&mut clients).await.is_empty());
-    // The memory is free again as soon as the daemon has noticed.
-    let whole = async {
-        loop {
-            match clients.meshes.upload_mesh(upload(metadata(), &raw_data())).await {
-                Ok(_) => return,
-                Err(status) => assert_eq!(reason(&status), "MEMORY_FULL"),
-            }
-        }
-    };
-    tokio::time::timeout(crate::daemon::PATIENCE, whole).await.expect("the memory comes back");
-    let status = clients.meshes.create_mesh(create_mesh_request()).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "MEMORY_FULL"));
 }
 
 #[tokio::test]
@@ -229,8 +270,16 @@ async fn lists_come_in_pages() {
     }
     let (mut seen, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request = proto::ListMeshesRequest { page_size: 2, page_token };
-        let page = clients.meshes.list_meshes(request).await.unwrap().into_inner();
+        let request = proto::ListMeshesRequest {
+            page_size: 2,
+            page_token,
+        };
+        let page = clients
+            .meshes
+            .list_meshes(request)
+            .await
+            .unwrap()
+            .into_inner();
         seen.extend(page.meshes.into_iter().map(|mesh| mesh.name));
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -238,13 +287,32 @@ async fn lists_come_in_pages() {
         }
     }
     assert_eq!(seen, uploaded);
-    let request = proto::ListMeshesRequest { page_size: -1, page_token: String::new() };
-    assert_eq!(blamed(&clients.meshes.list_meshes(request).await.unwrap_err()), "page_size");
-    let request = proto::ListMeshesRequest { page_size: 0, page_token: "x".to_owned() };
-    assert_eq!(blamed(&clients.meshes.list_meshes(request).await.unwrap_err()), "page_token");
+    let request = proto::ListMeshesRequest {
+        page_size: -1,
+        page_token: String::new(),
+    };
+    assert_eq!(
+        blamed(&clients.meshes.list_meshes(request).await.unwrap_err()),
+        "page_size"
+    );
+    let request = proto::ListMeshesRequest {
+        page_size: 0,
+        page_token: "x".to_owned(),
+    };
+    assert_eq!(
+        blamed(&clients.meshes.list_meshes(request).await.unwrap_err()),
+        "page_token"
+    );
     for name in ["", "x", "fits/1", "meshes/", "meshes/../x"] {
         let name = name.to_owned();
-        let status = clients.meshes.get_mesh(proto::GetMeshRequest { name }).await.unwrap_err();
-        assert_eq!((status.code(), blamed(&status).as_str()), (Code::InvalidArgument, "name"));
+        let status = clients
+            .meshes
+            .get_mesh(proto::GetMeshRequest { name })
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (status.code(), blamed(&status).as_str()),
+            (Code::InvalidArgument, "name")
+        );
     }
 }

@@ -12,11 +12,22 @@ use crate::daemon::{Clients, Daemon, blamed, reason, start, start_with};
 use crate::octahedron;
 
 async fn export(clients: &mut Clients, name: &str) -> Vec<u8> {
-    let request = proto::ExportModelRequest { name: name.to_owned() };
-    let mut messages = clients.models.export_model(request).await.unwrap().into_inner();
+    let request = proto::ExportModelRequest {
+        name: name.to_owned(),
+    };
+    let mut messages = clients
+        .models
+        .export_model(request)
+        .await
+        .unwrap()
+        .into_inner();
     let (mut file, mut announced) = (Vec::new(), 0);
     while let Some(message) = messages.message().await.unwrap() {
-        assert_eq!(file.is_empty(), message.size_bytes > 0, "the size is on the first message");
+        assert_eq!(
+            file.is_empty(),
+            message.size_bytes > 0,
+            "the size is on the first message"
+        );
         announced += message.size_bytes;
         file.extend(message.chunk);
     }
@@ -24,16 +35,32 @@ async fn export(clients: &mut Clients, name: &str) -> Vec<u8> {
     file
 }
 
-fn import(display_name: &str, file: &[u8]) -> impl tonic::IntoStreamingRequest<Message = ImportModelRequest> + use<> {
+fn import(
+    display_name: &str,
+    file: &[u8],
+) -> impl tonic::IntoStreamingRequest<Message = ImportModelRequest> + use<> {
     let display_name = display_name.to_owned();
     let metadata = Part::Metadata(proto::ImportModelMetadata { display_name });
-    let chunks: Vec<Part> = file.chunks(100).map(|chunk| Part::Chunk(Bytes::copy_from_slice(chunk))).collect();
+    let chunks: Vec<Part> = file
+        .chunks(100)
+        .map(|chunk| Part::Chunk(Bytes::copy_from_slice(chunk)))
+        .collect();
     let parts = std::iter::once(metadata).chain(chunks);
-    tokio_stream::iter(parts.map(|part| ImportModelRequest { part: Some(part) }).collect::<Vec<_>>())
+    tokio_stream::iter(
+        parts
+            .map(|part| ImportModelRequest { part: Some(part) })
+            .collect::<Vec<_>>(),
+    )
 }
 
 async fn list(clients: &mut Clients) -> Vec<proto::Model> {
-    clients.models.list_models(proto::ListModelsRequest::default()).await.unwrap().into_inner().models
+    clients
+        .models
+        .list_models(proto::ListModelsRequest::default())
+        .await
+        .unwrap()
+        .into_inner()
+        .models
 }
 
 #[tokio::test]
@@ -45,22 +72,62 @@ async fn a_model_goes_out_and_comes_back() {
     let exported = Model::from_bytes(&file).unwrap();
     assert_eq!(exported.training.name, "octahedron");
 
-    let imported = clients.models.import_model(import("copy", &file)).await.unwrap().into_inner().model.unwrap();
-    assert_eq!((imported.display_name.as_str(), imported.architecture.as_str()), ("copy", "mlp 8x1"));
+    let imported = clients
+        .models
+        .import_model(import("copy", &file))
+        .await
+        .unwrap()
+        .into_inner()
+        .model
+        .unwrap();
+    assert_eq!(
+        (
+            imported.display_name.as_str(),
+            imported.architecture.as_str()
+        ),
+        ("copy", "mlp 8x1")
+    );
     assert_ne!(imported.name, name);
     let again = Model::from_bytes(&export(&mut clients, &imported.name).await).unwrap();
     assert_eq!(again.parameters, exported.parameters);
     // Without a name it keeps its own.
-    let unnamed = clients.models.import_model(import("", &file)).await.unwrap().into_inner().model.unwrap();
+    let unnamed = clients
+        .models
+        .import_model(import("", &file))
+        .await
+        .unwrap()
+        .into_inner()
+        .model
+        .unwrap();
     assert_eq!(unnamed.display_name, "octahedron");
 
-    let names: Vec<String> = list(&mut clients).await.into_iter().map(|model| model.name).collect();
+    let names: Vec<String> = list(&mut clients)
+        .await
+        .into_iter()
+        .map(|model| model.name)
+        .collect();
     assert_eq!(names, [unnamed.name, imported.name, name.clone()]);
-    clients.models.delete_model(proto::DeleteModelRequest { name: name.clone() }).await.unwrap();
-    let status = clients.models.get_model(proto::GetModelRequest { name: name.clone() }).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "MODEL_NOT_FOUND"));
+    clients
+        .models
+        .delete_model(proto::DeleteModelRequest { name: name.clone() })
+        .await
+        .unwrap();
+    let status = clients
+        .models
+        .get_model(proto::GetModelRequest { name: name.clone() })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::NotFound, "MODEL_NOT_FOUND")
+    );
     let id = name.strip_prefix("models/").unwrap();
-    assert!(!folder.path().join(format!("models/{id}.safetensors")).exists());
+    assert!(
+        !folder
+            .path()
+            .join(format!("models/{id}.safetensors"))
+            .exists()
+    );
     assert_eq!(list(&mut clients).await.len(), 2);
 }
 
@@ -75,11 +142,26 @@ async fn what_is_no_model_is_not_taken() {
     let name = clients.model().await;
     let file = export(&mut clients, &name).await;
     for bad in [&b""[..], b"nonsense", &file[..file.len() - 1]] {
-        let status = clients.models.import_model(import("", bad)).await.unwrap_err();
-        assert_eq!((reason(&status).as_str(), blamed(&status).as_str()), ("MODEL_INVALID", "chunk"), "{status:?}");
+        let status = clients
+            .models
+            .import_model(import("", bad))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (reason(&status).as_str(), blamed(&status).as_str()),
+            ("MODEL_INVALID", "chunk"),
+            "{status:?}"
+        );
     }
-    let status = clients.models.import_model(import("", &[0; 10_001])).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "UPLOAD_TOO_LARGE"));
+    let status = clients
+        .models
+        .import_model(import("", &[0; 10_001]))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::ResourceExhausted, "UPLOAD_TOO_LARGE")
+    );
     assert_eq!(list(&mut clients).await.len(), 1);
 }
 
@@ -96,20 +178,31 @@ async fn models_are_there_after_a_restart_and_damaged_files_hurt_nobody() {
     std::fs::write(models.join("damaged.safetensors"), &file[..file.len() / 2]).unwrap();
     std::fs::write(models.join("not a name.safetensors"), &file).unwrap();
     std::fs::write(models.join("notes.txt"), "mine").unwrap();
+    // What a daemon leaves that is killed while it writes.
+    std::fs::write(models.join(".overfit-abc"), &file[..9]).unwrap();
     // A user may put a model there by hand.
     std::fs::write(models.join("by-hand.safetensors"), &file).unwrap();
 
     let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
     let mut clients = daemon.clients().await;
-    let after = list(&mut clients).await;
+    let mut after = list(&mut clients).await;
+    // Both files may be of the same moment.
+    after.sort_by_key(|model| model.name == name);
     let names: Vec<&str> = after.iter().map(|model| model.name.as_str()).collect();
     assert_eq!(names, ["models/by-hand", name.as_str()]);
     // The same but for the time, which is the file's now.
-    assert_eq!(proto::Model { create_time: before[0].create_time, ..after[1].clone() }, before[0]);
+    assert_eq!(
+        proto::Model {
+            create_time: before[0].create_time,
+            ..after[1].clone()
+        },
+        before[0]
+    );
     assert_eq!(export(&mut clients, &name).await, file);
     for untouched in ["damaged.safetensors", "not a name.safetensors", "notes.txt"] {
         assert!(models.join(untouched).exists());
     }
+    assert!(!models.join(".overfit-abc").exists());
 }
 
 #[tokio::test]
@@ -124,7 +217,11 @@ async fn a_model_that_cannot_be_written_is_not_lost() {
     let fit = clients.fit(&mesh).await;
     let ended = clients.ended(&fit.name).await;
     assert_eq!(ended.state(), FitState::Succeeded);
-    assert!(ended.warnings[1].contains("memory only") && ended.warnings[1].contains("models"), "{:?}", ended.warnings);
+    assert!(
+        ended.warnings[1].contains("memory only") && ended.warnings[1].contains("models"),
+        "{:?}",
+        ended.warnings
+    );
     // It can be asked and exported,
     let file = export(&mut clients, &ended.model).await;
     let request = proto::EvaluateRequest {
@@ -135,12 +232,20 @@ async fn a_model_that_cannot_be_written_is_not_lost() {
     clients.query.evaluate(request).await.unwrap();
     assert_eq!(list(&mut clients).await[0].size_bytes, file.len() as u64);
     // an import says that it failed,
-    let status = clients.models.import_model(import("", &file)).await.unwrap_err();
+    let status = clients
+        .models
+        .import_model(import("", &file))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&status), "DISK_WRITE_FAILED");
     // and once the disk is well, it is written after all.
     std::fs::create_dir(&models).unwrap();
     daemon.stop().await;
     let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
     let mut clients = daemon.clients().await;
-    assert_eq!(export(&mut clients, &ended.model).await, file);
+    let saved = export(&mut clients, &ended.model).await;
+    assert_eq!(
+        Model::from_bytes(&saved).unwrap(),
+        Model::from_bytes(&file).unwrap()
+    );
 }

@@ -37,8 +37,18 @@ pub const TRIANGLES: [[u32; 3]; 8] = [
 
 pub fn raw_data() -> Vec<u8> {
     let positions = positions();
-    let positions = positions.as_flattened().iter().flat_map(|x| x.to_le_bytes());
-    positions.chain(TRIANGLES.as_flattened().iter().flat_map(|i| i.to_le_bytes())).collect()
+    let positions = positions
+        .as_flattened()
+        .iter()
+        .flat_map(|x| x.to_le_bytes());
+    positions
+        .chain(
+            TRIANGLES
+                .as_flattened()
+                .iter()
+                .flat_map(|i| i.to_le_bytes()),
+        )
+        .collect()
 }
 
 pub fn metadata() -> proto::MeshMetadata {

@@ -97,27 +97,18 @@ fn register_block<S: Simd, const R: usize, const V: usize>(
 ) {
     let width = V * S::F32_LANES;
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
-    let mut accumulate = |left: [f32; R], b_row: &[f32]| {
-        let (vectors, _) = S::as_simd_f32s(&b_row[column..column + width]);
-        let vectors: &[S::f32s; V] = vectors.first_chunk().expect("sliced to V vectors");
-        for r in 0..R {
-            let factor = simd.splat_f32s(left[r]);
-            for v in 0..V {
-                sums[r][v] = simd.mul_add_e_f32s(factor, vectors[v], sums[r][v]);
-            }
-        }
-    };
     match a {
         Left::Rows(a, stride) => {
             let rows: [&[f32]; R] = std::array::from_fn(|r| &a[(row + r) * stride..][..k]);
             for (index, b_row) in b.chunks_exact(n).enumerate() {
-                accumulate(std::array::from_fn(|r| rows[r][index]), b_row);
+                let left = std::array::from_fn(|r| rows[r][index]);
+                accumulate(simd, &mut sums, left, &b_row[column..column + width]);
             }
         }
         Left::Columns(a, stride) => {
             for (a_row, b_row) in a.chunks(stride).zip(b.chunks_exact(n)) {
                 let left: &[f32; R] = a_row[row..].first_chunk().expect("rows lie inside");
-                accumulate(*left, b_row);
+                accumulate(simd, &mut sums, *left, &b_row[column..column + width]);
             }
         }
     }
@@ -126,6 +117,25 @@ fn register_block<S: Simd, const R: usize, const V: usize>(
         let (vectors, _) = S::as_mut_simd_f32s(&mut c[start..start + width]);
         for (vector, sum) in vectors.iter_mut().zip(row_sums) {
             *vector = simd.add_f32s(*vector, *sum);
+        }
+    }
+}
+
+/// Adds the outer product of `left` and `V` vectors of `right`.
+// A function and not a closure: closures do not take on the instruction set that was dispatched to.
+#[inline(always)]
+fn accumulate<S: Simd, const R: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[S::f32s; V]; R],
+    left: [f32; R],
+    right: &[f32],
+) {
+    let (vectors, _) = S::as_simd_f32s(right);
+    let vectors: &[S::f32s; V] = vectors.first_chunk().expect("V vectors long");
+    for r in 0..R {
+        let factor = simd.splat_f32s(left[r]);
+        for v in 0..V {
+            sums[r][v] = simd.mul_add_e_f32s(factor, vectors[v], sums[r][v]);
         }
     }
 }

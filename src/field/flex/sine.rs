@@ -37,19 +37,25 @@ pub(super) fn sine_and_cosine<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s
     let parity = simd.transmute_u32s_f32s(shifted);
     let flip = simd.wrapping_dyn_shl_u32s(parity, simd.splat_u32s(31));
     let square = simd.mul_f32s(r, r);
-    let polynomial = |coefficients: &[f32]| {
-        let mut value = simd.splat_f32s(0.0);
-        for &coefficient in coefficients.iter().rev() {
-            value = simd.mul_add_e_f32s(value, square, simd.splat_f32s(coefficient));
-        }
-        value
-    };
-    let signed = |value| {
-        let bits = simd.xor_u32s(simd.transmute_u32s_f32s(value), flip);
-        simd.transmute_f32s_u32s(bits)
-    };
-    let sine = simd.mul_f32s(r, polynomial(&SINE));
-    (signed(sine), signed(polynomial(&COSINE)))
+    let sine = simd.mul_f32s(r, polynomial(simd, square, &SINE));
+    let cosine = polynomial(simd, square, &COSINE);
+    (flipped(simd, sine, flip), flipped(simd, cosine, flip))
+}
+
+// Functions and not closures: closures do not take on the instruction set that was dispatched to.
+#[inline(always)]
+fn polynomial<S: Simd>(simd: S, x: S::f32s, coefficients: &[f32]) -> S::f32s {
+    let mut value = simd.splat_f32s(0.0);
+    for &coefficient in coefficients.iter().rev() {
+        value = simd.mul_add_e_f32s(value, x, simd.splat_f32s(coefficient));
+    }
+    value
+}
+
+/// `value` with the bits of `flip` turned over.
+#[inline(always)]
+fn flipped<S: Simd>(simd: S, value: S::f32s, flip: S::u32s) -> S::f32s {
+    simd.transmute_f32s_u32s(simd.xor_u32s(simd.transmute_u32s_f32s(value), flip))
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ impl<'a> Network<'a> {
             let slopes = &mut workspace.slopes[index][..count * outputs];
             let omega = self.activation.omega(index);
             match self.activation {
-                Activation::Relu => relu(simd, output, slopes),
+                Activation::Relu => relu(output, slopes),
                 Activation::Sine { .. } => sine(simd, omega, output, slopes),
             }
         }
@@ -208,17 +208,10 @@ impl<'a> Network<'a> {
 }
 
 /// `max(0, z)` in place, and its slope.
+// Left to the compiler's vectoriser, inside the instruction set that was dispatched to.
 #[inline(always)]
-fn relu<S: Simd>(simd: S, values: &mut [f32], slopes: &mut [f32]) {
-    let (heads, tail) = S::as_mut_simd_f32s(values);
-    let (slope_heads, slope_tail) = S::as_mut_simd_f32s(slopes);
-    let (zero, one) = (simd.splat_f32s(0.0), simd.splat_f32s(1.0));
-    for (value, slope) in heads.iter_mut().zip(slope_heads) {
-        let positive = simd.greater_than_f32s(*value, zero);
-        *slope = simd.select_f32s(positive, one, zero);
-        *value = simd.select_f32s(positive, *value, zero);
-    }
-    for (value, slope) in tail.iter_mut().zip(slope_tail) {
+fn relu(values: &mut [f32], slopes: &mut [f32]) {
+    for (value, slope) in values.iter_mut().zip(slopes) {
         *slope = if *value > 0.0 { 1.0 } else { 0.0 };
         *value *= *slope;
     }

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -150,8 +151,20 @@ def shared_daemon(extension: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def daemon(clean: None, shared_daemon: RealDaemon) -> RealDaemon:
-    """The real daemon, connected."""
+def by_steps(clean: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Lets fits end after so many small steps: what comes out must not hang on how busy the machine is."""
+
+    def choose(steps: int) -> None:
+        settings = part("api.fit_pb2").FitSettings
+        monkeypatch.setattr(part("fit_job"), "FitSettings", partial(settings, steps=steps, batch_size=2048, seed=1))
+
+    return choose
+
+
+@pytest.fixture
+def daemon(shared_daemon: RealDaemon, by_steps: Callable[[int], None]) -> RealDaemon:
+    """The real daemon, connected; fits are short."""
+    by_steps(100)
     use_daemon(shared_daemon.data_dir)
     assert session().connection.state is part("connection").ConnectionState.READY, session().connection.message
     return shared_daemon
@@ -166,8 +179,7 @@ def suzanne(clean: None) -> bpy.types.Object:
     suzanne.modifiers.new("Subdivision", "SUBSURF").levels = 1
     bpy.context.view_layer.update()
     settings = bpy.context.scene.overfit
-    settings.preset = "draft"
-    settings.use_seconds, settings.seconds = True, 2.0
+    settings.preset, settings.use_seconds = "draft", False
     settings.resolution, settings.hide_original = 96, True
     settings.volume_resolution, settings.volume_band = 64, 3.0
     return suzanne

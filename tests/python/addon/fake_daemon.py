@@ -68,17 +68,20 @@ class FakeDaemon:
 
     def vanish(self) -> None:
         """Breaks all connections and listens no more, as after `kill -9`: `daemon.json` stays."""
+        self.vanish_quietly()
+        self.pump()
+
+    def vanish_quietly(self) -> None:
+        """The same, before its loop gets a turn."""
         self._server.close()
         for connection in self._connections:
             connection.connection._transport.abort()
-        self.pump()
 
     def close(self) -> None:
         """Ends it."""
 
         async def end() -> None:
-            self._server.close()
-            await self._server.wait_closed()
+            self.vanish_quietly()
             tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             for task in tasks:
                 task.cancel()

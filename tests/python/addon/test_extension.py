@@ -85,8 +85,9 @@ def start(chosen: str, data_dir: Path) -> None:
 
 @pytest.fixture
 def preferences(clean):
-    yield bpy.context.preferences.addons[PACKAGE].preferences
-    bpy.context.preferences.addons[PACKAGE].preferences.program = ""
+    yield
+    if PACKAGE in bpy.context.preferences.addons:
+        bpy.context.preferences.addons[PACKAGE].preferences.program = ""
 
 
 def test_no_program(preferences, tmp_path, monkeypatch):

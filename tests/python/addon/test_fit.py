@@ -65,7 +65,6 @@ def closed_original() -> bpy.types.Object:
 
 
 def test_suzanne_comes_back_in_her_place(suzanne, daemon):
-    bpy.context.scene.overfit.seconds = 8.0
     result = fit()
     job = session().jobs[-1]
     assert result.matrix_world == suzanne.matrix_world
@@ -86,7 +85,7 @@ def test_suzanne_comes_back_in_her_place(suzanne, daemon):
 def test_closed_shape_is_covered_both_ways(clean, daemon):
     original = closed_original()
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds, settings.seconds, settings.resolution = "draft", True, 4.0, 96
+    settings.preset, settings.use_seconds, settings.resolution = "draft", False, 96
     result = fit()
     scale = size(original) * 2.5
     there, back = distances(result, original), distances(original, result)
@@ -129,7 +128,7 @@ def test_volume_stands_in_the_place(suzanne, daemon, tmp_path):
     bpy.context.scene.collection.objects.link(mesher)
     mesher.matrix_world = volume.matrix_world
     modifier = mesher.modifiers.new("Volume to Mesh", "VOLUME_TO_MESH")
-    modifier.object, modifier.threshold = volume, 0.0
+    modifier.object, modifier.grid_name, modifier.threshold = volume, "sdf", 0.0
     bpy.context.view_layer.update()
     assert mean(distances(mesher, bpy.data.objects["Suzanne"])) / (size(bpy.data.objects["Suzanne"]) * 1.7) < 0.01
 
@@ -138,7 +137,7 @@ def test_volume_of_an_unsaved_file_outlives_the_session(suzanne, daemon):
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.mesh.primitive_uv_sphere_add()
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds, settings.seconds, settings.volume_resolution = "draft", True, 1.0, 32
+    settings.preset, settings.use_seconds, settings.volume_resolution = "draft", False, 32
     fit()
     job = run_to_end(bpy.ops.overfit.extract_volume)
     path = Path(bpy.data.objects[job.result_name].data.filepath)
@@ -160,7 +159,7 @@ def test_absurd_resolution_is_refused_in_words(suzanne, daemon):
     bpy.ops.overfit.extract_volume()
     job = session().jobs[-1]
     pump_until(lambda: not job.running, 120.0)
-    assert job.state is state("FAILED") and "memory" in job.message.lower(), job.message
+    assert job.state is state("FAILED") and "would take" in job.message, job.message
 
 
 def test_two_fits_at_once(suzanne, daemon):
@@ -174,26 +173,28 @@ def test_two_fits_at_once(suzanne, daemon):
     assert bpy.data.objects["Torus INR"].matrix_world == torus.matrix_world
 
 
-def test_cancel_within_a_second(suzanne, daemon):
-    bpy.context.scene.overfit.seconds = 600.0
+def test_cancel_within_a_second(suzanne, daemon, by_steps):
+    by_steps(10**9)
     bpy.ops.overfit.fit()
     job = session().jobs[-1]
     wait_for_training(job)
     started = time.monotonic()
     bpy.ops.overfit.cancel()
     assert job.state is state("CANCELLED") and time.monotonic() - started < 0.1
-    # The daemon is free again: a fit of two seconds is not kept waiting.
-    bpy.context.scene.overfit.seconds = 1.0
-    fit()
+    # Its part of the daemon is free again: the next fit is not kept waiting.
+    bpy.ops.overfit.fit()
+    wait_for_training(session().jobs[-1])
     assert time.monotonic() - started < 30.0
+    bpy.ops.overfit.cancel()
+    pump_until(session().jobs[-1]._task.done)
 
 
 @pytest.mark.parametrize("gone", ["kill", "stop"])
-def test_daemon_ends_in_a_fit_and_comes_back(suzanne, shared_daemon, tmp_path, gone):
+def test_daemon_ends_in_a_fit_and_comes_back(suzanne, shared_daemon, by_steps, tmp_path, gone):
     own = RealDaemon(tmp_path / "own")
     try:
         use_daemon(own.data_dir)
-        bpy.context.scene.overfit.seconds = 600.0
+        by_steps(10**9)
         bpy.ops.overfit.fit()
         job = session().jobs[-1]
         wait_for_training(job)
@@ -202,7 +203,7 @@ def test_daemon_ends_in_a_fit_and_comes_back(suzanne, shared_daemon, tmp_path, g
         assert job.state is state("FAILED") and "during the fit" in job.message, job.message
         assert [obj.name for obj in bpy.data.objects] == ["Suzanne"]
         own.start()
-        bpy.context.scene.overfit.seconds = 1.0
+        by_steps(100)
         fit()  # the button alone connects again
     finally:
         own.stop()
@@ -223,6 +224,6 @@ def test_far_and_large(clean, daemon):
     original.modifiers.clear()
     bpy.context.view_layer.update()
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds, settings.seconds, settings.resolution = "draft", True, 4.0, 96
+    settings.preset, settings.use_seconds, settings.resolution = "draft", False, 96
     result = fit()
     assert mean(distances(result, original)) / (size(original) * 2.5) < result.overfit.near_mae + 0.25 / 96

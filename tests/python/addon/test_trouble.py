@@ -155,7 +155,8 @@ def test_the_same_object_twice(suzanne, fake):
 
 def test_round_trip_is_exact(suzanne, fake):
     connect(fake)
-    bpy.context.scene.overfit.preset = "standard"
+    settings = bpy.context.scene.overfit
+    settings.preset, settings.use_seconds, settings.seconds = "standard", True, 2.0
     result = result_of(fit_to_end(fake))
     evaluated = suzanne.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
     assert len(evaluated.vertices) > len(suzanne.data.vertices)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from daemon import CHUNK, Daemon, fit_pb2, mesh_pb2, query_pb2, server_pb2
 from google.rpc import error_details_pb2, status_pb2
-from shapes import obj, raw, sheet, sphere, stl
+from shapes import GOOD_FIT, obj, raw, sheet, sphere, stl
 
 RAW, OBJ, PLY, STL, OFF, GLTF = (
     getattr(mesh_pb2, f"MESH_FORMAT_{name}") for name in ("RAW", "OBJ", "PLY", "STL", "OFF", "GLTF")
@@ -56,7 +56,7 @@ def refused(call, code, *words):
         pytest.param(b"", STL, ["empty"], id="empty stl"),
         pytest.param(CORNERS, OBJ, ["face"], id="no faces"),
         pytest.param(POINT_CLOUD, PLY, ["face"], id="point cloud"),
-        pytest.param(CORNERS + b"f 1 2 9\n", OBJ, ["9"], id="missing vertex"),
+        pytest.param(CORNERS + b"f 1 2 9\n", OBJ, ["vertex 8", "4 vertices"], id="missing vertex"),
         pytest.param(CORNERS + b"f 1 2 0\n", OBJ, ["0"], id="vertex 0"),
         pytest.param(CORNERS.replace(b"1 0 0", b"nan 0 0") + FACES, OBJ, ["vertex"], id="nan"),
         pytest.param(CORNERS.replace(b"1 0 0", b"inf 0 0") + FACES, OBJ, ["vertex"], id="infinite"),
@@ -109,12 +109,12 @@ def test_an_open_mesh_is_fitted_with_a_warning(client, upload, shape):
 @pytest.mark.parametrize("scale", [1e9, 1e-9])
 def test_the_frame_holds_at_any_scale(client, upload, scale):
     mesh = upload(client, sphere(radius=scale, centre=(3 * scale, 0, 0)))
-    ended = client.wait(client.fit(mesh.name, seconds=2.0).name)
+    ended = client.wait(client.fit(mesh.name, **GOOD_FIT).name)
     assert ended.state == fit_pb2.FIT_STATE_SUCCEEDED, ended.error.message
     points = np.array([[3 * scale, 0, 0], [3.5 * scale, 0, 0]], "<f4")
     request = query_pb2.EvaluateRequest(model=ended.model, points=points.tobytes())
     values = np.frombuffer(client.queries.Evaluate(request).values, "<f4")
-    assert np.allclose(values / scale, [-1.0, -0.5], atol=0.03)
+    assert np.allclose(values / scale, [-1.0, -0.5], atol=0.05)
 
 
 def test_an_upload_past_the_limit_is_refused(binary, tmp_path):
@@ -124,7 +124,7 @@ def test_an_upload_past_the_limit_is_refused(binary, tmp_path):
 
         # Announced: refused before any data is sent.
         counts = {"vertex_count": limit, "triangle_count": limit}
-        refused(lambda: client.upload(b"", RAW, **counts), grpc.StatusCode.RESOURCE_EXHAUSTED, "--max-mesh")
+        refused(lambda: client.upload(b"", RAW, **counts), grpc.StatusCode.RESOURCE_EXHAUSTED, str(limit))
 
         # Not announced: refused when the limit is passed, not at the end, which never comes.
         def parts():
@@ -132,7 +132,7 @@ def test_an_upload_past_the_limit_is_refused(binary, tmp_path):
             while True:
                 yield mesh_pb2.UploadMeshRequest(chunk=bytes(CHUNK // 4))
 
-        refused(lambda: client.meshes.UploadMesh(parts()), grpc.StatusCode.RESOURCE_EXHAUSTED, "--max-mesh")
+        refused(lambda: client.meshes.UploadMesh(parts()), grpc.StatusCode.RESOURCE_EXHAUSTED, str(limit))
         assert client.upload(raw(BALL), RAW, vertex_count=len(BALL[0]), triangle_count=len(BALL[1])).name
 
 

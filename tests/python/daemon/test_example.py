@@ -10,7 +10,7 @@ from shapes import obj, sphere
 def test_fit_over_grpc(daemon, tmp_path):
     ball = tmp_path / "ball.obj"
     ball.write_bytes(obj(sphere()))
-    command = [sys.executable, "examples/fit_over_grpc.py", daemon.folder, ball, "2", "0", "0", "0"]
+    command = [sys.executable, "examples/fit_over_grpc.py", daemon.folder, ball, "0", "0", "0"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr
     model, value = result.stdout.split()

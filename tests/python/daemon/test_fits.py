@@ -7,7 +7,7 @@ import time
 import grpc
 import pytest
 from daemon import fit_pb2, mesh_pb2
-from shapes import sphere
+from shapes import GOOD_FIT, sphere
 
 CANCEL_SECONDS = 1.0
 
@@ -20,7 +20,7 @@ def kinds(events):
 def test_a_sphere_is_fitted(client, upload):
     mesh = upload(client, name="ball")
     assert mesh.health.watertight and mesh.health.consistently_wound and mesh.health.bodies == 1
-    fit = client.fit(mesh.name, seconds=2.0, seed=1)
+    fit = client.fit(mesh.name, **GOOD_FIT)
     assert fit.state in (fit_pb2.FIT_STATE_QUEUED, fit_pb2.FIT_STATE_RUNNING)
 
     events = list(client.watch(fit.name))
@@ -35,7 +35,7 @@ def test_a_sphere_is_fitted(client, upload):
 
     ended = events[-1].ended
     assert ended.state == fit_pb2.FIT_STATE_SUCCEEDED, ended.error.message
-    assert ended.metrics.near_mae < 5e-3 and ended.metrics.iou > 0.97 and ended.metrics.sign_agreement > 0.9
+    assert ended.metrics.near_mae < 2e-3 and ended.metrics.iou > 0.98 and ended.metrics.sign_agreement > 0.95
     assert ended.display_name == "ball"
 
 

@@ -4,7 +4,7 @@ import grpc
 import numpy as np
 import pytest
 from daemon import fit_pb2, mesh_pb2, model_pb2, query_pb2
-from shapes import raw, sphere
+from shapes import GOOD_FIT, raw, sphere
 from test_bad_meshes import refused
 
 RADIUS = 20.0
@@ -18,7 +18,7 @@ def model(daemon):
     with daemon.client() as client:
         counts = {"vertex_count": len(shape[0]), "triangle_count": len(shape[1])}
         mesh = client.upload(raw(shape), mesh_pb2.MESH_FORMAT_RAW, "ball", **counts)
-        ended = client.wait(client.fit(mesh.name, seconds=4.0).name)
+        ended = client.wait(client.fit(mesh.name, **GOOD_FIT).name)
         assert ended.state == fit_pb2.FIT_STATE_SUCCEEDED, ended.error.message
         return ended.model
 
@@ -114,7 +114,7 @@ def test_a_vdb_is_a_vdb(client, model):
 
 @pytest.mark.parametrize("resolution", [0, 100_000])
 def test_an_impossible_resolution_is_explained(client, model, resolution):
-    words = ["resolution"] if resolution == 0 else ["resolution", "GiB"]
+    words = ["resolution"] if resolution == 0 else ["resolution", "TB"]
     code = grpc.StatusCode.INVALID_ARGUMENT if resolution == 0 else grpc.StatusCode.RESOURCE_EXHAUSTED
     mesh = query_pb2.ExtractMeshRequest(model=model, grid=grid(resolution))
     dense = query_pb2.VOLUME_FORMAT_DENSE

@@ -1,0 +1,340 @@
+//! The work that `overfit bench` measures.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+use crate::CancelToken;
+use crate::distance::{SignPolicy, SignedDistance};
+use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
+use crate::field::{
+    Activation, AdamStep, Architecture, Encoding, Engine, Extended, HashGrid, Learner, Loss, Mlp,
+    SharedField, initial_parameters,
+};
+use crate::geometry::{Mesh, Similarity, SurfaceSampler, UNIT_LONGEST_SIDE, shapes};
+
+/// One kind of work.
+#[derive(Clone, Copy)]
+pub(super) enum Work {
+    /// Training steps on samples drawn before.
+    Train(Network),
+    /// Values at random points.
+    Evaluate(Network),
+    /// Signed distances, their sign by the rule that `auto` takes.
+    Distance(Region),
+    /// The surface of a hash grid after a few training steps, at this resolution.
+    Extract(u32),
+}
+
+/// A network to work with.
+#[derive(Clone, Copy)]
+pub(super) enum Network {
+    HashGrid,
+    Siren,
+}
+
+/// Where points lie.
+#[derive(Clone, Copy)]
+pub(super) enum Region {
+    /// The bounding box grown by 5 %.
+    Uniform,
+    /// The surface, moved by N(0, 0.0056²) per axis; longest side 1.
+    Near,
+}
+
+impl Network {
+    /// The networks that other programs were measured with, and whose figures are known.
+    fn architecture(self) -> Architecture {
+        match self {
+            Network::HashGrid => Architecture {
+                encoding: Encoding::HashGrid(HashGrid {
+                    levels: 8,
+                    features: 4,
+                    log2_entries: 15,
+                    base_resolution: 16,
+                    finest_resolution: 256,
+                }),
+                mlp: Mlp {
+                    hidden_width: 64,
+                    hidden_layers: 2,
+                    activation: Activation::Relu,
+                },
+            },
+            Network::Siren => Architecture {
+                encoding: Encoding::Identity,
+                mlp: Mlp {
+                    hidden_width: 256,
+                    hidden_layers: 4,
+                    activation: Activation::Sine {
+                        first_omega: 30.0,
+                        omega: 30.0,
+                    },
+                },
+            },
+        }
+    }
+
+    fn batch_size(self) -> usize {
+        match self {
+            Network::HashGrid => 16_384,
+            Network::Siren => 8192,
+        }
+    }
+
+    fn learning_rate(self) -> f32 {
+        match self {
+            Network::HashGrid => 5e-3,
+            Network::Siren => 1e-4,
+        }
+    }
+}
+
+/// What the cases share: a mesh in the unit frame and samples of its distance.
+pub(super) struct Workload<'a> {
+    engine: &'a dyn Engine,
+    seconds: f64,
+    mesh: Mesh,
+    distances: SignedDistance,
+    /// A field that has seen some training, for the cases that extract it.
+    trained: OnceCell<SharedField>,
+}
+
+/// Points that a case works on at a time.
+const POINTS: usize = 1 << 18;
+
+/// Training steps before a field is extracted.
+const STEPS_BEFORE_EXTRACTION: u64 = 256;
+
+impl<'a> Workload<'a> {
+    /// Builds the distances of a mesh; each case takes `seconds`.
+    pub(super) fn new(
+        mesh: &Mesh,
+        engine: &'a dyn Engine,
+        seconds: f64,
+    ) -> anyhow::Result<Workload<'a>> {
+        let frame = Similarity::to_unit_frame(&mesh.bounds()).context("the mesh has no extent")?;
+        let mesh = frame.apply_to_mesh(mesh);
+        Ok(Workload {
+            engine,
+            seconds,
+            distances: SignedDistance::new(&mesh, SignPolicy::Auto)?,
+            mesh,
+            trained: OnceCell::new(),
+        })
+    }
+
+    /// The figure of one case, in its unit.
+    pub(super) fn measure(&self, work: Work) -> anyhow::Result<f64> {
+        match work {
+            Work::Train(network) => {
+                let mut training = self.training(network);
+                Ok(self.rate(|| training.step()))
+            }
+            Work::Evaluate(network) => {
+                let architecture = network.architecture();
+                let field = self
+                    .engine
+                    .load(&architecture, &initial_parameters(&architecture, 0));
+                let points = self.points(Region::Uniform);
+                let mut values = vec![0.0; points.len()];
+                Ok(self.rate(|| {
+                    field.values(&points, &mut values);
+                    points.len()
+                }))
+            }
+            Work::Distance(region) => {
+                let points = self.points(region);
+                let mut distances = vec![0.0; points.len()];
+                Ok(self.rate(|| {
+                    self.distances.distances(&points, &mut distances);
+                    points.len()
+                }))
+            }
+            Work::Extract(resolution) => self.extraction_seconds(resolution),
+        }
+    }
+
+    /// Repeats `work`, which tells how much it did, for the time of a case, after one round that does not count.
+    fn rate(&self, mut work: impl FnMut() -> usize) -> f64 {
+        work();
+        let started = Instant::now();
+        let mut done = 0;
+        loop {
+            done += work();
+            let elapsed = started.elapsed().as_secs_f64();
+            if elapsed >= self.seconds {
+                return done as f64 / elapsed;
+            }
+        }
+    }
+
+    fn extraction_seconds(&self, resolution: u32) -> anyhow::Result<f64> {
+        let trained = self.trained.get_or_init(|| {
+            let mut training = self.training(Network::HashGrid);
+            while training.adam.step < STEPS_BEFORE_EXTRACTION {
+                training.step();
+            }
+            training.learner.field()
+        });
+        let field = Extended(Arc::clone(trained));
+        let grid = Grid::around_level_set(&self.mesh.bounds(), Resolution::Cells(resolution), 0.0)?;
+        let extract = || {
+            let settings = SurfaceSettings::default();
+            extract_surface(
+                &field,
+                &grid,
+                &Similarity::IDENTITY,
+                &settings,
+                &CancelToken::new(),
+                &mut |_| {},
+            )
+        };
+        let started = Instant::now();
+        let mut runs = 0;
+        loop {
+            extract()?;
+            runs += 1;
+            let elapsed = started.elapsed().as_secs_f64();
+            if elapsed >= self.seconds {
+                return Ok(elapsed / f64::from(runs));
+            }
+        }
+    }
+
+    fn points(&self, region: Region) -> Vec<[f32; 3]> {
+        let mut rng = Pcg64Mcg::seed_from_u64(11);
+        match region {
+            Region::Uniform => {
+                let bounds = self.mesh.bounds();
+                let [center, size] =
+                    [bounds.center(), bounds.size()].map(|vector| vector.map(|x| x as f32));
+                let mut point = || {
+                    std::array::from_fn(|axis| {
+                        center[axis] + 1.05 * size[axis] * (rng.random::<f32>() - 0.5)
+                    })
+                };
+                (0..POINTS).map(|_| point()).collect()
+            }
+            Region::Near => {
+                let sampler = SurfaceSampler::new(&self.mesh);
+                let sigma = (0.0056 * UNIT_LONGEST_SIDE) as f32;
+                let mut point = || {
+                    let on_surface = sampler.sample(&mut rng).position;
+                    on_surface.map(|x| x + sigma * normal(&mut rng))
+                };
+                (0..POINTS).map(|_| point()).collect()
+            }
+        }
+    }
+
+    fn training(&self, network: Network) -> Training {
+        let architecture = network.architecture();
+        let mut points = self.points(Region::Near);
+        // As a fit does it: four near the surface for each one anywhere.
+        for (near, uniform) in points
+            .iter_mut()
+            .step_by(5)
+            .zip(self.points(Region::Uniform))
+        {
+            *near = uniform;
+        }
+        let mut targets = vec![0.0; points.len()];
+        self.distances.distances(&points, &mut targets);
+        Training {
+            points,
+            targets,
+            learner: self
+                .engine
+                .learner(&architecture, &initial_parameters(&architecture, 0)),
+            batch_size: network.batch_size(),
+            adam: AdamStep {
+                step: 0,
+                learning_rate: network.learning_rate(),
+                beta1: 0.9,
+                beta2: 0.99,
+                epsilon: 1e-15,
+            },
+        }
+    }
+}
+
+/// A network in training on samples drawn before.
+struct Training {
+    learner: Box<dyn Learner>,
+    points: Vec<[f32; 3]>,
+    targets: Vec<f32>,
+    batch_size: usize,
+    adam: AdamStep,
+}
+
+impl Training {
+    /// One step on the next batch. Gives the number of its samples.
+    fn step(&mut self) -> usize {
+        let batch = self.adam.step as usize % (POINTS / self.batch_size);
+        let range = batch * self.batch_size..(batch + 1) * self.batch_size;
+        self.adam.step += 1;
+        self.learner.step(
+            &self.points[range.clone()],
+            &self.targets[range],
+            Loss::L1,
+            self.adam,
+        );
+        self.batch_size
+    }
+}
+
+/// A sphere with waves on it, so that distances are not those of a sphere.
+pub(super) fn rippled_sphere() -> Mesh {
+    let mut mesh = shapes::icosphere(6, 1.0);
+    for position in &mut mesh.positions {
+        let ripple: f64 = position.iter().map(|x| (9.0 * x).sin()).product();
+        *position = position.map(|x| x * (1.0 + 0.15 * ripple));
+    }
+    mesh
+}
+
+/// A number drawn from N(0, 1), by the method of Box and Muller (1958).
+fn normal(rng: &mut Pcg64Mcg) -> f32 {
+    // 1 - u is never 0, whose logarithm is infinite.
+    let (u, v): (f32, f32) = (rng.random(), rng.random());
+    (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::{DeviceChoice, open_engine};
+    use crate::geometry::Topology;
+
+    #[test]
+    fn its_networks_can_be_built_and_its_mesh_is_closed() {
+        for network in [Network::HashGrid, Network::Siren] {
+            assert_eq!(network.architecture().validate(), Ok(()));
+            assert_eq!(POINTS % network.batch_size(), 0);
+        }
+        let mesh = rippled_sphere();
+        assert_eq!(mesh.triangles.len(), 81_920);
+        assert!(Topology::of(&mesh).watertight());
+    }
+
+    #[test]
+    fn near_points_have_the_spread_of_the_protocol() {
+        let engine = open_engine(DeviceChoice::Auto).unwrap();
+        let workload = Workload::new(&rippled_sphere(), &*engine, 0.1).unwrap();
+        let points = workload.points(Region::Near);
+        let mut distances = vec![0.0; points.len()];
+        workload.distances.distances(&points, &mut distances);
+        let square =
+            distances.iter().map(|&d| f64::from(d).powi(2)).sum::<f64>() / distances.len() as f64;
+        // Along the normal of a nearly flat surface the spread is that of one axis.
+        assert!(
+            (square.sqrt() / UNIT_LONGEST_SIDE / 0.0056 - 1.0).abs() < 0.05,
+            "{}",
+            square.sqrt()
+        );
+    }
+}

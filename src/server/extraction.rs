@@ -1,0 +1,148 @@
+//! Extraction between the library and the wire: a header, then the result in chunks.
+
+use std::pin::Pin;
+use std::time::Instant;
+
+use prost::bytes::Bytes;
+use tokio_stream::Stream;
+use tonic::Status;
+
+use super::chunks::{bytes_of, chunks};
+use super::error::ApiError;
+use super::proto::{self, extract_mesh_response, extract_volume_response};
+use crate::CancelToken;
+use crate::extract::{
+    BandSettings, Grid, Resolution, SurfaceSettings, extract_narrow_band, extract_surface,
+    sample_dense, write_vdb_to,
+};
+use crate::query::LoadedModel;
+
+/// The messages of an answer.
+pub(super) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// A level set as a mesh.
+///
+/// # Errors
+/// What the library says.
+pub(super) fn surface_messages(
+    model: &LoadedModel,
+    resolution: Resolution,
+    settings: &SurfaceSettings,
+    cancel: &CancelToken,
+) -> Result<Messages<proto::ExtractMeshResponse>, ApiError> {
+    use extract_mesh_response::Part;
+    let start = Instant::now();
+    let (bounds, frame) = (&model.model().bounds, &model.model().frame);
+    let grid = Grid::around_level_set(bounds, resolution, settings.iso)?;
+    let surface = extract_surface(
+        model.unit_field(),
+        &grid,
+        frame,
+        settings,
+        cancel,
+        &mut |_| {},
+    )?;
+    let header = proto::ExtractMeshHeader {
+        vertex_count: surface.positions.len() as u64,
+        triangle_count: surface.triangles.len() as u64,
+        normals: surface.normals.is_some(),
+        watertight: !surface.stats.open(),
+        seconds: start.elapsed().as_secs_f64(),
+    };
+    let positions: Vec<[f32; 3]> = surface
+        .positions
+        .iter()
+        .map(|position| position.map(|x| x as f32))
+        .collect();
+    let normals = surface.normals.unwrap_or_default();
+    let runs = vec![
+        bytes_of(positions),
+        bytes_of(surface.triangles),
+        bytes_of(normals),
+    ];
+    let parts = std::iter::once(Part::Header(header)).chain(chunks(runs).map(Part::Chunk));
+    let messages = parts.map(|part| Ok(proto::ExtractMeshResponse { part: Some(part) }));
+    Ok(Box::pin(tokio_stream::iter(messages)))
+}
+
+/// Every sample of a grid.
+///
+/// # Errors
+/// What the library says.
+pub(super) fn dense_messages(
+    model: &LoadedModel,
+    resolution: Resolution,
+    memory_limit: u64,
+    cancel: &CancelToken,
+) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
+    let start = Instant::now();
+    let (bounds, frame) = (&model.model().bounds, &model.model().frame);
+    let grid = Grid::around_level_set(bounds, resolution, 0.0)?;
+    let volume = sample_dense(
+        model.unit_field(),
+        &grid,
+        frame,
+        memory_limit,
+        cancel,
+        &mut |_| {},
+    )?;
+    let header = proto::ExtractVolumeHeader {
+        origin: volume.origin.to_vec(),
+        voxel_size: volume.voxel_size,
+        dims: volume.dims.to_vec(),
+        seconds: start.elapsed().as_secs_f64(),
+        ..Default::default()
+    };
+    Ok(volume_messages(header, bytes_of(volume.values)))
+}
+
+/// The narrow band, as an OpenVDB file.
+///
+/// # Errors
+/// What the library says.
+pub(super) fn vdb_messages(
+    model: &LoadedModel,
+    resolution: Resolution,
+    settings: &BandSettings,
+    cancel: &CancelToken,
+) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
+    let start = Instant::now();
+    let (bounds, frame) = (&model.model().bounds, &model.model().frame);
+    // The band must end inside the grid: a band that the border cuts off would be a wall to whoever reads it.
+    let voxel_size = Grid::around_level_set(bounds, resolution, 0.0)?.voxel_size;
+    let grid = Grid::around_level_set(bounds, resolution, settings.band * voxel_size)?;
+    let band = extract_narrow_band(
+        model.unit_field(),
+        &grid,
+        frame,
+        settings,
+        cancel,
+        &mut |_| {},
+    )?;
+    let mut file = Vec::new();
+    write_vdb_to(&band, "sdf", &mut file).map_err(ApiError::Encode)?;
+    let active = band.leaves.iter().flat_map(|leaf| leaf.active);
+    let header = proto::ExtractVolumeHeader {
+        origin: band.origin.to_vec(),
+        voxel_size: band.voxel_size,
+        dims: band.dims.to_vec(),
+        active_voxels: active.map(|word| u64::from(word.count_ones())).sum(),
+        seconds: start.elapsed().as_secs_f64(),
+        ..Default::default()
+    };
+    Ok(volume_messages(header, file.into()))
+}
+
+fn volume_messages(
+    header: proto::ExtractVolumeHeader,
+    data: Bytes,
+) -> Messages<proto::ExtractVolumeResponse> {
+    use extract_volume_response::Part;
+    let header = proto::ExtractVolumeHeader {
+        size_bytes: data.len() as u64,
+        ..header
+    };
+    let parts = std::iter::once(Part::Header(header)).chain(chunks(vec![data]).map(Part::Chunk));
+    let messages = parts.map(|part| Ok(proto::ExtractVolumeResponse { part: Some(part) }));
+    Box::pin(tokio_stream::iter(messages))
+}

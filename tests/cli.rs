@@ -1,0 +1,311 @@
+//! The program as a shell user runs it: every subcommand and what it prints.
+
+mod program;
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use overfit::geometry::shapes;
+use program::{json, overfit, read_npy, write_npy, write_obj};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Radius of the sphere in [`Fixture`].
+const RADIUS: f64 = 2.0;
+
+/// Its centre.
+const CENTER: [f64; 3] = [10.0, -5.0, 3.0];
+
+/// A folder with a sphere and a model of it, fitted once for all tests.
+struct Fixture {
+    folder: TempDir,
+    report: Value,
+}
+
+fn fixture() -> &'static Fixture {
+    static FIXTURE: OnceLock<Fixture> = OnceLock::new();
+    FIXTURE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let sphere = shapes::icosphere(4, RADIUS).translated(CENTER);
+        write_obj(&folder.path().join("sphere.obj"), &sphere);
+        let report = json(folder.path(), "fit sphere.obj -o sphere.safetensors --preset draft --steps 150 --batch-size 2048 --seed 3 --json");
+        Fixture { folder, report }
+    })
+}
+
+fn folder() -> &'static Path {
+    fixture().folder.path()
+}
+
+#[test]
+fn fit_reports_what_it_did() {
+    let report = &fixture().report;
+    assert_eq!(report["preset"], "draft");
+    assert_eq!(report["device"], "cpu");
+    assert_eq!(
+        (&report["steps"], &report["samples"]),
+        (&150.into(), &(150 * 2048).into())
+    );
+    assert_eq!(report["health"]["watertight"], true);
+    assert_eq!(report["warnings"], Value::Array(Vec::new()));
+    let bytes = std::fs::metadata(folder().join("sphere.safetensors"))
+        .unwrap()
+        .len();
+    assert_eq!(report["bytes"], bytes);
+    let seconds = |key: &str| report["seconds"][key].as_f64().unwrap();
+    assert!(seconds("load") + seconds("train") <= seconds("total"));
+    assert!(report["samples_per_second"].as_f64().unwrap() > 0.0);
+    let metric = |key: &str| report["metrics"][key].as_f64().unwrap();
+    assert!(
+        metric("near_mae") < 0.02 && metric("uniform_mae") < 0.05,
+        "{report}"
+    );
+    assert!(
+        metric("sign_agreement") > 0.6 && metric("iou") > 0.9,
+        "{report}"
+    );
+}
+
+#[test]
+fn inspect_tells_a_mesh_from_a_model() {
+    let mesh = json(folder(), "inspect sphere.obj --json");
+    assert_eq!(
+        (&mesh["kind"], &mesh["format"]),
+        (&"mesh".into(), &"obj".into())
+    );
+    assert_eq!(
+        (&mesh["health"]["faces"], &mesh["health"]["bodies"]),
+        (&5120.into(), &1.into())
+    );
+    let model = json(folder(), "inspect sphere.safetensors --json");
+    assert_eq!(
+        (&model["kind"], &model["training"]["name"]),
+        (&"model".into(), &"sphere".into())
+    );
+    assert_eq!(model["metrics"], fixture().report["metrics"]);
+    assert_eq!(model["parameters"], fixture().report["parameters"]);
+    assert_eq!(model["tensors"][0]["name"], "encoding.grid");
+    let text = overfit(folder(), "inspect sphere.obj").stdout;
+    assert!(
+        String::from_utf8(text)
+            .unwrap()
+            .contains("watertight           yes")
+    );
+}
+
+#[test]
+fn mesh_writes_a_surface_that_stands_where_the_mesh_stood() {
+    for name in ["out.ply", "out.obj", "out.stl", "out.glb"] {
+        let report = json(
+            folder(),
+            &format!("mesh sphere.safetensors -o {name} --resolution 24 --json"),
+        );
+        assert_eq!(
+            (&report["watertight"], &report["manifold"]),
+            (&true.into(), &true.into()),
+            "{name}"
+        );
+        let back = json(folder(), &format!("inspect {name} --json"));
+        assert_eq!(back["health"]["faces"], report["faces"], "{name}");
+        for (axis, center) in CENTER.iter().enumerate() {
+            let corner = |end: &str| back["health"]["bounds"][end][axis].as_f64().unwrap();
+            let middle = 0.5 * (corner("min") + corner("max"));
+            assert!((middle - center).abs() < 0.1 * RADIUS, "{name}: {middle}");
+            assert!(
+                (corner("max") - corner("min") - 2.0 * RADIUS).abs() < 0.2 * RADIUS,
+                "{name}"
+            );
+        }
+    }
+    let coarse = json(
+        folder(),
+        "mesh sphere.safetensors -o coarse.ply --voxel-size 0.5 --json",
+    );
+    let small = json(
+        folder(),
+        "mesh sphere.safetensors -o small.ply --voxel-size 0.5 --iso -0.8 --no-normals --json",
+    );
+    assert!(small["vertices"].as_u64() < coarse["vertices"].as_u64());
+}
+
+#[test]
+fn volume_says_where_its_samples_lie() {
+    let dense = json(
+        folder(),
+        "volume sphere.safetensors -o v.npy --resolution 20 --json",
+    );
+    let (shape, values) = read_npy(&folder().join("v.npy"));
+    assert_eq!(dense["dims"], serde_json::json!(shape));
+    let number = |value: &Value| value.as_f64().unwrap();
+    // The sample nearest to the sphere's centre is about a radius deep, the first one is outside.
+    let index = (0..3).map(|axis| {
+        ((CENTER[axis] - number(&dense["origin"][axis])) / number(&dense["voxel_size"])).round()
+            as usize
+    });
+    let flat = index
+        .zip(&shape)
+        .fold(0, |flat, (index, &length)| flat * length as usize + index);
+    assert!(
+        (f64::from(values[flat]) + RADIUS).abs() < 0.3 * RADIUS,
+        "{}",
+        values[flat]
+    );
+    assert!(values[0] > 0.0);
+
+    let narrow = json(
+        folder(),
+        "volume sphere.safetensors -o v.vdb --resolution 40 --band 2 --json",
+    );
+    assert!(narrow["active_voxels"].as_u64().unwrap() > 1000);
+    let bytes = std::fs::read(folder().join("v.vdb")).unwrap();
+    assert_eq!(narrow["bytes"], bytes.len());
+    // OpenVDB's magic number.
+    assert_eq!(&bytes[..4], b" BDV");
+}
+
+#[test]
+fn eval_and_distance_agree_with_the_closed_form() {
+    let points = [
+        [10.0, -5.0, 3.0],
+        [13.0, -5.0, 3.0],
+        [10.0, -5.0, 4.5],
+        [9.0, -6.0, 2.0],
+    ];
+    let columns: Vec<f64> = (0..3)
+        .flat_map(|axis| points.map(|point| point[axis]))
+        .collect();
+    let rows: Vec<f32> = points.as_flattened().iter().map(|&x| x as f32).collect();
+    write_npy(&folder().join("rows.npy"), npyz::Order::C, &[4, 3], &rows);
+    write_npy(
+        &folder().join("columns.npy"),
+        npyz::Order::Fortran,
+        &[4, 3],
+        &columns,
+    );
+    let exact = points.map(|point| {
+        let squared: f64 = (0..3)
+            .map(|axis| (point[axis] - CENTER[axis]).powi(2))
+            .sum();
+        squared.sqrt() - RADIUS
+    });
+    for name in ["rows.npy", "columns.npy"] {
+        let report = json(
+            folder(),
+            &format!("distance sphere.obj --points {name} -o d.npy --json"),
+        );
+        assert_eq!(
+            (&report["sign"], &report["queries"]),
+            (&"crossings".into(), &4.into())
+        );
+        let (shape, distances) = read_npy(&folder().join("d.npy"));
+        assert_eq!(shape, [4]);
+        for (found, exact) in distances.iter().zip(exact) {
+            assert!(
+                (f64::from(*found) - exact).abs() < 5e-3 * RADIUS,
+                "{found} for {exact}"
+            );
+        }
+        let report = json(
+            folder(),
+            &format!("eval sphere.safetensors --points {name} -o v.npy.npy --gradient --json"),
+        );
+        assert_eq!(
+            (&report["points"], &report["columns"]),
+            (&4.into(), &4.into())
+        );
+        let (shape, values) = read_npy(&folder().join("v.npy.npy"));
+        assert_eq!(shape, [4, 4]);
+        assert!(
+            (f64::from(values[4]) - exact[1]).abs() < 0.1 * RADIUS,
+            "{values:?}"
+        );
+        assert!(
+            values[5] > 0.5,
+            "the gradient points away from the centre: {values:?}"
+        );
+    }
+    let unsigned = json(
+        folder(),
+        "distance sphere.obj --points rows.npy -o u.npy --sign none --json",
+    );
+    assert_eq!(unsigned["sign"], "unsigned");
+    assert!(
+        read_npy(&folder().join("u.npy"))
+            .1
+            .iter()
+            .all(|&d| d >= 0.0)
+    );
+}
+
+#[test]
+fn compare_measures_models_and_meshes() {
+    let model = json(
+        folder(),
+        "compare sphere.obj sphere.safetensors --samples 5000 --resolution 32 --json",
+    );
+    // By another implementation's way to the same field: the figures are those of the fit.
+    let difference = |key: &str| {
+        let figure = |report: &Value| report["metrics"][key].as_f64().unwrap();
+        (figure(&model) - figure(&fixture().report)).abs()
+    };
+    assert!(
+        difference("near_mae") < 1e-6 && difference("iou") < 1e-6,
+        "{model}"
+    );
+    assert!(
+        model["surface"]["chamfer_l1"].as_f64().unwrap() < 0.02,
+        "{model}"
+    );
+    assert_eq!(model["surface"]["resolution"], 32);
+
+    write_obj(
+        &folder().join("larger.obj"),
+        &shapes::icosphere(4, 1.1 * RADIUS).translated(CENTER),
+    );
+    let mesh = json(
+        folder(),
+        "compare sphere.obj larger.obj --samples 5000 --json",
+    );
+    let figure = |key: &str| mesh["surface"][key].as_f64().unwrap();
+    assert!((figure("chamfer_l1") - 0.05).abs() < 1e-3, "{mesh}");
+    assert!((figure("hausdorff") - 0.05).abs() < 2e-3, "{mesh}");
+    assert!(figure("normal_consistency") > 0.99, "{mesh}");
+    assert_eq!(mesh["metrics"], Value::Null);
+}
+
+#[test]
+fn bench_and_completions_print_what_they_promise() {
+    let bench = json(
+        folder(),
+        "bench sphere.obj --case distance/near --seconds 0.05 --threads 1 --json",
+    );
+    assert_eq!(bench["threads"], 1);
+    assert_eq!(
+        (&bench["cases"][0]["name"], &bench["cases"][0]["unit"]),
+        (&"distance/near".into(), &"queries/s".into())
+    );
+    assert!(bench["cases"][0]["value"].as_f64().unwrap() > 0.0);
+    assert_eq!(bench["cases"].as_array().unwrap().len(), 1);
+    let script = overfit(folder(), "completions bash");
+    assert!(
+        String::from_utf8(script.stdout)
+            .unwrap()
+            .contains("_overfit")
+    );
+    let version = overfit(folder(), "--version");
+    assert_eq!(
+        String::from_utf8(version.stdout).unwrap(),
+        format!("overfit {}\n", overfit::VERSION)
+    );
+}
+
+#[test]
+fn no_points_give_an_empty_result() {
+    write_npy::<f32>(&folder().join("nothing.npy"), npyz::Order::C, &[0, 3], &[]);
+    let report = json(
+        folder(),
+        "eval sphere.safetensors --points nothing.npy -o empty.npy --json",
+    );
+    assert_eq!(report["points"], 0);
+    assert_eq!(read_npy(&folder().join("empty.npy")), (vec![0], Vec::new()));
+}

@@ -1,0 +1,101 @@
+//! How the program ends when it is told to: Ctrl-C during a fit, SIGTERM for the daemon.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program at work; ended with the test, however that ends.
+struct Running {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts the program and waits until a line with `word` is on its standard error.
+fn start(folder: &Path, words: &[&str], word: &str) -> Running {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_overfit"))
+        .args(words)
+        .current_dir(folder)
+        .env("RUST_LOG", "overfit=info")
+        .env_remove("OVERFIT_DATA_DIR")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let errors = BufReader::new(child.stderr.take().unwrap());
+    let mut running = Running { child, errors };
+    let mut line = String::new();
+    while !line.contains(word) {
+        line.clear();
+        let read = running.errors.read_line(&mut line).unwrap();
+        assert_ne!(read, 0, "it ended before it said {word}");
+    }
+    running
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn an_interrupted_fit_ends_at_once_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("t.obj"),
+        "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 3 1 4\n",
+    )
+    .unwrap();
+    let words = [
+        "fit",
+        "t.obj",
+        "-o",
+        "t.safetensors",
+        "--seconds",
+        "600",
+        "--preset",
+        "draft",
+    ];
+    let mut fit = start(folder.path(), &words, "reading t.obj");
+    let started = Instant::now();
+    signal(&fit.child, "-INT");
+    assert_eq!(fit.child.wait().unwrap().code(), Some(130));
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        started.elapsed()
+    );
+    let mut rest = String::new();
+    fit.errors.read_to_string(&mut rest).unwrap();
+    assert!(
+        rest.contains("overfit: interrupted; nothing was written"),
+        "{rest}"
+    );
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["t.obj"]);
+}
+
+#[test]
+fn the_daemon_ends_with_success_on_sigterm_and_takes_its_file_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut daemon = start(folder.path(), &["serve", "--data-dir", "data"], "listening");
+    let file = folder.path().join("data/daemon.json");
+    assert!(file.exists());
+    signal(&daemon.child, "-TERM");
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+    assert!(!file.exists());
+}

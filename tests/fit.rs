@@ -1,0 +1,148 @@
+//! Fits from mesh to model, through the library alone.
+
+use std::time::{Duration, Instant};
+
+use overfit::CancelToken;
+use overfit::field::{Activation, DeviceChoice, Model, open_engine};
+use overfit::geometry::{Mesh, shapes};
+use overfit::query::LoadedModel;
+use overfit::train::{FitError, FitSettings, Phase, Preset, Progress, fit};
+
+/// The draft preset, limited by steps alone: repeatable, and a second or two.
+fn draft(steps: u64) -> FitSettings {
+    let mut settings = Preset::Draft.settings();
+    settings.budget.seconds = None;
+    settings.budget.steps = Some(steps);
+    settings.optimizer.batch_size = 4096;
+    settings
+}
+
+fn fit_quietly(mesh: &Mesh, settings: &FitSettings) -> Result<Model, FitError> {
+    fit(mesh, "test", settings, &CancelToken::new(), &mut |_| {})
+}
+
+fn load(model: Model) -> LoadedModel {
+    LoadedModel::new(model.into(), &*open_engine(DeviceChoice::Auto).unwrap())
+}
+
+#[test]
+fn a_sphere_is_learnt_in_every_architecture() {
+    let mesh = shapes::icosphere(4, 3.0);
+    let mut siren = Preset::Smooth.settings();
+    siren.budget = draft(300).budget;
+    siren.optimizer.batch_size = 2048;
+    let Activation::Sine { .. } = siren.architecture.mlp.activation else {
+        panic!("the smooth preset is a SIREN");
+    };
+    for settings in [draft(200), siren] {
+        let model = fit_quietly(&mesh, &settings).unwrap();
+        let metrics = model.training.metrics.unwrap();
+        assert!(metrics.near_mae < 4e-3, "{}: {metrics:?}", model.architecture);
+        assert!(metrics.iou.unwrap() > 0.97, "{}: {metrics:?}", model.architecture);
+        // In the mesh's own units, inside, outside, and beyond the frame that was trained.
+        let points = [[0.0, 0.0, 0.0], [0.0, 3.2, 0.0], [2.0, 2.0, 2.0], [20.0, 0.0, 0.0]];
+        let (values, gradients) = load(model).evaluate(&points, true);
+        for ((point, value), gradient) in points.iter().zip(values).zip(gradients.unwrap()).skip(1) {
+            let radius = point.iter().map(|x| x * x).sum::<f64>().sqrt();
+            assert!((radius - 3.0 - f64::from(value)).abs() < 0.15, "{point:?}: {value}");
+            // Near the surface, where it is trained most, the gradient points away from the centre.
+            let along: f64 = point.iter().zip(gradient).map(|(p, g)| p * f64::from(g)).sum();
+            assert!(along / radius > 0.7 || radius > 3.3, "{point:?}: {gradient:?}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_model_and_another_seed_another() {
+    let mesh = shapes::torus(1.0, 0.4, 24, 12);
+    let mut settings = draft(30);
+    let first = fit_quietly(&mesh, &settings).unwrap();
+    let second = fit_quietly(&mesh, &settings).unwrap();
+    assert_eq!(first.parameters, second.parameters);
+    settings.seed = 1;
+    assert_ne!(first.parameters, fit_quietly(&mesh, &settings).unwrap().parameters);
+}
+
+#[test]
+fn scale_and_place_change_nothing_but_the_frame() {
+    let mesh = shapes::torus(1.0, 0.4, 24, 12);
+    let moved = Mesh {
+        positions: mesh.positions.iter().map(|p| [p[0] * 1024.0 + 8192.0, p[1] * 1024.0, p[2] * 1024.0 - 4096.0]).collect(),
+        triangles: mesh.triangles.clone(),
+    };
+    let settings = draft(30);
+    let here = fit_quietly(&mesh, &settings).unwrap();
+    let there = fit_quietly(&moved, &settings).unwrap();
+    // A shift and scale by powers of two is exact, so the same network comes out.
+    assert_eq!(here.parameters, there.parameters);
+    let (at_here, _) = load(here).evaluate(&[[1.2, 0.1, 0.3]], false);
+    let point = [1.2 * 1024.0 + 8192.0, 0.1 * 1024.0, 0.3 * 1024.0 - 4096.0];
+    let (at_there, _) = load(there).evaluate(&[point], false);
+    assert!((at_there[0] / 1024.0 - at_here[0]).abs() < 1e-5);
+}
+
+#[test]
+fn progress_tells_every_phase_and_only_grows() {
+    let mut heard: Vec<Progress> = Vec::new();
+    let mesh = shapes::icosphere(3, 1.0);
+    let settings = draft(60);
+    fit(&mesh, "test", &settings, &CancelToken::new(), &mut |p| heard.push(p)).unwrap();
+    assert_eq!(heard.first().map(|p| p.phase), Some(Phase::Prepare));
+    assert_eq!(heard.last().map(|p| p.phase), Some(Phase::Evaluate));
+    for pair in heard.windows(2) {
+        assert!(pair[0].fraction <= pair[1].fraction && pair[0].step <= pair[1].step);
+    }
+    let last = heard.last().unwrap();
+    assert_eq!((last.step, last.samples), (60, 60 * 4096));
+    assert!(last.quality.is_some() && last.loss > 0.0);
+}
+
+#[test]
+fn a_quality_target_ends_the_fit_early() {
+    let mut settings = draft(100_000);
+    settings.budget.seconds = Some(60.0);
+    settings.budget.target_near_mae = Some(0.02);
+    let model = fit_quietly(&shapes::icosphere(3, 1.0), &settings).unwrap();
+    assert!(model.training.seconds < 30.0);
+    assert!(model.training.metrics.unwrap().near_mae < 0.025);
+}
+
+#[test]
+fn cancel_takes_effect_within_a_second_in_every_phase() {
+    // 330,000 triangles: building the oracle takes a while, too.
+    let mesh = shapes::icosphere(7, 1.0);
+    for phase in [Phase::Prepare, Phase::Train, Phase::Evaluate] {
+        let cancel = CancelToken::new();
+        let mut cancelled_at = None;
+        let outcome = fit(&mesh, "test", &draft(20), &cancel, &mut |progress| {
+            if progress.phase == phase && cancelled_at.is_none() {
+                cancel.cancel();
+                cancelled_at = Some(Instant::now());
+            }
+        });
+        assert!(matches!(outcome, Err(FitError::Cancelled)), "{phase:?}");
+        let took = cancelled_at.expect("every phase is told").elapsed();
+        assert!(took < Duration::from_secs(1), "{phase:?}: {took:?}");
+    }
+}
+
+#[test]
+fn an_open_sheet_is_fitted_unsigned_or_by_winding_and_says_so() {
+    let mesh = shapes::sheet(2.0, 2.0, 4, 4);
+    let model = fit_quietly(&mesh, &draft(40)).unwrap();
+    assert_eq!(model.training.metrics.unwrap().iou, None);
+    assert!(!model.training.warnings.is_empty());
+}
+
+#[test]
+fn bad_settings_and_missing_devices_are_named() {
+    let mesh = shapes::icosphere(1, 1.0);
+    let mut settings = draft(10);
+    settings.optimizer.learning_rate = f64::NAN;
+    let message = fit_quietly(&mesh, &settings).unwrap_err().to_string();
+    assert!(message.contains("learning_rate"), "{message}");
+    let mut settings = draft(10);
+    settings.device = "cuda:99".parse().unwrap();
+    let message = fit_quietly(&mesh, &settings).unwrap_err().to_string();
+    assert!(message.contains("cuda:99") && message.contains("--device cpu"), "{message}");
+}

@@ -1,0 +1,252 @@
+//! Meshes and volumes out of a model whose field is known in closed form.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use overfit::server::Limits;
+use overfit::server::proto::{
+    self, GridSettings, extract_mesh_response, extract_volume_response, grid_settings::Spacing,
+};
+use tonic::Status;
+
+use crate::daemon::{Clients, PATIENCE, reason, start, start_with};
+use crate::octahedron::{self, CENTER, RADIUS};
+use crate::queries::{ROUNDING, floats};
+
+fn resolution(cells: u32) -> Option<GridSettings> {
+    Some(GridSettings {
+        spacing: Some(Spacing::Resolution(cells)),
+    })
+}
+
+async fn surface(
+    clients: &mut Clients,
+    request: proto::ExtractMeshRequest,
+) -> Result<(proto::ExtractMeshHeader, Vec<u8>), Status> {
+    let mut messages = clients.query.extract_mesh(request).await?.into_inner();
+    let mut header = None;
+    let mut data = Vec::new();
+    while let Some(message) = messages.message().await? {
+        match message.part.unwrap() {
+            extract_mesh_response::Part::Header(first) => {
+                assert!(header.replace(first).is_none() && data.is_empty())
+            }
+            extract_mesh_response::Part::Chunk(chunk) => {
+                assert!((1..=1 << 20).contains(&chunk.len()));
+                data.extend(chunk);
+            }
+        }
+    }
+    Ok((header.expect("a header comes first"), data))
+}
+
+async fn volume(
+    clients: &mut Clients,
+    request: proto::ExtractVolumeRequest,
+) -> Result<(proto::ExtractVolumeHeader, Vec<u8>), Status> {
+    let mut messages = clients.query.extract_volume(request).await?.into_inner();
+    let mut header = None;
+    let mut data = Vec::new();
+    while let Some(message) = messages.message().await? {
+        match message.part.unwrap() {
+            extract_volume_response::Part::Header(first) => {
+                assert!(header.replace(first).is_none() && data.is_empty())
+            }
+            extract_volume_response::Part::Chunk(chunk) => {
+                assert!((1..=1 << 20).contains(&chunk.len()));
+                data.extend(chunk);
+            }
+        }
+    }
+    Ok((header.expect("a header comes first"), data))
+}
+
+#[tokio::test]
+async fn what_cannot_be_extracted_is_said_with_its_size() {
+    let (daemon, _folder) = start();
+    let mut clients = daemon.clients().await;
+    let model = clients.model().await;
+    let mesh = |grid, iso| proto::ExtractMeshRequest {
+        model: model.clone(),
+        grid,
+        iso,
+        normals: false,
+    };
+    let voxel_size = |size| {
+        Some(GridSettings {
+            spacing: Some(Spacing::VoxelSize(size)),
+        })
+    };
+    for (request, expected, words) in [
+        (mesh(None, 0.0), "FIELD_INVALID", "grid.resolution"),
+        (
+            mesh(resolution(0), 0.0),
+            "RESOLUTION_INVALID",
+            "resolution 0",
+        ),
+        (mesh(voxel_size(-1.0), 0.0), "VOXEL_SIZE_INVALID", "-1"),
+        (mesh(voxel_size(f64::NAN), 0.0), "VOXEL_SIZE_INVALID", "NaN"),
+        (mesh(resolution(8), f64::INFINITY), "FIELD_INVALID", "iso"),
+        (mesh(resolution(8), -100.0), "NO_SURFACE", "-100"),
+        (mesh(resolution(100_000), 0.0), "EXTRACT_TOO_LARGE", "GB"),
+        (
+            mesh(resolution(u32::MAX), 0.0),
+            "EXTRACT_TOO_LARGE",
+            "limit of 8.0 GB",
+        ),
+    ] {
+        let status = surface(&mut clients, request).await.unwrap_err();
+        assert_eq!(reason(&status), expected, "{status:?}");
+        assert!(status.message().contains(words), "{status:?}");
+    }
+    let dense = proto::VolumeFormat::Dense.into();
+    for (grid, format, band, expected, words) in [
+        (
+            resolution(0),
+            dense,
+            0.0,
+            "RESOLUTION_INVALID",
+            "resolution 0",
+        ),
+        (resolution(100_000), dense, 0.0, "EXTRACT_TOO_LARGE", "PB"),
+        (resolution(8), 99, 0.0, "FIELD_INVALID", "format is 99"),
+        (resolution(8), 0, -1.0, "FIELD_INVALID", "band is -1"),
+        (resolution(8), 0, f64::NAN, "FIELD_INVALID", "band is NaN"),
+    ] {
+        let request = proto::ExtractVolumeRequest {
+            model: model.clone(),
+            grid,
+            format,
+            band,
+        };
+        let status = volume(&mut clients, request).await.unwrap_err();
+        assert_eq!(reason(&status), expected, "{status:?}");
+        assert!(status.message().contains(words), "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_surface_comes_back_in_the_place_of_the_mesh() {
+    let (daemon, _folder) = start();
+    let mut clients = daemon.clients().await;
+    let model = clients.model().await;
+    let request = proto::ExtractMeshRequest {
+        model,
+        grid: resolution(128),
+        iso: 0.0,
+        normals: true,
+    };
+    let (header, data) = surface(&mut clients, request).await.unwrap();
+    let (vertices, triangles) = (header.vertex_count as usize, header.triangle_count as usize);
+    assert!(header.watertight && header.normals && header.seconds > 0.0);
+    // More than one chunk, cut anywhere.
+    assert!(data.len() > 1 << 20 && data.len() == vertices * 12 + triangles * 12 + vertices * 12);
+    let (positions, rest) = data.split_at(vertices * 12);
+    let (indices, normals) = rest.split_at(triangles * 12);
+    let positions = floats(positions);
+    for (position, normal) in positions
+        .as_chunks::<3>()
+        .0
+        .iter()
+        .zip(floats(normals).as_chunks::<3>().0)
+    {
+        assert!(octahedron::value(*position).abs() < 0.02, "{position:?}");
+        let length: f32 = normal.iter().map(|x| x * x).sum::<f32>().sqrt();
+        assert!((length - 1.0).abs() < 1e-3);
+    }
+    let indices = indices
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|&x| u32::from_le_bytes(x));
+    assert_eq!(indices.max().unwrap() as usize, vertices - 1);
+}
+
+#[tokio::test]
+async fn volumes_come_dense_and_as_vdb() {
+    let (daemon, _folder) = start();
+    let mut clients = daemon.clients().await;
+    let model = clients.model().await;
+    let request = proto::ExtractVolumeRequest {
+        model,
+        grid: resolution(40),
+        format: proto::VolumeFormat::Dense.into(),
+        band: 0.0,
+    };
+    let (header, data) = volume(&mut clients, request.clone()).await.unwrap();
+    assert_eq!(data.len() as u64, header.size_bytes);
+    assert_eq!(
+        data.len(),
+        header.dims.iter().map(|&n| n as usize).product::<usize>() * 4
+    );
+    assert!((header.voxel_size - 6.0 / 40.0).abs() < 1e-9);
+    let dims = [
+        header.dims[0] as usize,
+        header.dims[1] as usize,
+        header.dims[2] as usize,
+    ];
+    for (index, value) in floats(&data).into_iter().enumerate() {
+        let [x, y, z] = [
+            index / (dims[1] * dims[2]),
+            index / dims[2] % dims[1],
+            index % dims[2],
+        ];
+        let at =
+            |axis: usize, n: usize| (header.origin[axis] + header.voxel_size * n as f64) as f32;
+        let point = [at(0, x), at(1, y), at(2, z)];
+        // Beyond the frame the field is continued by another rule.
+        if (0..3).all(|axis| (point[axis] - CENTER[axis]).abs() < RADIUS) {
+            assert!(
+                (value - octahedron::value(point)).abs() < ROUNDING,
+                "{point:?}"
+            );
+        }
+    }
+
+    let request = proto::ExtractVolumeRequest {
+        format: proto::VolumeFormat::Vdb.into(),
+        ..request
+    };
+    let (header, data) = volume(&mut clients, request.clone()).await.unwrap();
+    assert_eq!(data.len() as u64, header.size_bytes);
+    // The magic number of OpenVDB.
+    assert_eq!(data[..8], [0x20, 0x42, 0x44, 0x56, 0, 0, 0, 0]);
+    assert!(data.windows(3).any(|word| word == b"sdf"));
+    assert!(header.active_voxels > 0);
+    let wider = proto::ExtractVolumeRequest {
+        band: 6.0,
+        ..request
+    };
+    assert!(volume(&mut clients, wider).await.unwrap().0.active_voxels > header.active_voxels);
+}
+
+#[tokio::test]
+async fn an_extraction_ends_when_its_client_goes_away() {
+    // One at a time: the second can only run once the first has given up.
+    let limits = Limits {
+        max_running_extractions: 1,
+        max_extract_bytes: u64::MAX,
+        ..Default::default()
+    };
+    let (daemon, _folder) = start_with(Arc::new(octahedron::fit), limits);
+    let mut clients = daemon.clients().await;
+    let model = clients.model().await;
+    let mut other = daemon.clients().await;
+    let request = proto::ExtractMeshRequest {
+        model,
+        grid: resolution(4000),
+        iso: 0.0,
+        normals: true,
+    };
+    let small = proto::ExtractMeshRequest {
+        grid: resolution(16),
+        ..request.clone()
+    };
+    let call = tokio::spawn(async move { surface(&mut other, request).await.map(drop) });
+    // Long enough to begin, far too short to end.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!call.is_finished());
+    call.abort();
+    let small = tokio::time::timeout(PATIENCE, surface(&mut clients, small)).await;
+    small.expect("the first one has ended").unwrap();
+}

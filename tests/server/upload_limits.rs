@@ -1,0 +1,150 @@
+//! Uploads that are too large, and ones that break off.
+
+use std::sync::Arc;
+
+use overfit::server::Limits;
+use overfit::server::proto::{self, MeshFormat, upload_mesh_request::Part};
+use prost::bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
+
+use crate::daemon::{PATIENCE, reason, start_with};
+use crate::meshes::{message, names, upload};
+use crate::octahedron::{self, create_mesh_request, metadata, raw_data};
+
+#[tokio::test]
+async fn uploads_beyond_the_limit_are_refused_while_they_come() {
+    let limits = Limits {
+        max_mesh_bytes: 10_000,
+        ..Default::default()
+    };
+    let (daemon, _folder) = start_with(Arc::new(octahedron::fit), limits);
+    let mut clients = daemon.clients().await;
+
+    // Announced as too large: refused with no data at all.
+    let huge = proto::MeshMetadata {
+        vertex_count: 1 << 40,
+        ..metadata()
+    };
+    let (send, receive) = mpsc::channel(1);
+    send.send(message(Part::Metadata(huge))).await.unwrap();
+    let status = clients
+        .meshes
+        .upload_mesh(ReceiverStream::new(receive))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::ResourceExhausted, "UPLOAD_TOO_LARGE")
+    );
+    assert!(status.message().contains("10000 bytes"), "{status:?}");
+    drop(send);
+
+    // Not announced: refused as soon as the limit is passed, though the client would go on for ever.
+    let endless = std::iter::once(Part::Metadata(proto::MeshMetadata {
+        format: MeshFormat::Obj.into(),
+        ..metadata()
+    }))
+    .chain(std::iter::repeat_with(|| {
+        Part::Chunk(Bytes::from_static(&[b'#'; 1000]))
+    }));
+    let call = clients
+        .meshes
+        .upload_mesh(tokio_stream::iter(endless.map(message)));
+    let status = tokio::time::timeout(PATIENCE, call)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(reason(&status), "UPLOAD_TOO_LARGE");
+    assert!(names(&mut clients).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_beyond_the_limit_says_what_to_do() {
+    let limits = Limits {
+        max_message_bytes: 1000,
+        ..Default::default()
+    };
+    let (daemon, _folder) = start_with(Arc::new(octahedron::fit), limits);
+    let mut clients = daemon.clients().await;
+    let request = proto::CreateMeshRequest {
+        metadata: Some(metadata()),
+        data: vec![0; 2000].into(),
+    };
+    let at_once = clients.meshes.create_mesh(request).await.unwrap_err();
+    let parts = [
+        Part::Metadata(metadata()),
+        Part::Chunk(vec![0; 2000].into()),
+    ]
+    .map(message);
+    let by_stream = clients
+        .meshes
+        .upload_mesh(tokio_stream::iter(parts))
+        .await
+        .unwrap_err();
+    for status in [at_once, by_stream] {
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (Code::ResourceExhausted, "MESSAGE_TOO_LARGE")
+        );
+        assert!(status.message().contains("1000 bytes"), "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_leaves_nothing() {
+    // Room for one mesh: 6 positions of 24 bytes and 8 triangles of 12, and for its upload.
+    let limits = Limits {
+        max_mesh_memory: 6 * 24 + 8 * 12,
+        ..Default::default()
+    };
+    let (daemon, _folder) = start_with(Arc::new(octahedron::fit), limits);
+    let mut clients = daemon.clients().await;
+    for _ in 0..3 {
+        let mut other = daemon.clients().await;
+        let (send, receive) = mpsc::channel(1);
+        let call = tokio::spawn(async move {
+            other
+                .meshes
+                .upload_mesh(ReceiverStream::new(receive))
+                .await
+                .map(drop)
+        });
+        send.send(message(Part::Metadata(metadata())))
+            .await
+            .unwrap();
+        send.send(message(Part::Chunk(Bytes::from(raw_data()).slice(..100))))
+            .await
+            .unwrap();
+        // The connection goes away with the call.
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+    }
+    assert!(names(&mut clients).await.is_empty());
+    // The memory is free again as soon as the daemon has noticed.
+    let whole = async {
+        loop {
+            match clients
+                .meshes
+                .upload_mesh(upload(metadata(), &raw_data()))
+                .await
+            {
+                Ok(_) => return,
+                Err(status) => assert_eq!(reason(&status), "MEMORY_FULL"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, whole)
+        .await
+        .expect("the memory comes back");
+    let status = clients
+        .meshes
+        .create_mesh(create_mesh_request())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::ResourceExhausted, "MEMORY_FULL")
+    );
+}
