@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 
-from .connection import Connection
+from .connection import Connection, ConnectionState
 from .daemon_process import DaemonProcess
 from .event_loop import SteppedLoop
 from .job import Job, JobState
@@ -54,7 +54,8 @@ class Session:
                 self.longest_transfer = max(self.longest_transfer, time.perf_counter() - started)
         if more:
             return 0.0
-        return 0.02 if any(job.running for job in self.jobs) else 0.25
+        waiting = self.connection.state is ConnectionState.CONNECTING or any(job.running for job in self.jobs)
+        return 0.02 if waiting else 0.25
 
     def let_go(self) -> None:
         """Ends all jobs here; fits go on in the daemon, which keeps their models."""

@@ -16,17 +16,22 @@ pub fn write<E: From<io::Error>>(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let file = tempfile::Builder::new().prefix(".overfit-").tempfile_in(folder)?;
+    let file = tempfile::Builder::new()
+        .prefix(".overfit-")
+        .tempfile_in(folder)?;
     let mut writer = BufWriter::with_capacity(1 << 20, file);
     fill(&mut writer)?;
-    let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+    let file = writer
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
     file.as_file().sync_all()?;
     #[cfg(unix)]
     {
         // Temporary files are private; a result is an ordinary file.
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(path).map_or(0o644, |old| old.permissions().mode());
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+        file.as_file()
+            .set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())

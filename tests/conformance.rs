@@ -63,7 +63,9 @@ impl Case {
         let mut rng = Pcg64::seed_from_u64(3);
         let mut uniform = |n: usize| -> Vec<f64> {
             // Exact in f32, so that every backend sees the same numbers.
-            (0..n).map(|_| f64::from(rng.random::<f32>() * 2.0 - 1.0)).collect()
+            (0..n)
+                .map(|_| f64::from(rng.random::<f32>() * 2.0 - 1.0))
+                .collect()
         };
         let mut parameters: Vec<f64> = initial_parameters(&architecture, 1)
             .into_iter()
@@ -197,10 +199,19 @@ fn reference_gradients_by_position_match_central_differences() {
         for axis in 0..3 {
             let at = |shift: f64| {
                 let mut points = case.points.clone();
-                points.iter_mut().skip(axis).step_by(3).for_each(|x| *x += shift);
+                points
+                    .iter_mut()
+                    .skip(axis)
+                    .step_by(3)
+                    .for_each(|x| *x += shift);
                 let points = tensor::<Reference, 2>(&points, [case.count, 3], &device);
                 let parameters = case.parameters(&device);
-                vec_of(Reference::field(&case.architecture, parameters, points, false))
+                vec_of(Reference::field(
+                    &case.architecture,
+                    parameters,
+                    points,
+                    false,
+                ))
             };
             let (low, high) = (at(-step), at(step));
             for point in 0..case.count {
@@ -217,7 +228,13 @@ fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
     let reference_device = Default::default();
     for case in Case::all() {
         let expected = case.field::<Reference>(&reference_device);
-        assert_close("value and gradient", &case, &case.field::<B>(device), &expected, tolerance);
+        assert_close(
+            "value and gradient",
+            &case,
+            &case.field::<B>(device),
+            &expected,
+            tolerance,
+        );
 
         let (parameters, points) = (case.parameters(device), case.points(device));
         let values = vec_of(B::field(&case.architecture, parameters, points, false));
@@ -303,7 +320,9 @@ fn assert_autodiff_agrees<B: FieldBackend>(case: &Case, device: &B::Device, tole
         true,
     );
     let weighted = output.mul(case.cotangent(4, device)).sum();
-    let gradient = parameters.grad(&weighted.backward()).expect("parameters are tracked");
+    let gradient = parameters
+        .grad(&weighted.backward())
+        .expect("parameters are tracked");
     let expected = case.backward::<Reference>(4, &Default::default());
     assert_close("autodiff", case, &vec_of(gradient), &expected, tolerance);
 }

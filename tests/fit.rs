@@ -37,17 +37,41 @@ fn a_sphere_is_learnt_in_every_architecture() {
     for settings in [draft(200), siren] {
         let model = fit_quietly(&mesh, &settings).unwrap();
         let metrics = model.training.metrics.unwrap();
-        assert!(metrics.near_mae < 4e-3, "{}: {metrics:?}", model.architecture);
-        assert!(metrics.iou.unwrap() > 0.97, "{}: {metrics:?}", model.architecture);
+        assert!(
+            metrics.near_mae < 4e-3,
+            "{}: {metrics:?}",
+            model.architecture
+        );
+        assert!(
+            metrics.iou.unwrap() > 0.97,
+            "{}: {metrics:?}",
+            model.architecture
+        );
         // In the mesh's own units, inside, outside, and beyond the frame that was trained.
-        let points = [[0.0, 0.0, 0.0], [0.0, 3.2, 0.0], [2.0, 2.0, 2.0], [20.0, 0.0, 0.0]];
+        let points = [
+            [0.0, 0.0, 0.0],
+            [0.0, 3.2, 0.0],
+            [2.0, 2.0, 2.0],
+            [20.0, 0.0, 0.0],
+        ];
         let (values, gradients) = load(model).evaluate(&points, true);
-        for ((point, value), gradient) in points.iter().zip(values).zip(gradients.unwrap()).skip(1) {
+        for ((point, value), gradient) in points.iter().zip(values).zip(gradients.unwrap()).skip(1)
+        {
             let radius = point.iter().map(|x| x * x).sum::<f64>().sqrt();
-            assert!((radius - 3.0 - f64::from(value)).abs() < 0.15, "{point:?}: {value}");
+            assert!(
+                (radius - 3.0 - f64::from(value)).abs() < 0.15,
+                "{point:?}: {value}"
+            );
             // Near the surface, where it is trained most, the gradient points away from the centre.
-            let along: f64 = point.iter().zip(gradient).map(|(p, g)| p * f64::from(g)).sum();
-            assert!(along / radius > 0.7 || radius > 3.3, "{point:?}: {gradient:?}");
+            let along: f64 = point
+                .iter()
+                .zip(gradient)
+                .map(|(p, g)| p * f64::from(g))
+                .sum();
+            assert!(
+                along / radius > 0.7 || radius > 3.3,
+                "{point:?}: {gradient:?}"
+            );
         }
     }
 }
@@ -60,14 +84,27 @@ fn the_same_seed_gives_the_same_model_and_another_seed_another() {
     let second = fit_quietly(&mesh, &settings).unwrap();
     assert_eq!(first.parameters, second.parameters);
     settings.seed = 1;
-    assert_ne!(first.parameters, fit_quietly(&mesh, &settings).unwrap().parameters);
+    assert_ne!(
+        first.parameters,
+        fit_quietly(&mesh, &settings).unwrap().parameters
+    );
 }
 
 #[test]
 fn scale_and_place_change_nothing_but_the_frame() {
     let mesh = shapes::torus(1.0, 0.4, 24, 12);
     let moved = Mesh {
-        positions: mesh.positions.iter().map(|p| [p[0] * 1024.0 + 8192.0, p[1] * 1024.0, p[2] * 1024.0 - 4096.0]).collect(),
+        positions: mesh
+            .positions
+            .iter()
+            .map(|p| {
+                [
+                    p[0] * 1024.0 + 8192.0,
+                    p[1] * 1024.0,
+                    p[2] * 1024.0 - 4096.0,
+                ]
+            })
+            .collect(),
         triangles: mesh.triangles.clone(),
     };
     let settings = draft(30);
@@ -86,7 +123,10 @@ fn progress_tells_every_phase_and_only_grows() {
     let mut heard: Vec<Progress> = Vec::new();
     let mesh = shapes::icosphere(3, 1.0);
     let settings = draft(60);
-    fit(&mesh, "test", &settings, &CancelToken::new(), &mut |p| heard.push(p)).unwrap();
+    fit(&mesh, "test", &settings, &CancelToken::new(), &mut |p| {
+        heard.push(p)
+    })
+    .unwrap();
     assert_eq!(heard.first().map(|p| p.phase), Some(Phase::Prepare));
     assert_eq!(heard.last().map(|p| p.phase), Some(Phase::Evaluate));
     for pair in heard.windows(2) {
@@ -144,5 +184,8 @@ fn bad_settings_and_missing_devices_are_named() {
     let mut settings = draft(10);
     settings.device = "cuda:99".parse().unwrap();
     let message = fit_quietly(&mesh, &settings).unwrap_err().to_string();
-    assert!(message.contains("cuda:99") && message.contains("--device cpu"), "{message}");
+    assert!(
+        message.contains("cuda:99") && message.contains("--device cpu"),
+        "{message}"
+    );
 }

@@ -36,7 +36,7 @@ def draw_slice(client: Client, model, path: Path) -> None:
     horizontal, vertical = np.meshgrid(across, across)
     points = np.stack([np.zeros_like(horizontal), horizontal, vertical], axis=-1) + centre
     # A little off the middle, where Suzanne's two halves meet.
-    points[..., 0] += 0.12 * (high - low)[0]
+    points[..., 0] += 0.03 * (high - low)[0]
     answer = client.queries.Evaluate(
         query_pb2.EvaluateRequest(model=model.name, points=points.astype("<f4").reshape(-1, 3).tobytes())
     )

@@ -93,6 +93,7 @@ def main(blend: str, figures: str) -> None:
     original = placed(monkey)
     longest = float(np.ptp(np.array([corner[:] for corner in monkey.bound_box]), axis=0).max()) * monkey.scale[0]
 
+    bpy.context.preferences.filepaths.save_version = 0
     # Saved first, so that the volume's file goes beside it.
     bpy.ops.wm.save_as_mainfile(filepath=blend)
     seconds = {}

@@ -109,15 +109,19 @@ impl SignedDistance {
                 ));
             }
         } else {
+            let doubt = if differ {
+                format!(" (winding number and parity disagree about {share})")
+            } else {
+                String::new()
+            };
             warnings.push(match self.rule {
-                SignRule::Parity => "The surface is not closed: a ray that leaves through a hole is miscounted.".into(),
-                _ => String::from(
-                    "The surface is not closed or not consistently wound: inside is where the winding number is beyond one half.",
+                SignRule::Parity => {
+                    format!("A ray that leaves through a hole is miscounted{doubt}.")
+                }
+                _ => format!(
+                    "Inside is where the winding number is beyond one half; near holes that is a guess{doubt}."
                 ),
             });
-            if differ {
-                warnings.push(format!("Winding number and parity disagree about {share}."));
-            }
         }
         warnings
     }

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use thiserror::Error;
 
 /// Where fields are trained and evaluated. Written `cpu`, `cuda:0`, `vulkan:0`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(into = "String", try_from = "String")]
 pub enum Device {
     /// The processor, on all threads of the rayon pool.
@@ -114,7 +116,10 @@ mod tests {
     #[test]
     fn names_round_trip_and_nonsense_is_refused() {
         for name in ["cpu", "cuda:0", "cuda:3", "vulkan:1"] {
-            assert_eq!(name.parse::<Device>().map(|d| d.to_string()), Ok(name.to_owned()));
+            assert_eq!(
+                name.parse::<Device>().map(|d| d.to_string()),
+                Ok(name.to_owned())
+            );
         }
         for nonsense in ["gpu", "cpu:0", "cuda:x", "cuda:-1"] {
             assert!(nonsense.parse::<DeviceChoice>().is_err(), "{nonsense}");

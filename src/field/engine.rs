@@ -85,9 +85,9 @@ pub fn open_engine(choice: DeviceChoice) -> Result<Arc<dyn Engine>, DeviceError>
         #[cfg(not(feature = "cuda"))]
         Device::Cuda(_) => Err(missing("cuda")),
         #[cfg(feature = "wgpu")]
-        Device::Vulkan(index) => start::<burn::backend::Vulkan>(device, move || {
-            vulkan_device(index)
-        }),
+        Device::Vulkan(index) => {
+            start::<burn::backend::Vulkan>(device, move || vulkan_device(index))
+        }
         #[cfg(not(feature = "wgpu"))]
         Device::Vulkan(_) => Err(missing("wgpu")),
     }

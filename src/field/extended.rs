@@ -12,7 +12,10 @@ pub struct Extended<F>(pub F);
 /// The nearest point of the cube and the way from it to `point`.
 fn clamped(point: [f32; 3]) -> ([f32; 3], [f32; 3]) {
     let nearest = point.map(|x| x.clamp(-1.0, 1.0));
-    (nearest, std::array::from_fn(|axis| point[axis] - nearest[axis]))
+    (
+        nearest,
+        std::array::from_fn(|axis| point[axis] - nearest[axis]),
+    )
 }
 
 fn length(vector: [f32; 3]) -> f32 {

@@ -101,10 +101,16 @@ impl Model {
         let json = |value: serde_json::Value| value.to_string();
         let metadata = HashMap::from([
             ("format".to_owned(), FORMAT.to_owned()),
-            ("architecture".to_owned(), json(serde_json::json!(self.architecture))),
+            (
+                "architecture".to_owned(),
+                json(serde_json::json!(self.architecture)),
+            ),
             ("frame".to_owned(), json(serde_json::json!(self.frame))),
             ("bounds".to_owned(), json(serde_json::json!(self.bounds))),
-            ("training".to_owned(), json(serde_json::json!(self.training))),
+            (
+                "training".to_owned(),
+                json(serde_json::json!(self.training)),
+            ),
         ]);
         serialize(tensors, Some(metadata)).expect("names are unique and sizes match")
     }
@@ -114,7 +120,8 @@ impl Model {
     /// # Errors
     /// Fails on anything that [`to_bytes`](Self::to_bytes) did not write, and names what is wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model, ModelError> {
-        let damaged = |error: safetensors::SafeTensorError| ModelError::NotSafetensors(error.to_string());
+        let damaged =
+            |error: safetensors::SafeTensorError| ModelError::NotSafetensors(error.to_string());
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let metadata = header.metadata().clone().unwrap_or_default();
@@ -132,9 +139,9 @@ impl Model {
         architecture.validate()?;
         let mut parameters = Vec::with_capacity(architecture.parameter_count());
         for spec in architecture.tensors() {
-            let tensor = tensors
-                .tensor(&spec.name)
-                .map_err(|_| ModelError::Incomplete(format!("tensor '{}' is missing", spec.name)))?;
+            let tensor = tensors.tensor(&spec.name).map_err(|_| {
+                ModelError::Incomplete(format!("tensor '{}' is missing", spec.name))
+            })?;
             if tensor.dtype() != Dtype::F32 || tensor.shape() != spec.shape {
                 return Err(ModelError::Incomplete(format!(
                     "tensor '{}' is {:?} {:?}, its architecture needs F32 {:?}",
@@ -152,8 +159,13 @@ impl Model {
             return Err(ModelError::Incomplete(text));
         }
         let frame: Similarity = parse_entry("frame", entry("frame")?)?;
-        if !(frame.scale.is_finite() && frame.scale > 0.0 && frame.center.iter().all(|c| c.is_finite())) {
-            return Err(ModelError::Incomplete("its frame is no similarity".to_owned()));
+        if !(frame.scale.is_finite()
+            && frame.scale > 0.0
+            && frame.center.iter().all(|c| c.is_finite()))
+        {
+            return Err(ModelError::Incomplete(
+                "its frame is no similarity".to_owned(),
+            ));
         }
         Ok(Model {
             architecture,
@@ -191,8 +203,9 @@ impl Model {
 }
 
 fn parse_entry<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T, ModelError> {
-    serde_json::from_str(text)
-        .map_err(|error| ModelError::Incomplete(format!("its metadata '{key}' does not parse: {error}")))
+    serde_json::from_str(text).map_err(|error| {
+        ModelError::Incomplete(format!("its metadata '{key}' does not parse: {error}"))
+    })
 }
 
 #[cfg(test)]
@@ -235,7 +248,10 @@ mod tests {
     fn every_truncation_is_an_error() {
         let bytes = model().to_bytes();
         for length in 0..bytes.len() {
-            assert!(Model::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
+            assert!(
+                Model::from_bytes(&bytes[..length]).is_err(),
+                "{length} bytes"
+            );
         }
     }
 
@@ -243,6 +259,9 @@ mod tests {
     fn a_missing_folder_is_named() {
         let path = Path::new("/does/not/exist/model.safetensors");
         let message = model().save(path).unwrap_err().to_string();
-        assert!(message.contains("/does/not/exist/model.safetensors"), "{message}");
+        assert!(
+            message.contains("/does/not/exist/model.safetensors"),
+            "{message}"
+        );
     }
 }

@@ -85,7 +85,7 @@ impl HealthReport {
         warn(
             self.boundary_edges > 0,
             format!(
-                "The surface is open ({}): inside and outside are decided by the winding number, and near the holes that is a guess.",
+                "The surface is open ({}).",
                 counted(self.boundary_edges, "boundary edge")
             ),
         );

@@ -117,6 +117,18 @@ impl Bounds {
         self.size().into_iter().fold(0.0, f64::max)
     }
 
+    /// The box with every edge `factor` times as long about the same middle.
+    pub fn stretched(&self, factor: f64) -> Bounds {
+        let center = self.center();
+        let corner = |corner: [f64; 3]| {
+            std::array::from_fn(|axis| center[axis] + (corner[axis] - center[axis]) * factor)
+        };
+        Bounds {
+            min: corner(self.min),
+            max: corner(self.max),
+        }
+    }
+
     /// The box grown by `margin` on each of its six sides.
     pub fn grown(&self, margin: f64) -> Bounds {
         Bounds {

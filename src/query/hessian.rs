@@ -54,8 +54,8 @@ const STEP: f32 = 4e-3;
 /// Second derivatives `[N, 6]` of `field` at points `[N, 3]` of the unit frame, by central differences of its exact
 /// gradient: the five-point formula along each axis, whose error falls with the fourth power of the step.
 ///
-/// Measured against closed forms, the error is about 1e-3 absolute for curvatures around 1; within 0.008 of a place where
-/// the gradient jumps, such as the medial axis, the result is that of a slightly smoothed field.
+/// For a SIREN with ω = 30 the error is below 2e-3 (1 + |value|), as the tests check against its `f64` twin. Within 0.008 of
+/// a place where the gradient jumps, such as the border of the unit frame, the result is that of a smoothed field.
 pub fn unit_hessians(field: &dyn ScalarField, points: &[[f32; 3]]) -> Vec<[f32; 6]> {
     // f' = (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h
     const STENCIL: [(f32, f32); 4] = [(-2.0, 1.0), (-1.0, -8.0), (1.0, 8.0), (2.0, -1.0)];

@@ -34,7 +34,11 @@ impl LoadedModel {
     /// Signed distances `[N]` at points `[N, 3]`, and on request their gradients `[N, 3]`, which have no unit.
     ///
     /// Points are taken as `f64`, so that nothing is lost far from the origin.
-    pub fn evaluate(&self, points: &[[f64; 3]], gradient: bool) -> (Vec<f32>, Option<Vec<[f32; 3]>>) {
+    pub fn evaluate(
+        &self,
+        points: &[[f64; 3]],
+        gradient: bool,
+    ) -> (Vec<f32>, Option<Vec<[f32; 3]>>) {
         let frame = &self.model.frame;
         let unit: Vec<[f32; 3]> = points
             .iter()
@@ -44,7 +48,8 @@ impl LoadedModel {
         // The frame scales distances and positions alike: gradients stay as they are.
         let gradients = if gradient {
             let mut gradients = vec![[0.0; 3]; unit.len()];
-            self.field.values_and_gradients(&unit, &mut values, &mut gradients);
+            self.field
+                .values_and_gradients(&unit, &mut values, &mut gradients);
             Some(gradients)
         } else {
             self.field.values(&unit, &mut values);

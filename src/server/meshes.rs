@@ -142,7 +142,10 @@ mod tests {
         let message = add("ball").unwrap();
         let id = Collection::Meshes.id(&message.name, "name").unwrap();
         assert!(matches!(add("second"), Err(ApiError::NoMemory { limit }) if limit == bytes));
-        assert_eq!(meshes.list(0, "").unwrap().0, [message.clone()]);
+        assert_eq!(
+            meshes.list(0, "").unwrap().0,
+            std::slice::from_ref(&message)
+        );
         assert_eq!(meshes.get(id).unwrap().1.mesh, mesh);
         meshes.delete(id).unwrap();
         assert!(matches!(meshes.delete(id), Err(ApiError::NotFound { .. })));

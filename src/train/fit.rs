@@ -122,8 +122,8 @@ pub fn fit(
     let (steps, samples) = (run.latest.step, run.latest.samples);
     let parameters = run.into_best();
     let field = engine.load(&settings.architecture, &parameters);
-    let metrics = HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?
-        .judge(&*field, cancel)?;
+    let metrics =
+        HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?.judge(&*field, cancel)?;
     Ok(Model {
         architecture: settings.architecture.clone(),
         parameters,
@@ -221,7 +221,10 @@ impl<'a> Run<'a> {
             if check {
                 checks_done = due;
                 let quality = self.check(cancel)?;
-                if budget.target_near_mae.is_some_and(|target| quality.near_mae <= target) {
+                if budget
+                    .target_near_mae
+                    .is_some_and(|target| quality.near_mae <= target)
+                {
                     self.latest.fraction = 1.0;
                 }
             }
@@ -243,7 +246,9 @@ impl<'a> Run<'a> {
             beta2: optimizer.beta2 as f32,
             epsilon: optimizer.epsilon as f32,
         };
-        let loss = self.learner.step(&batch.points, &batch.distances, self.settings.loss, adam);
+        let loss = self
+            .learner
+            .step(&batch.points, &batch.distances, self.settings.loss, adam);
         if loss.is_finite() {
             Ok(loss)
         } else {
@@ -267,9 +272,10 @@ impl<'a> Run<'a> {
         let batch_size = f64::from(self.settings.optimizer.batch_size);
         let latest = &mut self.latest;
         latest.loss = since.loss / since.steps as f64;
-        latest.samples_per_second = since.steps as f64 * batch_size / since.at.elapsed().as_secs_f64();
+        latest.samples_per_second =
+            since.steps as f64 * batch_size / since.at.elapsed().as_secs_f64();
         let rest = (1.0 - latest.fraction) / latest.fraction;
-        latest.remaining_seconds = rest.is_finite().then(|| latest.elapsed_seconds * rest);
+        latest.remaining_seconds = rest.is_finite().then_some(latest.elapsed_seconds * rest);
         *since = SinceReport {
             at: Instant::now(),
             steps: 0,

@@ -34,6 +34,9 @@ pub(super) struct SamplePool {
     rng: Pcg64,
 }
 
+/// Margin about the bounding box that uniform samples fill: the rest of the unit frame gets fewer.
+const BOX_MARGIN: f64 = 0.05 * UNIT_LONGEST_SIDE;
+
 /// The work was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cancelled;
@@ -47,7 +50,11 @@ impl Samples {
 
 impl<'a> SampleSource<'a> {
     /// `bounds` is the mesh's bounding box in the unit frame.
-    pub(super) fn new(oracle: &'a SignedDistance, surface: &'a SurfaceSampler, bounds: Bounds) -> Self {
+    pub(super) fn new(
+        oracle: &'a SignedDistance,
+        surface: &'a SurfaceSampler,
+        bounds: Bounds,
+    ) -> Self {
         Self {
             oracle,
             surface,
@@ -56,10 +63,17 @@ impl<'a> SampleSource<'a> {
     }
 
     /// Points on the surface, moved by a normal deviate of `sigma` per axis (unit frame).
-    pub(super) fn near(&self, count: usize, sigma: f32, rng: &mut Pcg64, cancel: &CancelToken) -> Result<Samples, Cancelled> {
+    pub(super) fn near(
+        &self,
+        count: usize,
+        sigma: f32,
+        rng: &mut Pcg64,
+        cancel: &CancelToken,
+    ) -> Result<Samples, Cancelled> {
         let mut bounds = Vec::with_capacity(count);
         let points = (0..count).map(|_| {
-            let away: [f32; 3] = std::array::from_fn(|_| sigma * rng.sample::<f32, _>(StandardNormal));
+            let away: [f32; 3] =
+                std::array::from_fn(|_| sigma * rng.sample::<f32, _>(StandardNormal));
             let on_surface = self.surface.sample(rng).position;
             // The way back to where it came from bounds its distance: the search starts tight.
             bounds.push(away.iter().map(|x| x * x).sum::<f32>().sqrt());
@@ -77,13 +91,22 @@ impl<'a> SampleSource<'a> {
     }
 
     /// Points anywhere in a box.
-    pub(super) fn uniform(&self, count: usize, within: &Bounds, rng: &mut Pcg64, cancel: &CancelToken) -> Result<Samples, Cancelled> {
+    pub(super) fn uniform(
+        &self,
+        count: usize,
+        within: &Bounds,
+        rng: &mut Pcg64,
+        cancel: &CancelToken,
+    ) -> Result<Samples, Cancelled> {
         let size = within.size();
         let points = (0..count).map(|_| {
             std::array::from_fn(|axis| (within.min[axis] + size[axis] * rng.random::<f64>()) as f32)
         });
         let mut samples = Samples::with_points(points.collect());
-        let chunks = samples.points.chunks(CHUNK).zip(samples.distances.chunks_mut(CHUNK));
+        let chunks = samples
+            .points
+            .chunks(CHUNK)
+            .zip(samples.distances.chunks_mut(CHUNK));
         for (points, distances) in chunks {
             if cancel.is_cancelled() {
                 return Err(Cancelled);
@@ -93,13 +116,19 @@ impl<'a> SampleSource<'a> {
         Ok(samples)
     }
 
-    /// The bounding box grown by `share` of its longest side, which is [`UNIT_LONGEST_SIDE`].
-    pub(super) fn grown_bounds(&self, share: f64) -> Bounds {
-        self.bounds.grown(share * UNIT_LONGEST_SIDE)
+    /// The mesh's bounding box in the unit frame.
+    pub(super) fn bounds(&self) -> &Bounds {
+        &self.bounds
     }
 
     /// A training mixture: on the surface, near it in two widths, and anywhere in the bounding box and in the frame.
-    fn mixture(&self, count: usize, sampling: &Sampling, rng: &mut Pcg64, cancel: &CancelToken) -> Result<Samples, Cancelled> {
+    fn mixture(
+        &self,
+        count: usize,
+        sampling: &Sampling,
+        rng: &mut Pcg64,
+        cancel: &CancelToken,
+    ) -> Result<Samples, Cancelled> {
         let shares = &sampling.shares;
         let sum = shares.surface + shares.near + shares.uniform;
         let near = (count as f64 * shares.near / sum).round() as usize;
@@ -115,7 +144,12 @@ impl<'a> SampleSource<'a> {
         let parts = [
             self.near(near - near / 2, sigma, rng, cancel)?,
             self.near(near / 2, 4.0 * sigma, rng, cancel)?,
-            self.uniform(uniform - uniform / 4, &self.grown_bounds(0.05), rng, cancel)?,
+            self.uniform(
+                uniform - uniform / 4,
+                &self.bounds.grown(BOX_MARGIN),
+                rng,
+                cancel,
+            )?,
             // The field answers in the whole frame, far corners included.
             self.uniform(uniform / 4, &frame, rng, cancel)?,
         ];
@@ -140,7 +174,12 @@ impl SamplePool {
     }
 
     /// Adds fresh samples; once the pool is full, the oldest make room.
-    pub(super) fn refresh(&mut self, source: &SampleSource<'_>, count: usize, cancel: &CancelToken) -> Result<(), Cancelled> {
+    pub(super) fn refresh(
+        &mut self,
+        source: &SampleSource<'_>,
+        count: usize,
+        cancel: &CancelToken,
+    ) -> Result<(), Cancelled> {
         let fresh = source.mixture(count, &self.sampling, &mut self.rng, cancel)?;
         for (point, distance) in fresh.points.into_iter().zip(fresh.distances) {
             if self.kept.points.len() < self.capacity {

@@ -6,8 +6,12 @@ use super::settings::{Budget, Optimizer};
 
 /// Share of the budget that is used, 0 to 1: the larger of both limits' shares.
 pub(super) fn used_share(budget: &Budget, steps: u64, elapsed: Duration) -> f64 {
-    let by_steps = budget.steps.map_or(0.0, |limit| steps as f64 / limit as f64);
-    let by_time = budget.seconds.map_or(0.0, |limit| elapsed.as_secs_f64() / limit);
+    let by_steps = budget
+        .steps
+        .map_or(0.0, |limit| steps as f64 / limit as f64);
+    let by_time = budget
+        .seconds
+        .map_or(0.0, |limit| elapsed.as_secs_f64() / limit);
     by_steps.max(by_time).min(1.0)
 }
 

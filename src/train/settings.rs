@@ -128,8 +128,18 @@ impl FitSettings {
         let share_sum = shares.surface + shares.near + shares.uniform;
         let each_share = [shares.surface, shares.near, shares.uniform];
         let checks: [(&'static str, f64, bool, &'static str); 12] = [
-            ("seconds", seconds.unwrap_or(1.0), seconds.is_none_or(is_positive), positive),
-            ("steps", steps.unwrap_or(1) as f64, steps != Some(0), "it must be at least 1"),
+            (
+                "seconds",
+                seconds.unwrap_or(1.0),
+                seconds.is_none_or(is_positive),
+                positive,
+            ),
+            (
+                "steps",
+                steps.unwrap_or(1) as f64,
+                steps != Some(0),
+                "it must be at least 1",
+            ),
             (
                 "target_near_mae",
                 target_near_mae.unwrap_or(1.0),
@@ -154,8 +164,18 @@ impl FitSettings {
                 self.optimizer.final_share > 0.0 && self.optimizer.final_share <= 1.0,
                 "it must be more than 0 and at most 1",
             ),
-            ("beta1", self.optimizer.beta1, (0.0..1.0).contains(&self.optimizer.beta1), "it must be from 0 to below 1"),
-            ("beta2", self.optimizer.beta2, (0.0..1.0).contains(&self.optimizer.beta2), "it must be from 0 to below 1"),
+            (
+                "beta1",
+                self.optimizer.beta1,
+                (0.0..1.0).contains(&self.optimizer.beta1),
+                "it must be from 0 to below 1",
+            ),
+            (
+                "beta2",
+                self.optimizer.beta2,
+                (0.0..1.0).contains(&self.optimizer.beta2),
+                "it must be from 0 to below 1",
+            ),
             (
                 "shares",
                 share_sum,
@@ -171,10 +191,16 @@ impl FitSettings {
             (
                 "pool_size",
                 f64::from(self.sampling.pool_size),
-                self.sampling.pool_size >= self.optimizer.batch_size && self.sampling.pool_size <= 1 << 26,
+                self.sampling.pool_size >= self.optimizer.batch_size
+                    && self.sampling.pool_size <= 1 << 26,
                 "it must be at least batch_size and at most 67108864",
             ),
-            ("fresh_share", self.sampling.fresh_share, share(self.sampling.fresh_share), "it must be from 0 to 1"),
+            (
+                "fresh_share",
+                self.sampling.fresh_share,
+                share(self.sampling.fresh_share),
+                "it must be from 0 to 1",
+            ),
         ];
         match checks.into_iter().find(|(_, _, valid, _)| !valid) {
             None => Ok(()),

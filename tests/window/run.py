@@ -43,9 +43,9 @@ def main() -> None:
         ended = subprocess.run([SCRIPTS / "in-root.sh", root, work, "bash", "/mnt/inside.sh"], check=False)
         shutil.copytree(work / "pictures", arguments.out, dirs_exist_ok=True)
         if not (work / "result.json").exists():
-            for name in ("daemon.log", "xvfb.log"):
-                if (work / name).exists():
-                    print(f"── {name}\n{(work / name).read_text()[-4000:]}")
+            # xvfb.log matters only when Blender did not come up; it is full of harmless warnings.
+            for name in ("daemon.log",) if (work / "blender.log").exists() else ("daemon.log", "xvfb.log"):
+                print(f"── {name}\n{(work / name).read_text()[-4000:]}")
             sys.exit(f"window-test: failed (status {ended.returncode}); pictures in {arguments.out}")
         result = json.loads((work / "result.json").read_text())
 

@@ -74,9 +74,15 @@ mod tests {
         let path = folder.path().join("volume.npy");
         let full = write_whole(&path, |_| Err(io::Error::from(io::ErrorKind::StorageFull)));
         let words = full.unwrap_err().to_string();
-        assert!(words.contains("volume.npy") && words.contains("no storage space"), "{words}");
+        assert!(
+            words.contains("volume.npy") && words.contains("no storage space"),
+            "{words}"
+        );
         let cancelled = write_whole(&path, |_| Err(ExtractError::Cancelled));
-        assert!(matches!(cancelled, Err(WriteError::Extract(ExtractError::Cancelled))));
+        assert!(matches!(
+            cancelled,
+            Err(WriteError::Extract(ExtractError::Cancelled))
+        ));
         assert!(!path.exists());
     }
 }

@@ -47,7 +47,9 @@ impl<B: Backend> EncodedGrid<B> {
     /// `[N, levels × features]`
     pub(super) fn features(&self, table: &Tensor<B, 2>) -> Tensor<B, 2> {
         let levels = self.corners.iter().map(|corners| {
-            sum(corners.iter().map(|corner| corner.entries(table).mul(corner.weight.clone())))
+            sum(corners
+                .iter()
+                .map(|corner| corner.entries(table).mul(corner.weight.clone())))
         });
         Tensor::cat(levels.collect(), 1)
     }
@@ -76,7 +78,8 @@ impl<B: Backend> EncodedGrid<B> {
         let shape = [table.shape[0], table.shape[1]];
         let mut gradient = Tensor::zeros(shape, &by_features.device());
         for (index, corners) in self.corners.iter().enumerate() {
-            let level = |by: &Tensor<B, 2>| by.clone().narrow(1, index * self.features, self.features);
+            let level =
+                |by: &Tensor<B, 2>| by.clone().narrow(1, index * self.features, self.features);
             for corner in corners {
                 let mut by_entries = level(&by_features).mul(corner.weight.clone());
                 if let Some(by_tangents) = &by_tangents {
@@ -103,7 +106,11 @@ impl<B: Backend> Corner<B> {
         // Each axis contributes t or 1 - t, whose slope is +1 or -1 a cell.
         let part = [0, 1, 2].map(|axis| {
             let t = fraction.clone().narrow(1, axis, 1);
-            if upper[axis] { t } else { t.neg().add_scalar(1.0) }
+            if upper[axis] {
+                t
+            } else {
+                t.neg().add_scalar(1.0)
+            }
         });
         let weight_tangents = tangents.then(|| {
             let axes = (0..3).map(|axis| {

@@ -124,7 +124,11 @@ impl<'a, B: Backend> Forward<'a, B> {
     ) -> Self {
         let specs = architecture.tensors();
         let matrix = |spec: &TensorSpec| {
-            let rows = if spec.shape.len() == 2 { spec.shape[0] } else { 1 };
+            let rows = if spec.shape.len() == 2 {
+                spec.shape[0]
+            } else {
+                1
+            };
             let flat = parameters.clone().slice([spec.range()]);
             flat.reshape([rows, spec.len() / rows])
         };
@@ -189,7 +193,9 @@ impl<'a, B: Backend> Forward<'a, B> {
         };
         self.inputs.push(LayerInput {
             hidden,
-            tangents: tangents.clone().map(|t| t.mul(slope.clone().repeat(&[3, 1]))),
+            tangents: tangents
+                .clone()
+                .map(|t| t.mul(slope.clone().repeat(&[3, 1]))),
         });
         self.activated.push(Activated {
             slope,
@@ -200,7 +206,11 @@ impl<'a, B: Backend> Forward<'a, B> {
 
     /// `[N, 1]`, or `[N, 4]` with tangents.
     fn output(self) -> Tensor<B, 2> {
-        let LayerInput { hidden, tangents } = self.inputs.into_iter().next_back().expect("there is an output");
+        let LayerInput { hidden, tangents } = self
+            .inputs
+            .into_iter()
+            .next_back()
+            .expect("there is an output");
         match tangents {
             None => hidden,
             Some(tangents) => {

@@ -82,9 +82,13 @@ pub(super) fn backward(
         .collect();
     let loss: f64 = passes.iter().map(|(loss, _)| loss).sum();
     let mut gradients = passes.into_iter().map(|(_, gradient)| gradient);
-    let mut total = gradients.next().unwrap_or_else(|| vec![0.0; parameters.len()]);
+    let mut total = gradients
+        .next()
+        .unwrap_or_else(|| vec![0.0; parameters.len()]);
     for gradient in gradients {
-        let chunks = total.par_chunks_mut(1 << 14).zip(gradient.par_chunks(1 << 14));
+        let chunks = total
+            .par_chunks_mut(1 << 14)
+            .zip(gradient.par_chunks(1 << 14));
         chunks.for_each(|(total, gradient)| {
             for (total, gradient) in total.iter_mut().zip(gradient) {
                 *total += gradient;
@@ -118,7 +122,8 @@ impl WithSimd for Evaluate<'_> {
             self.network.forward(simd, points, &mut workspace);
             values.copy_from_slice(&workspace.values[..points.len()]);
             if let Some(gradients) = gradients.as_mut().and_then(Iterator::next) {
-                self.network.position_gradient(simd, &mut workspace, gradients);
+                self.network
+                    .position_gradient(simd, &mut workspace, gradients);
             }
         }
     }
@@ -163,7 +168,8 @@ impl WithSimd for Backward<'_> {
                     }
                 }
             }
-            self.network.backward(simd, value_gradient, &mut workspace, self.gradient);
+            self.network
+                .backward(simd, value_gradient, &mut workspace, self.gradient);
             first += points.len();
         }
         loss

@@ -74,7 +74,7 @@ impl Grid {
                 for corner in 0..8 {
                     let entry = &table[row[corner] as usize];
                     for feature in 0..F {
-                        sum[feature] = weight[corner] * entry[feature] + sum[feature];
+                        sum[feature] += weight[corner] * entry[feature];
                     }
                 }
                 encoded[sample * width + index * F..][..F].copy_from_slice(&sum);
@@ -87,7 +87,13 @@ impl Grid {
 
     /// Adds the gradient by the table, given the gradient by the features of the last [`encode`](Self::encode).
     #[inline(always)]
-    pub(super) fn scatter(&self, count: usize, corners: &Corners, encoded_gradient: &[f32], table_gradient: &mut [f32]) {
+    pub(super) fn scatter(
+        &self,
+        count: usize,
+        corners: &Corners,
+        encoded_gradient: &[f32],
+        table_gradient: &mut [f32],
+    ) {
         match self.features {
             1 => self.scatter_features::<1>(count, corners, encoded_gradient, table_gradient),
             2 => self.scatter_features::<2>(count, corners, encoded_gradient, table_gradient),
@@ -110,7 +116,9 @@ impl Grid {
             for sample in 0..count {
                 let slot = index * count + sample;
                 let start = sample * width + index * F;
-                let gradient: &[f32; F] = encoded_gradient[start..].first_chunk().expect("rows have this width");
+                let gradient: &[f32; F] = encoded_gradient[start..]
+                    .first_chunk()
+                    .expect("rows have this width");
                 for (&row, &weight) in corners.rows[slot].iter().zip(&corners.weights[slot]) {
                     let entry = &mut table_gradient[row as usize];
                     for feature in 0..F {
@@ -149,10 +157,10 @@ impl Grid {
                             1.0 - fraction[axis]
                         }
                     };
-                    for axis in 0..3 {
+                    for (axis, gradient) in gradient.iter_mut().enumerate() {
                         let sign = if corner >> axis & 1 == 1 { 1.0 } else { -1.0 };
                         let slope = sign * part((axis + 1) % 3) * part((axis + 2) % 3);
-                        gradient[axis] += pull * slope * half_resolution;
+                        *gradient += pull * slope * half_resolution;
                     }
                 }
             }
@@ -182,7 +190,10 @@ fn locate(level: &GridLevel, point: [f32; 3]) -> ([u32; 8], [f32; 3]) {
         let mask = level.entries - 1;
         let hashed: [[u32; 2]; 3] = std::array::from_fn(|axis| {
             let prime = HashGrid::HASH_PRIMES[axis];
-            [cell[axis].wrapping_mul(prime), (cell[axis] + 1).wrapping_mul(prime)]
+            [
+                cell[axis].wrapping_mul(prime),
+                (cell[axis] + 1).wrapping_mul(prime),
+            ]
         });
         std::array::from_fn(|corner| {
             let hash = hashed[0][corner & 1] ^ hashed[1][corner >> 1 & 1] ^ hashed[2][corner >> 2];

@@ -43,9 +43,7 @@ pub(super) fn multiply_add<S: Simd>(
     }
     for column in column..n {
         for row in 0..m {
-            let sum: f32 = (0..k)
-                .map(|k| element(a, row, k) * b[k * n + column])
-                .sum();
+            let sum: f32 = (0..k).map(|k| element(a, row, k) * b[k * n + column]).sum();
             c[row * n + column] += sum;
         }
     }
@@ -167,7 +165,15 @@ mod tests {
     #[test]
     fn every_block_and_remainder_matches_f64() {
         let mut rng = rand_pcg::Pcg64::seed_from_u64(5);
-        for [m, n, k] in [[1, 1, 1], [6, 64, 32], [7, 65, 3], [96, 64, 64], [64, 32, 96], [13, 31, 17], [1, 64, 9]] {
+        for [m, n, k] in [
+            [1, 1, 1],
+            [6, 64, 32],
+            [7, 65, 3],
+            [96, 64, 64],
+            [64, 32, 96],
+            [13, 31, 17],
+            [1, 64, 9],
+        ] {
             let mut random = |count: usize| -> Vec<f32> {
                 (0..count).map(|_| rng.random::<f32>() - 0.5).collect()
             };
@@ -175,7 +181,8 @@ mod tests {
             let expected: Vec<f64> = (0..m * n)
                 .map(|index| {
                     let (row, column) = (index / n, index % n);
-                    let products = (0..k).map(|k_| f64::from(a[row * k + k_]) * f64::from(b[k_ * n + column]));
+                    let products =
+                        (0..k).map(|k_| f64::from(a[row * k + k_]) * f64::from(b[k_ * n + column]));
                     f64::from(start[index]) + products.sum::<f64>()
                 })
                 .collect();

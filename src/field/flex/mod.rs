@@ -35,7 +35,13 @@ impl FieldBackend for Flex {
         }
         let mut gradients = vec![[0.0; 3]; count];
         let output = Some(gradients.as_mut_slice());
-        batch::evaluate(architecture, slice(&parameters), points, &mut values, output);
+        batch::evaluate(
+            architecture,
+            slice(&parameters),
+            points,
+            &mut values,
+            output,
+        );
         let rows = values.iter().zip(gradients);
         let flat = rows.flat_map(|(&value, [x, y, z])| [value, x, y, z]);
         tensor(flat.collect(), [count, 4])
@@ -50,8 +56,11 @@ impl FieldBackend for Flex {
         if cotangent.dims()[1] == 4 {
             return composed::field_backward(architecture, parameters, points, cotangent);
         }
-        let [parameters, points, cotangent] =
-            [primitive(parameters), primitive(points), primitive(cotangent)];
+        let [parameters, points, cotangent] = [
+            primitive(parameters),
+            primitive(points),
+            primitive(cotangent),
+        ];
         let cotangent = Cotangent::Given(slice(&cotangent));
         let points = rows_of_three(&points);
         let (_, gradient) = batch::backward(architecture, slice(&parameters), points, cotangent);

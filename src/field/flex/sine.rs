@@ -6,13 +6,24 @@ use pulp::Simd;
 
 /// π in three parts: products of the first two with whole numbers below 2¹² are exact (Cody and Waite 1980).
 #[allow(clippy::excessive_precision, clippy::approx_constant)]
-const PI_PARTS: [f32; 3] = [3.140_625, 9.670_257_568_359_375e-4, 6.277_114_152_908_325e-7];
+const PI_PARTS: [f32; 3] = [
+    3.140_625,
+    9.670_257_568_359_375e-4,
+    6.277_114_152_908_325e-7,
+];
 
 /// Adding and subtracting it rounds to the nearest whole number, whose lowest bit is then the lowest bit of the sum.
 const ROUNDING: f32 = 12_582_912.0;
 
 /// Taylor coefficients of `sin r / r` and `cos r` in r², enough for |r| ≤ π / 2.
-const SINE: [f32; 6] = [1.0, -1.0 / 6.0, 1.0 / 120.0, -1.0 / 5_040.0, 1.0 / 362_880.0, -1.0 / 39_916_800.0];
+const SINE: [f32; 6] = [
+    1.0,
+    -1.0 / 6.0,
+    1.0 / 120.0,
+    -1.0 / 5_040.0,
+    1.0 / 362_880.0,
+    -1.0 / 39_916_800.0,
+];
 const COSINE: [f32; 7] = [
     1.0,
     -0.5,

@@ -76,8 +76,13 @@ impl<'a> Network<'a> {
         let hidden = &self.layers[..self.layers.len() - 1];
         let widest = self.layers.iter().map(|layer| layer.size.inputs).max();
         let widest = TILE * widest.unwrap_or(0);
-        let slopes = hidden.iter().map(|layer| vec![0.0; TILE * layer.size.outputs]);
-        let inputs = self.layers.iter().map(|layer| vec![0.0; TILE * layer.size.inputs]);
+        let slopes = hidden
+            .iter()
+            .map(|layer| vec![0.0; TILE * layer.size.outputs]);
+        let inputs = self
+            .layers
+            .iter()
+            .map(|layer| vec![0.0; TILE * layer.size.inputs]);
         Workspace {
             corners: self.grid.as_ref().map(|grid| grid.corners(TILE)),
             inputs: inputs.collect(),
@@ -178,7 +183,13 @@ impl<'a> Network<'a> {
         parameter_gradient: &mut [f32],
     ) {
         let to_encoding = self.grid.is_some();
-        self.backward_layers(simd, value_gradient, workspace, Some(parameter_gradient), to_encoding);
+        self.backward_layers(
+            simd,
+            value_gradient,
+            workspace,
+            Some(parameter_gradient),
+            to_encoding,
+        );
         if let (Some(grid), Some(corners)) = (&self.grid, &workspace.corners) {
             let count = value_gradient.len();
             grid.scatter(count, corners, &workspace.upstream, parameter_gradient);

@@ -53,10 +53,6 @@ def extension() -> Iterator[None]:
     assert installed == {"FINISHED"}
     assert PACKAGE in bpy.context.preferences.addons
     yield
-    session = part("session").current()
-    if session:
-        loop, transfer = session.loop.longest_step, session.longest_transfer
-        print(f"\nlongest slice of the main thread {1e3 * loop:.1f} ms, longest mesh transfer {1e3 * transfer:.1f} ms")
     bpy.ops.preferences.addon_disable(module=PACKAGE)
 
 

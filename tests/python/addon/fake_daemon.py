@@ -74,8 +74,11 @@ class FakeDaemon:
     def vanish_quietly(self) -> None:
         """The same, before its loop gets a turn."""
         self._server.close()
-        for connection in self._connections:
-            connection.connection._transport.abort()
+        for protocol in self._connections:
+            # Either is missing while a connection is not there yet, or not any more.
+            connection = getattr(protocol, "connection", None)
+            if transport := getattr(connection, "_transport", None):
+                transport.abort()
 
     def close(self) -> None:
         """Ends it."""

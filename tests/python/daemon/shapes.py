@@ -5,7 +5,7 @@ import numpy as np
 Shape = tuple[np.ndarray, np.ndarray]
 
 GOOD_FIT = {"preset": "draft", "steps": 300, "batch_size": 4096}
-"""Settings that fit a sphere well in a second or two. By steps: the result does not depend on how busy the machine is."""
+"""Settings that fit a sphere well in a second or two; by steps, so that a busy machine gets the same result."""
 
 
 def sphere(rows: int = 24, radius: float = 1.0, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Shape:
