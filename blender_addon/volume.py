@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import bpy
 
-from .api.query_pb2 import VOLUME_FORMAT_VDB, ExtractVolumeHeader, ExtractVolumeRequest, GridSettings
+from .api.query_pb2 import VOLUME_FORMAT_VDB_BLENDER, ExtractVolumeHeader, ExtractVolumeRequest, GridSettings
 from .connection import Connection
 from .download import receive
 from .job import Job
@@ -33,7 +33,7 @@ class VolumeJob(Job):
         request = ExtractVolumeRequest(
             model=self._field.model,
             grid=GridSettings(resolution=self._resolution),
-            format=VOLUME_FORMAT_VDB,
+            format=VOLUME_FORMAT_VDB_BLENDER,
             band=self._band,
         )
         # Written under another name and renamed when whole: a broken download leaves no half file.

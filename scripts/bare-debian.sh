@@ -40,8 +40,8 @@ set -eu
 export PATH=/opt/rust/bin:$PATH
 . /etc/os-release
 echo "overfit: $PRETTY_NAME, $(python3 -V), $(rustc -V), $(nproc) cores; cc: $(command -v cc || echo none)"
-git clone --quiet /mnt/overfit.bundle /root/overfit
-cd /root/overfit
+git clone --quiet /mnt/overfit.bundle "$HOME/overfit"
+cd "$HOME/overfit"
 for target in "$@"; do
   start=$(date +%s)
   status=0

@@ -37,6 +37,10 @@ pub(super) struct VolumeArguments {
     #[arg(long, value_name = "VOXELS", default_value = "3", value_parser = finite, allow_negative_numbers = true)]
     band: f64,
 
+    /// Place the .vdb file for Blender, which takes a value to fill the voxel above it where OpenVDB has it in the middle
+    #[arg(long)]
+    for_blender: bool,
+
     #[command(flatten)]
     device: DeviceArguments,
 
@@ -104,9 +108,7 @@ fn write_band(
 ) -> anyhow::Result<(Grid, u64)> {
     let model = loaded.model();
     let resolution = arguments.grid.resolution();
-    let voxel_size = Grid::around_level_set(&model.bounds, resolution, 0.0)?.voxel_size;
-    // The outer half of the band needs room too.
-    let grid = Grid::around_level_set(&model.bounds, resolution, arguments.band * voxel_size)?;
+    let grid = Grid::around_band(&model.bounds, resolution, arguments.band)?;
     let settings = BandSettings {
         band: arguments.band,
         memory_limit: arguments.grid.memory_limit,
@@ -114,7 +116,7 @@ fn write_band(
     };
     let mut bar = Bar::new("extracting the narrow band");
     let mut progress = |share: f32| bar.set(share.into());
-    let band = extract_narrow_band(
+    let mut band = extract_narrow_band(
         loaded.unit_field(),
         &grid,
         &model.frame,
@@ -123,10 +125,12 @@ fn write_band(
         &mut progress,
     )
     .map_err(|error| interrupt.explain(error))?;
+    if arguments.for_blender {
+        band = band.lowered_for_blender();
+    }
     bar.say("writing");
     write_vdb(&band, "sdf", &arguments.output)?;
-    let words = band.leaves.iter().flat_map(|leaf| leaf.active);
-    Ok((grid, words.map(|word| u64::from(word.count_ones())).sum()))
+    Ok((grid, band.active_voxels()))
 }
 
 fn write_dense(

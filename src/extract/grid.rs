@@ -115,6 +115,20 @@ impl Grid {
         )
     }
 
+    /// As [`around_level_set`](Self::around_level_set) for the surface itself, with room for a band of `band` voxels on
+    /// each side of it: a band that the border cuts off would be a wall to whoever reads it.
+    ///
+    /// # Errors
+    /// As [`covering`](Self::covering).
+    pub fn around_band(
+        bounds: &Bounds,
+        resolution: Resolution,
+        band: f64,
+    ) -> Result<Grid, ExtractError> {
+        let voxel_size = Grid::around_level_set(bounds, resolution, 0.0)?.voxel_size;
+        Grid::around_level_set(bounds, resolution, band * voxel_size)
+    }
+
     /// The sample with index `[x, y, z]`, own units.
     pub fn point(&self, index: [u32; 3]) -> [f64; 3] {
         std::array::from_fn(|axis| self.origin[axis] + self.voxel_size * f64::from(index[axis]))

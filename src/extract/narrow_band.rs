@@ -71,6 +71,12 @@ pub struct NarrowBand {
 }
 
 impl NarrowBand {
+    /// Samples in the band.
+    pub fn active_voxels(&self) -> u64 {
+        let words = self.leaves.iter().flat_map(|leaf| leaf.active);
+        words.map(|word| u64::from(word.count_ones())).sum()
+    }
+
     /// The band for a file that Blender is to show: half a voxel lower along each axis.
     ///
     /// To OpenVDB (and Houdini) a value stands at its index. Blender takes it to fill the voxel from its index to the

@@ -96,7 +96,7 @@ pub(super) fn dense_messages(
     Ok(volume_messages(header, bytes_of(volume.values)))
 }
 
-/// The narrow band, as an OpenVDB file.
+/// The narrow band, as an OpenVDB file; with `for_blender`, placed as Blender reads it.
 ///
 /// # Errors
 /// What the library says.
@@ -104,14 +104,13 @@ pub(super) fn vdb_messages(
     model: &LoadedModel,
     resolution: Resolution,
     settings: &BandSettings,
+    for_blender: bool,
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
     let start = Instant::now();
     let (bounds, frame) = (&model.model().bounds, &model.model().frame);
-    // The band must end inside the grid: a band that the border cuts off would be a wall to whoever reads it.
-    let voxel_size = Grid::around_level_set(bounds, resolution, 0.0)?.voxel_size;
-    let grid = Grid::around_level_set(bounds, resolution, settings.band * voxel_size)?;
-    let band = extract_narrow_band(
+    let grid = Grid::around_band(bounds, resolution, settings.band)?;
+    let mut band = extract_narrow_band(
         model.unit_field(),
         &grid,
         frame,
@@ -119,14 +118,16 @@ pub(super) fn vdb_messages(
         cancel,
         &mut |_| {},
     )?;
+    if for_blender {
+        band = band.lowered_for_blender();
+    }
     let mut file = Vec::new();
     write_vdb_to(&band, "sdf", &mut file).map_err(ApiError::Encode)?;
-    let active = band.leaves.iter().flat_map(|leaf| leaf.active);
     let header = proto::ExtractVolumeHeader {
         origin: band.origin.to_vec(),
         voxel_size: band.voxel_size,
         dims: band.dims.to_vec(),
-        active_voxels: active.map(|word| u64::from(word.count_ones())).sum(),
+        active_voxels: band.active_voxels(),
         seconds: start.elapsed().as_secs_f64(),
         ..Default::default()
     };

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::blocking::run_blocking;
 use super::convert::fit_settings;
-use super::fit_watch::FitWatch;
+use super::fit_watch::{FitWatch, PACE};
 use super::fits::{Fits, Order};
 use super::mesh_data::check_display_name;
 use super::meshes::Meshes;
@@ -91,7 +91,7 @@ impl FitService for FitCalls {
             after_sequence,
         } = request.into_inner();
         let states = self.fits.watch(Collection::Fits.id(&name, "name")?)?;
-        Ok(Response::new(FitWatch::new(states, after_sequence)))
+        Ok(Response::new(FitWatch::new(states, after_sequence, PACE)))
     }
 
     async fn cancel_fit(

@@ -1,15 +1,22 @@
 //! What a watcher of a fit gets: where it stands, then what is new, then how it ended.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Sleep, sleep};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
 use tonic::Status;
 
 use super::fits::has_ended;
 use super::proto::{self, WatchFitResponse, watch_fit_response::Event};
+
+/// Shortest time between two messages of progress. Training reports ten times a second; but should it report faster, a
+/// watcher that does not read must not find thousands of messages on its connection: HTTP/2 libraries take many small
+/// frames that nobody reads for an attack and hang up.
+pub(super) const PACE: Duration = Duration::from_millis(50);
 
 /// The messages of one watcher. They are made when the connection has room for one, from the newest state: what a slow
 /// watcher misses is never stored anywhere.
@@ -18,6 +25,9 @@ pub(super) struct FitWatch {
     /// The last sequence that the watcher has seen.
     seen: u64,
     next: Next,
+    pace: Duration,
+    /// Runs between two messages.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 enum Next {
@@ -32,11 +42,13 @@ enum Next {
 
 impl FitWatch {
     /// Watches a fit of which the watcher has seen everything up to sequence `seen`; 0 is nothing.
-    pub(super) fn new(states: watch::Receiver<proto::Fit>, seen: u64) -> Self {
+    pub(super) fn new(states: watch::Receiver<proto::Fit>, seen: u64, pace: Duration) -> Self {
         Self {
             states: WatchStream::new(states),
             seen,
             next: Next::Snapshot,
+            pace,
+            pause: None,
         }
     }
 
@@ -83,11 +95,16 @@ impl Stream for FitWatch {
                 }
                 waiting => self.next = waiting,
             }
+            if let Some(pause) = &mut self.pause {
+                ready!(pause.as_mut().poll(context));
+                self.pause = None;
+            }
             match Pin::new(&mut self.states).poll_next(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Ready(Some(fit)) => {
                     if let Some(message) = self.message(fit) {
+                        self.pause = (!self.pace.is_zero()).then(|| Box::pin(sleep(self.pace)));
                         return Poll::Ready(Some(Ok(message)));
                     }
                 }
@@ -138,7 +155,7 @@ mod tests {
     #[tokio::test]
     async fn a_snapshot_comes_first_and_the_end_last() {
         let state = watch::Sender::new(fit(1, FitState::Queued));
-        let mut watch = FitWatch::new(state.subscribe(), 0);
+        let mut watch = FitWatch::new(state.subscribe(), 0, Duration::ZERO);
         assert_eq!(drain(&mut watch).await, [(1, "snapshot")]);
         state.send_replace(fit(2, FitState::Running));
         assert_eq!(drain(&mut watch).await, [(2, "progress")]);
@@ -157,15 +174,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn progress_keeps_its_pace() {
+        let state = watch::Sender::new(fit(1, FitState::Running));
+        let mut watch = FitWatch::new(state.subscribe(), 0, Duration::from_secs(3600));
+        assert_eq!(drain(&mut watch).await, [(1, "snapshot")]);
+        state.send_replace(fit(2, FitState::Running));
+        assert_eq!(drain(&mut watch).await, []);
+    }
+
+    #[tokio::test]
     async fn a_fit_that_has_ended_still_gives_both() {
         let state = watch::Sender::new(fit(7, FitState::Failed));
-        let mut watch = FitWatch::new(state.subscribe(), 0);
+        let mut watch = FitWatch::new(state.subscribe(), 0, Duration::ZERO);
         assert_eq!(
             drain(&mut watch).await,
             [(7, "snapshot"), (7, "ended"), (0, "end of stream")]
         );
         // Whoever has seen that state already gets the end alone.
-        let mut again = FitWatch::new(state.subscribe(), 7);
+        let mut again = FitWatch::new(state.subscribe(), 7, Duration::ZERO);
         assert_eq!(
             drain(&mut again).await,
             [(7, "ended"), (0, "end of stream")]
@@ -175,11 +201,11 @@ mod tests {
     #[tokio::test]
     async fn what_was_seen_before_the_connection_broke_is_not_told_again() {
         let state = watch::Sender::new(fit(5, FitState::Running));
-        let mut watch = FitWatch::new(state.subscribe(), 5);
+        let mut watch = FitWatch::new(state.subscribe(), 5, Duration::ZERO);
         assert_eq!(drain(&mut watch).await, []);
         state.send_replace(fit(6, FitState::Running));
         assert_eq!(drain(&mut watch).await, [(6, "progress")]);
-        let mut behind = FitWatch::new(state.subscribe(), 4);
+        let mut behind = FitWatch::new(state.subscribe(), 4, Duration::ZERO);
         assert_eq!(drain(&mut behind).await, [(6, "snapshot")]);
     }
 }

@@ -150,13 +150,16 @@ impl QueryService for QueryCalls {
                 proto::VolumeFormat::Dense => {
                     dense_messages(model, resolution, memory_limit, cancel)
                 }
-                proto::VolumeFormat::Vdb | proto::VolumeFormat::Unspecified => {
+                proto::VolumeFormat::Vdb
+                | proto::VolumeFormat::VdbBlender
+                | proto::VolumeFormat::Unspecified => {
+                    let for_blender = format == proto::VolumeFormat::VdbBlender;
                     let settings = BandSettings {
                         band,
                         memory_limit,
                         ..Default::default()
                     };
-                    vdb_messages(model, resolution, &settings, cancel)
+                    vdb_messages(model, resolution, &settings, for_blender, cancel)
                 }
             })
             .await?;

@@ -108,10 +108,7 @@ impl Daemon {
                     .map_err(gone)
             }
         });
-        // Small windows: what a client does not read soon stays with the daemon.
-        let endpoint = Endpoint::from_static("http://in-memory")
-            .initial_stream_window_size(1 << 16)
-            .initial_connection_window_size(1 << 17);
+        let endpoint = Endpoint::from_static("http://in-memory");
         endpoint.connect_with_connector(connector).await.unwrap()
     }
 
