@@ -144,8 +144,21 @@ def draw_job(context: bpy.types.Context, column: bpy.types.UILayout, job: Job) -
         column.progress(factor=job.fraction, text=job.step + percent)
         if isinstance(job, FitJob) and job.progress and job.losses:
             draw_training(context, column, job)
-    for note in [] if job.state is JobState.CANCELLED else job.notes:
-        draw_words(context, column, note, "INFO")
+    if job.notes and job.state is not JobState.CANCELLED:
+        draw_notes(context, column, job.notes)
+
+
+def draw_notes(context: bpy.types.Context, column: bpy.types.UILayout, notes: Sequence[str]) -> None:
+    """What the user should know about the mesh, folded: a result must not drown in it."""
+    settings = context.scene.overfit
+    row = column.row()
+    row.alignment = "LEFT"
+    icon = "DOWNARROW_HLT" if settings.show_notes else "RIGHTARROW"
+    text = f"{len(notes)} notes on the mesh" if len(notes) > 1 else "A note on the mesh"
+    row.prop(settings, "show_notes", text=text, icon=icon, emboss=False)
+    if settings.show_notes:
+        for note in notes:
+            draw_words(context, column, note, "INFO")
 
 
 def draw_training(context: bpy.types.Context, column: bpy.types.UILayout, job: FitJob) -> None:

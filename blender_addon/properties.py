@@ -35,6 +35,11 @@ class OverfitSettings(bpy.types.PropertyGroup):
         description="Hide the original in the viewport when the result is there: they stand in the same place",
         default=True,
     )
+    show_notes: bpy.props.BoolProperty(
+        name="Notes",
+        description="Show what the daemon found about the mesh, such as holes and a doubtful inside",
+        default=False,
+    )
     volume_resolution: bpy.props.IntProperty(
         name="Voxels",
         description="Voxels along the longest side of the SDF volume",

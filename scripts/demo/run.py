@@ -160,6 +160,10 @@ def main() -> None:
         f"the meshes lie on each other (mean distance under {CHAMFER_LIMIT:.1%})": apart < CHAMFER_LIMIT,
         f"the field is true near the surface (mean error under {NEAR_LIMIT:.1%})": figures["near_mae"] < NEAR_LIMIT,
         "the mesh and the volume have the original's transform": all(figures["in_place"].values()),
+        "the volume's level set lies on the original, a quarter of a voxel at most beside it": (
+            figures["volume_to_original"] / figures["longest_side"] < CHAMFER_LIMIT
+            and figures["volume_shift"] < figures["volume_voxel"] / 4
+        ),
         "the volume holds the grid `sdf`": figures["grids"] == ["sdf"],
         "the daemon has ended": daemon.process.returncode == 0,
     }

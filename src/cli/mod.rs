@@ -23,6 +23,7 @@ mod serve;
 mod volume;
 mod workload;
 
+use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -110,6 +111,8 @@ fn log_to_stderr(command: &Command) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // No colour codes in a log file.
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }
 

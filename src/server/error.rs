@@ -44,7 +44,9 @@ pub(super) enum ApiError {
     /// A client stream broke off.
     #[error("the upload broke off: {}", .0.message())]
     BrokenOff(Status),
-    #[error("the {what} is too large: the limit is {limit} bytes")]
+    #[error(
+        "the {what} is too large: this daemon takes {limit} bytes; send a smaller one, or start it with a higher limit (see `overfit serve --help`)"
+    )]
     TooLarge { what: &'static str, limit: u64 },
     #[error(
         "the message is larger than this daemon takes ({limit} bytes): use a streaming call, or smaller parts"
