@@ -131,9 +131,7 @@ def main(blend: str, figures: str) -> None:
     level_set = mesh_of_volume(volume)
     from_volume = mean_distance(level_set, original, rng)
     # A shift shows here even where it is too small for the distance: distances have no direction.
-    shift = (
-        level_set[0].min(axis=0) + level_set[0].max(axis=0) - original[0].min(axis=0) - original[0].max(axis=0)
-    ) / 2
+    middles = [(vertices.min(axis=0) + vertices.max(axis=0)) / 2 for vertices, _ in (level_set, original)]
     same = [bool(np.allclose(item.matrix_world, monkey.matrix_world, atol=1e-6)) for item in (reconstruction, volume)]
     result = {
         "blender": bpy.app.version_string,
