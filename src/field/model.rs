@@ -86,8 +86,21 @@ pub enum ModelError {
     Architecture(#[from] ArchitectureError),
 }
 
-/// Value of the metadata entry `format`.
+/// The one metadata entry: a [`Description`] as JSON.
+const METADATA_KEY: &str = "overfit";
+
+/// What files of this layout say of themselves.
 const FORMAT: &str = "overfit.field.v1";
+
+/// What a file says beside its tensors.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Description {
+    format: String,
+    architecture: Architecture,
+    frame: Similarity,
+    bounds: Bounds,
+    training: Training,
+}
 
 impl Model {
     /// The file's bytes.
@@ -98,20 +111,15 @@ impl Model {
             let view = TensorView::new(Dtype::F32, spec.shape.clone(), &bytes[range]);
             (spec.name, view.expect("specs tile the parameters"))
         });
-        let json = |value: serde_json::Value| value.to_string();
-        let metadata = HashMap::from([
-            ("format".to_owned(), FORMAT.to_owned()),
-            (
-                "architecture".to_owned(),
-                json(serde_json::json!(self.architecture)),
-            ),
-            ("frame".to_owned(), json(serde_json::json!(self.frame))),
-            ("bounds".to_owned(), json(serde_json::json!(self.bounds))),
-            (
-                "training".to_owned(),
-                json(serde_json::json!(self.training)),
-            ),
-        ]);
+        let description = serde_json::json!(Description {
+            format: FORMAT.to_owned(),
+            architecture: self.architecture.clone(),
+            frame: self.frame,
+            bounds: self.bounds,
+            training: self.training.clone(),
+        });
+        // One entry: several would come out in a new order each time, and the same model would not be the same file.
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), description.to_string())]);
         serialize(tensors, Some(metadata)).expect("names are unique and sizes match")
     }
 
@@ -125,17 +133,20 @@ impl Model {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let metadata = header.metadata().clone().unwrap_or_default();
-        let entry = |key: &str| {
-            metadata
-                .get(key)
-                .ok_or_else(|| ModelError::Incomplete(format!("its metadata has no '{key}'")))
-        };
-        let format = entry("format")?;
+        let entry = metadata.get(METADATA_KEY).ok_or_else(|| {
+            ModelError::Incomplete(format!("its metadata has no '{METADATA_KEY}'"))
+        })?;
+        let Description {
+            format,
+            architecture,
+            frame,
+            bounds,
+            training,
+        } = parse_description(entry)?;
         if format != FORMAT {
             let text = format!("its format is '{format}', this version reads '{FORMAT}'");
             return Err(ModelError::Incomplete(text));
         }
-        let architecture: Architecture = parse_entry("architecture", entry("architecture")?)?;
         architecture.validate()?;
         let mut parameters = Vec::with_capacity(architecture.parameter_count());
         for spec in architecture.tensors() {
@@ -158,7 +169,6 @@ impl Model {
             let text = format!("parameter {index} is {}", parameters[index]);
             return Err(ModelError::Incomplete(text));
         }
-        let frame: Similarity = parse_entry("frame", entry("frame")?)?;
         if !(frame.scale.is_finite()
             && frame.scale > 0.0
             && frame.center.iter().all(|c| c.is_finite()))
@@ -171,8 +181,8 @@ impl Model {
             architecture,
             parameters,
             frame,
-            bounds: parse_entry("bounds", entry("bounds")?)?,
-            training: parse_entry("training", entry("training")?)?,
+            bounds,
+            training,
         })
     }
 
@@ -202,9 +212,11 @@ impl Model {
     }
 }
 
-fn parse_entry<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T, ModelError> {
+fn parse_description(text: &str) -> Result<Description, ModelError> {
     serde_json::from_str(text).map_err(|error| {
-        ModelError::Incomplete(format!("its metadata '{key}' does not parse: {error}"))
+        ModelError::Incomplete(format!(
+            "its metadata '{METADATA_KEY}' does not parse: {error}"
+        ))
     })
 }
 
@@ -242,6 +254,7 @@ mod tests {
     fn a_model_survives_its_file() {
         let model = model();
         assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
+        assert_eq!(model.to_bytes(), model.to_bytes());
     }
 
     #[test]

@@ -42,10 +42,10 @@ def hash_grid(encoding, table, u):
 def evaluate(path, points):
     """The field's values at points in the mesh's own units, inside the unit frame."""
     with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
+        metadata = json.loads(file.metadata()["overfit"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     assert metadata["format"] == "overfit.field.v1"
-    architecture, frame = json.loads(metadata["architecture"]), json.loads(metadata["frame"])
+    architecture, frame = metadata["architecture"], metadata["frame"]
     u = ((points.astype(np.float64) - frame["center"]) * frame["scale"]).astype(np.float32)
     assert np.abs(u).max() <= 1
     h = u
