@@ -20,7 +20,7 @@ use crate::geometry::read_mesh;
 
 /// Exact signed distances from points to a mesh, without a network
 ///
-/// Writes float32 [N] in the mesh's own units, negative inside.
+/// Writes one float32 a point in the mesh's own units, negative inside.
 #[derive(Args)]
 pub(super) struct DistanceArguments {
     /// The mesh file

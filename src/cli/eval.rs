@@ -19,7 +19,7 @@ use crate::query::{LoadedModel, ensure_twice_differentiable, hessians};
 
 /// Evaluate a model at points: signed distances, gradients, second derivatives
 ///
-/// Writes float32 [N]: the signed distance at each point, in the mesh's own units. With --gradient three columns follow,
+/// Writes float32: the signed distance at each point, in the mesh's own units. With --gradient three columns follow,
 /// with --hessian another six (xx xy xz yy yz zz), so that the result is [N, 4], [N, 7] or [N, 10].
 #[derive(Args)]
 pub(super) struct EvalArguments {

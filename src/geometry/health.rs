@@ -46,7 +46,7 @@ pub struct HealthReport {
 pub const SELF_INTERSECTION_LIMIT: usize = 200_000;
 
 impl HealthReport {
-    /// Examines `mesh`, which passed [`validate`](super::validate) with result `cleanup`.
+    /// Examines `mesh`, which passed [`validate`](super::validate()) with result `cleanup`.
     ///
     /// # Panics
     /// If a triangle names a vertex that does not exist.

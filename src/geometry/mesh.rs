@@ -16,7 +16,7 @@ pub struct Mesh {
 impl Mesh {
     /// A mesh from raw arrays, `f32` or `f64`: positions `[V, 3]` and vertex indices `[F, 3]`.
     ///
-    /// Nothing is checked: pass the result to [`validate`](super::validate).
+    /// Nothing is checked: pass the result to [`validate`](super::validate()).
     pub fn from_arrays<T: Copy + Into<f64>>(positions: &[[T; 3]], triangles: &[[u32; 3]]) -> Mesh {
         Mesh {
             positions: positions.iter().map(|p| p.map(Into::into)).collect(),

@@ -1,6 +1,6 @@
 //! Meshes: the data type, readers, the frame they are trained in, and what is wrong with them.
 //!
-//! A mesh enters through [`read_mesh`], [`parse_mesh`] or, from raw arrays, [`Mesh::from_arrays`] and [`validate`]. All
+//! A mesh enters through [`read_mesh`], [`parse_mesh`] or, from raw arrays, [`Mesh::from_arrays`] and [`validate()`]. All
 //! three end in the same checks, so whatever lies to the right of this room may trust a mesh: indices are in range,
 //! coordinates are finite, and the surface has an extent.
 

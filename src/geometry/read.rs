@@ -9,7 +9,7 @@ use super::{
     Cleanup, Mesh, MeshError, MeshFormat, UnknownFormat, gltf, obj, off, ply, stl, validate,
 };
 
-/// A mesh that came from a file and passed [`validate`].
+/// A mesh that came from a file and passed [`validate()`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadedMesh {
     /// The mesh, in the units and at the place of the file.
@@ -95,7 +95,7 @@ pub enum ReadError {
 
 /// Reads the mesh in the file at `path`, whose extension names its format.
 ///
-/// Polygons are cut into triangles, vertices that a format repeats are merged, and the result passes [`validate`].
+/// Polygons are cut into triangles, vertices that a format repeats are merged, and the result passes [`validate()`].
 /// All objects of a file become one mesh.
 ///
 /// # Errors

@@ -39,7 +39,7 @@ impl SurfaceSampler {
     /// A sampler of `mesh`. Triangles without an area are never drawn.
     ///
     /// # Panics
-    /// If no triangle has an area, which [`validate`](super::validate) refuses.
+    /// If no triangle has an area, which [`validate`](super::validate()) refuses.
     pub fn new(mesh: &Mesh) -> SurfaceSampler {
         let mut areas = Vec::with_capacity(mesh.triangles.len());
         let mut faces = Vec::with_capacity(mesh.triangles.len());

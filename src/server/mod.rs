@@ -3,7 +3,7 @@
 //! Thin on purpose: a call is checked, handed to the library, and its answer translated. Only what a library has no
 //! notion of lives here: who may call, what is kept between calls, what waits for its turn, and what is too much.
 //!
-//! - [`serve`] runs the daemon until a future completes; [`Server`] is the same in two steps, for whoever must know the
+//! - [`serve()`] runs the daemon until a future completes; [`Server`] is the same in two steps, for whoever must know the
 //!   port before, or brings connections of its own.
 //! - [`ServerSettings`] says where it listens, where it keeps its models, and what it refuses.
 //! - [`proto`] holds the messages and services that are generated from `proto/overfit/v1`.
