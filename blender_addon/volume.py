@@ -8,7 +8,13 @@ from typing import BinaryIO
 
 import bpy
 
-from .api.query_pb2 import VOLUME_FORMAT_VDB_BLENDER, ExtractVolumeHeader, ExtractVolumeRequest, GridSettings
+from .api.query_pb2 import (
+    VOLUME_FORMAT_VDB,
+    VOLUME_FORMAT_VDB_BLENDER_4,
+    ExtractVolumeHeader,
+    ExtractVolumeRequest,
+    GridSettings,
+)
 from .connection import Connection
 from .download import receive
 from .job import Job
@@ -33,7 +39,8 @@ class VolumeJob(Job):
         request = ExtractVolumeRequest(
             model=self._field.model,
             grid=GridSettings(resolution=self._resolution),
-            format=VOLUME_FORMAT_VDB_BLENDER,
+            # Before 5.0, Blender shows volumes half a voxel beside their place.
+            format=VOLUME_FORMAT_VDB if bpy.app.version >= (5, 0, 0) else VOLUME_FORMAT_VDB_BLENDER_4,
             band=self._band,
         )
         # Written under another name and renamed when whole: a broken download leaves no half file.

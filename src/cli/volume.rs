@@ -37,9 +37,10 @@ pub(super) struct VolumeArguments {
     #[arg(long, value_name = "VOXELS", default_value = "3", value_parser = finite, allow_negative_numbers = true)]
     band: f64,
 
-    /// Place the .vdb file for Blender, which takes a value to fill the voxel above it where OpenVDB has it in the middle
+    /// Place the .vdb file for Blender before 5.0, which takes a value to fill the voxel above it where OpenVDB has it in
+    /// the middle
     #[arg(long)]
-    for_blender: bool,
+    for_blender_4: bool,
 
     #[command(flatten)]
     device: DeviceArguments,
@@ -125,8 +126,8 @@ fn write_band(
         &mut progress,
     )
     .map_err(|error| interrupt.explain(error))?;
-    if arguments.for_blender {
-        band = band.lowered_for_blender();
+    if arguments.for_blender_4 {
+        band = band.lowered_for_blender_4();
     }
     bar.say("writing");
     write_vdb(&band, "sdf", &arguments.output)?;

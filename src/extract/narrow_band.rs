@@ -77,12 +77,12 @@ impl NarrowBand {
         words.map(|word| u64::from(word.count_ones())).sum()
     }
 
-    /// The band for a file that Blender is to show: half a voxel lower along each axis.
+    /// The band for a file that Blender 4 is to show: half a voxel lower along each axis.
     ///
-    /// To OpenVDB (and Houdini) a value stands at its index. Blender takes it to fill the voxel from its index to the
-    /// next, so that Volume to Mesh puts a surface half a voxel too high (Blender issue 85312). Lowered by as much, it
+    /// To OpenVDB (and Houdini) a value stands at its index. Before 5.0, Blender takes it to fill the voxel from its index
+    /// to the next, so that Volume to Mesh puts a surface half a voxel too high (Blender issue 85312). Lowered by as much, it
     /// stands where the mesh stood.
-    pub fn lowered_for_blender(mut self) -> NarrowBand {
+    pub fn lowered_for_blender_4(mut self) -> NarrowBand {
         self.origin = self.origin.map(|x| x - 0.5 * self.voxel_size);
         self
     }

@@ -96,7 +96,7 @@ pub(super) fn dense_messages(
     Ok(volume_messages(header, bytes_of(volume.values)))
 }
 
-/// The narrow band, as an OpenVDB file; with `for_blender`, placed as Blender reads it.
+/// The narrow band, as an OpenVDB file; with `for_blender_4`, placed as Blender before 5.0 reads it.
 ///
 /// # Errors
 /// What the library says.
@@ -104,7 +104,7 @@ pub(super) fn vdb_messages(
     model: &LoadedModel,
     resolution: Resolution,
     settings: &BandSettings,
-    for_blender: bool,
+    for_blender_4: bool,
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
     let start = Instant::now();
@@ -118,8 +118,8 @@ pub(super) fn vdb_messages(
         cancel,
         &mut |_| {},
     )?;
-    if for_blender {
-        band = band.lowered_for_blender();
+    if for_blender_4 {
+        band = band.lowered_for_blender_4();
     }
     let mut file = Vec::new();
     write_vdb_to(&band, "sdf", &mut file).map_err(ApiError::Encode)?;

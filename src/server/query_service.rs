@@ -151,15 +151,15 @@ impl QueryService for QueryCalls {
                     dense_messages(model, resolution, memory_limit, cancel)
                 }
                 proto::VolumeFormat::Vdb
-                | proto::VolumeFormat::VdbBlender
+                | proto::VolumeFormat::VdbBlender4
                 | proto::VolumeFormat::Unspecified => {
-                    let for_blender = format == proto::VolumeFormat::VdbBlender;
+                    let for_blender_4 = format == proto::VolumeFormat::VdbBlender4;
                     let settings = BandSettings {
                         band,
                         memory_limit,
                         ..Default::default()
                     };
-                    vdb_messages(model, resolution, &settings, for_blender, cancel)
+                    vdb_messages(model, resolution, &settings, for_blender_4, cancel)
                 }
             })
             .await?;
