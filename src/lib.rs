@@ -5,14 +5,15 @@
 //! use overfit::field::{DeviceChoice, open_engine};
 //! use overfit::geometry::shapes;
 //! use overfit::query::LoadedModel;
-//! use overfit::train::{Preset, fit};
+//! use overfit::train::{Budget, Preset, fit};
 //! use overfit::CancelToken;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let cancel = CancelToken::new();
 //! let mesh = shapes::icosphere(4, 2.0);
 //! let mut settings = Preset::Draft.settings();
-//! settings.budget.seconds = Some(0.5);
+//! // By steps and not by seconds: repeatable, however busy the machine is.
+//! settings.budget = Budget { steps: Some(100), ..Budget::default() };
 //! let model = fit(&mesh, "sphere", &settings, &cancel, &mut |_| {})?;
 //!
 //! let engine = open_engine(DeviceChoice::Auto)?;
