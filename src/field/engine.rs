@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{ElementConversion, Tensor, TensorData};
 
 use super::architecture::Architecture;
 use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
@@ -46,20 +46,13 @@ pub trait Learner: Send {
     fn field(&self) -> SharedField;
 }
 
-/// Every device that this build can use here, the best first: what `auto` takes.
+/// Every device that this build can use here; the first is what `auto` takes.
+///
+/// The processor comes first: graphics cards run the composed operations, which its kernels outrun.
 pub fn available_devices() -> Vec<Device> {
-    #[allow(unused_mut)]
-    let mut devices = vec![Device::Cpu];
-    #[cfg(feature = "wgpu")]
-    if open_engine(DeviceChoice::Named(Device::Vulkan(0))).is_ok() {
-        // Behind the processor: it may be software, and its kernels are still composed of tensor operations.
-        devices.push(Device::Vulkan(0));
-    }
-    #[cfg(feature = "cuda")]
-    if open_engine(DeviceChoice::Named(Device::Cuda(0))).is_ok() {
-        devices.push(Device::Cuda(0));
-    }
-    devices
+    let known = [Device::Cpu, Device::Cuda(0), Device::Vulkan(0)];
+    let usable = |device: &Device| open_engine(DeviceChoice::Named(*device)).is_ok();
+    known.into_iter().filter(usable).collect()
 }
 
 /// Makes the engine of a device.
@@ -67,36 +60,52 @@ pub fn available_devices() -> Vec<Device> {
 /// # Errors
 /// Fails if the device is not in this build, is missing, or does not start; the error names it and offers the processor.
 pub fn open_engine(choice: DeviceChoice) -> Result<Arc<dyn Engine>, DeviceError> {
-    let device = match choice {
-        DeviceChoice::Auto => Device::Cpu,
-        DeviceChoice::Named(device) => device,
-    };
-    let missing = |feature| DeviceError::NotBuilt {
-        device,
-        feature,
-        built: built_families(),
-    };
-    match device {
-        Device::Cpu => start::<burn::backend::Flex>(device, Default::default),
-        #[cfg(feature = "cuda")]
-        Device::Cuda(index) => start::<burn::backend::Cuda>(device, move || {
-            burn::backend::cuda::CudaDevice::new(index)
-        }),
-        #[cfg(not(feature = "cuda"))]
-        Device::Cuda(_) => Err(missing("cuda")),
-        #[cfg(feature = "wgpu")]
-        Device::Vulkan(index) => {
-            start::<burn::backend::Vulkan>(device, move || vulkan_device(index))
+    match choice {
+        DeviceChoice::Auto | DeviceChoice::Named(Device::Cpu) => {
+            start::<burn::backend::Flex>(Device::Cpu, Default::default)
         }
-        #[cfg(not(feature = "wgpu"))]
-        Device::Vulkan(_) => Err(missing("wgpu")),
+        DeviceChoice::Named(Device::Cuda(index)) => open_cuda(index),
+        DeviceChoice::Named(Device::Vulkan(index)) => open_vulkan(index),
     }
-    .map_err(|error| match error {
-        DeviceError::NotBuilt { feature, .. } => missing(feature),
-        other => other,
+}
+
+#[cfg(feature = "cuda")]
+fn open_cuda(index: usize) -> Result<Arc<dyn Engine>, DeviceError> {
+    let open = || burn::backend::cuda::CudaDevice::new(index);
+    start::<burn::backend::Cuda>(Device::Cuda(index), open)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open_cuda(index: usize) -> Result<Arc<dyn Engine>, DeviceError> {
+    Err(DeviceError::NotBuilt {
+        device: Device::Cuda(index),
+        feature: "cuda",
+        built: built_families(),
     })
 }
 
+/// Index 0 is whatever adapter the driver prefers, software included; others count the discrete cards.
+#[cfg(feature = "wgpu")]
+fn open_vulkan(index: usize) -> Result<Arc<dyn Engine>, DeviceError> {
+    use burn::backend::wgpu::WgpuDevice;
+    let open = || match index {
+        0 => WgpuDevice::DefaultDevice,
+        index => WgpuDevice::DiscreteGpu(index),
+    };
+    start::<burn::backend::Vulkan>(Device::Vulkan(index), open)
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn open_vulkan(index: usize) -> Result<Arc<dyn Engine>, DeviceError> {
+    Err(DeviceError::NotBuilt {
+        device: Device::Vulkan(index),
+        feature: "wgpu",
+        built: built_families(),
+    })
+}
+
+/// The device families of this build, for messages.
+#[cfg(not(all(feature = "cuda", feature = "wgpu")))]
 fn built_families() -> String {
     let mut families = vec!["cpu"];
     if cfg!(feature = "cuda") {
@@ -108,16 +117,6 @@ fn built_families() -> String {
     families.join(", ")
 }
 
-/// The discrete card of this index if there is one, else whatever adapter the driver prefers.
-#[cfg(feature = "wgpu")]
-fn vulkan_device(index: usize) -> burn::backend::wgpu::WgpuDevice {
-    if index == 0 {
-        burn::backend::wgpu::WgpuDevice::DefaultDevice
-    } else {
-        burn::backend::wgpu::WgpuDevice::DiscreteGpu(index)
-    }
-}
-
 /// Opens a backend's device and proves that it computes. Drivers report a missing device by panicking: caught here, once.
 fn start<B: FieldBackend>(
     device: Device,
@@ -127,7 +126,7 @@ fn start<B: FieldBackend>(
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let handle = open();
         let two = Tensor::<B, 1>::ones([1], &handle).add_scalar(1.0);
-        (handle, two.into_scalar_f32())
+        (handle, scalar(two))
     }));
     match opened {
         Ok((handle, 2.0)) => Ok(Arc::new(BackendEngine::<B> { device, handle })),
@@ -147,15 +146,9 @@ pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     line.unwrap_or("no reason given").to_owned()
 }
 
-trait IntoF32 {
-    fn into_scalar_f32(self) -> f32;
-}
-
-impl<B: FieldBackend> IntoF32 for Tensor<B, 1> {
-    fn into_scalar_f32(self) -> f32 {
-        use burn::tensor::ElementConversion;
-        self.into_scalar().elem()
-    }
+/// The one element of a tensor.
+fn scalar<B: FieldBackend>(tensor: Tensor<B, 1>) -> f32 {
+    tensor.into_scalar().elem()
 }
 
 struct BackendEngine<B: FieldBackend> {
@@ -277,7 +270,7 @@ impl<B: FieldBackend> Learner for BackendLearner<B> {
         );
         let state = self.state.take().expect("only a panicking step takes it");
         self.state = Some(B::adam(state, gradient, adam));
-        loss.into_scalar_f32()
+        scalar(loss)
     }
 
     fn parameters(&self) -> Vec<f32> {
