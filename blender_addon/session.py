@@ -16,6 +16,8 @@ BUDGET_SECONDS = 0.004
 """What a tick may take of the main thread: a frame at 60 Hz has 16 ms."""
 ENDED_KEPT = 3
 """So many jobs stay in the panel after they have ended."""
+REDRAWS = 5
+"""Redraws after a change: Blender moves the panels below one that has grown a bit with each, and else stops half way."""
 TOOLS = ("TRANSFORM_OT_", "MESH_OT_", "SCULPT_OT_", "PAINT_OT_", "CURVE_OT_")
 """Interactive tools in whose middle no result is put into the scene: it would fall into their undo step."""
 
@@ -130,17 +132,21 @@ def _on_file_loaded(_path: str) -> None:
 
 
 _shown = None
+_redraws = 0
 
 
 def _tick() -> float:
-    global _shown
+    global _shown, _redraws
     session = current()
     interval = session.pump(BUDGET_SECONDS)
     # The panel draws text with one decimal at most: redraw when what it shows changes.
     showing = [session.connection.message, *((job.step, round(job.fraction, 3), job.state) for job in session.jobs)]
     if showing != _shown:
-        _shown = showing
+        _shown, _redraws = showing, REDRAWS
+    if _redraws > 0:
+        _redraws -= 1
         redraw_sidebars()
+        return min(interval, 0.1)
     return interval
 
 

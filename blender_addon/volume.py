@@ -90,7 +90,7 @@ class VolumeJob(Job):
         self._place.put(result)
         bpy.ops.ed.undo_push(message="SDF Volume")
         self.result_name = result.name
-        self.message = f"'{result.name}': {self._voxels:,} voxels in {self._target}"
+        self.message = f"'{result.name}': {self._voxels:,} voxels in {self._target.name}"
 
 
 def volume_folder() -> Path:
