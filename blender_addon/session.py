@@ -17,7 +17,7 @@ BUDGET_SECONDS = 0.004
 ENDED_KEPT = 3
 """So many jobs stay in the panel after they have ended."""
 REDRAWS = 5
-"""Redraws after a change: Blender moves the panels below one that has grown a bit with each, and else stops half way."""
+"""Redraws after a change: Blender moves the panels below one that has grown a bit with each, else stops half way."""
 TOOLS = ("TRANSFORM_OT_", "MESH_OT_", "SCULPT_OT_", "PAINT_OT_", "CURVE_OT_")
 """Interactive tools in whose middle no result is put into the scene: it would fall into their undo step."""
 
