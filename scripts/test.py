@@ -86,7 +86,7 @@ def main() -> None:
         "OVERFIT_ADDON_ZIP": str(arguments.addon.resolve()),
     }
     pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    suites = [("rust", ["cargo", "test"], count_cargo)]
+    suites = [("rust", ["cargo", "test", "--no-fail-fast"], count_cargo)]
     suites.append(("daemon", [sys.executable, *pytest, "tests/python/daemon"], count_pytest))
     for version in output_of(SCRIPTS / "python.sh", "bpy").split():
         python = output_of(SCRIPTS / "venv.sh", "bpy", version) + "/bin/python"
