@@ -68,7 +68,8 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the threads that serve connections")?;
-    runtime.block_on(serve(settings, shutdown_signal()))?;
+    // Signals first: whoever reads that the daemon listens may stop it at once.
+    runtime.block_on(async { serve(settings, shutdown_signal()).await })?;
     // Work that did not end in time must not keep the process.
     runtime.shutdown_background();
     Ok(())
