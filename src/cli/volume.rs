@@ -109,7 +109,7 @@ fn write_band(
 ) -> anyhow::Result<(Grid, u64)> {
     let model = loaded.model();
     let resolution = arguments.grid.resolution();
-    let grid = Grid::around_band(&model.bounds, resolution, arguments.band)?;
+    let mut grid = Grid::around_band(&model.bounds, resolution, arguments.band)?;
     let settings = BandSettings {
         band: arguments.band,
         memory_limit: arguments.grid.memory_limit,
@@ -128,6 +128,8 @@ fn write_band(
     .map_err(|error| interrupt.explain(error))?;
     if arguments.for_blender_4 {
         band = band.lowered_for_blender_4();
+        // The report tells where the file has its samples.
+        grid.origin = band.origin;
     }
     bar.say("writing");
     write_vdb(&band, "sdf", &arguments.output)?;
