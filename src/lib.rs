@@ -34,6 +34,7 @@ pub mod distance;
 pub mod extract;
 pub mod field;
 pub mod geometry;
+pub mod instruction_set;
 pub mod query;
 pub mod server;
 pub mod train;

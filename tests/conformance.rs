@@ -5,8 +5,8 @@ use burn::backend::{Autodiff, Flex, NdArray};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use overfit::field::{
-    Activation, AdamState, AdamStep, Architecture, Encoding, FieldBackend, HashGrid, Loss, Mlp,
-    initial_parameters,
+    Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
+    Loss, Mlp, initial_parameters,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -259,6 +259,11 @@ fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
             adam_steps::<Reference>(&case, &reference_device),
         );
         assert_close("adam", &case, &actual, &expected, tolerance);
+        let untouched = actual.iter().zip(&case.parameters).step_by(3);
+        for (actual, start) in untouched.take(case.parameters.len() / 3) {
+            assert_eq!(actual, start, "an element without gradient moved");
+        }
+        assert_trains_like_the_reference::<B>(&case, device);
         assert_autodiff_agrees::<B>(&case, device, tolerance);
 
         assert_eq!(
@@ -291,8 +296,12 @@ fn adam_steps<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64> {
     // Drawn, not computed: elements whose gradient is rounding noise would step by its sign.
     let mut rng = Pcg64::seed_from_u64(4);
     for step in 1..=3 {
+        // A third are exactly zero: those elements must stay as they are.
         let gradient: Vec<f64> = (0..case.parameters.len())
-            .map(|_| f64::from(rng.random::<f32>() - 0.5))
+            .map(|index| match index % 3 {
+                0 => 0.0,
+                _ => f64::from(rng.random::<f32>() - 0.5),
+            })
             .collect();
         let gradient = tensor(&gradient, [gradient.len()], device);
         let step = AdamStep {
@@ -307,6 +316,66 @@ fn adam_steps<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64> {
     [state.parameters, state.first, state.second]
         .into_iter()
         .flat_map(vec_of)
+        .collect()
+}
+
+/// Whole training steps, batches drawn from a pool included: the losses of both paths coincide for as long as rounding
+/// has not led them apart.
+fn assert_trains_like_the_reference<B: FieldBackend>(case: &Case, device: &B::Device) {
+    let (actual, expected) = (
+        training_losses::<B>(case, device),
+        training_losses::<Reference>(case, &Default::default()),
+    );
+    for (step, (actual, expected)) in actual.iter().zip(&expected).enumerate() {
+        assert!(
+            (actual - expected).abs() < 5e-3 * expected,
+            "loss {actual} at step {step} of {}, {expected} by the reference",
+            case.architecture
+        );
+    }
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let (start, end) = (mean(&expected[..4]), mean(&expected[expected.len() - 4..]));
+    assert!(end < 0.8 * start, "it did not learn: {expected:?}");
+}
+
+fn training_losses<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64> {
+    let samples: Vec<[f32; 4]> = case
+        .points
+        .chunks_exact(3)
+        .map(|point| {
+            let radius = point.iter().map(|x| x * x).sum::<f64>().sqrt();
+            [point[0], point[1], point[2], radius - 0.5].map(|x| x as f32)
+        })
+        .collect();
+    // Stored in two parts, with room left over that no draw may reach.
+    let mut pool = Tensor::<B, 2>::full([case.count + 5, 4], f32::NAN, device);
+    pool = B::store(pool, 0, &samples[..100]);
+    pool = B::store(pool, 100, &samples[100..]);
+    let mut workspace = B::Workspace::default();
+    let mut state = AdamState::new(case.parameters(device));
+    (1..=24)
+        .map(|step| {
+            let draw = BatchDraw::of_step(5, step, case.count, 128);
+            let adam = AdamStep {
+                step,
+                learning_rate: 1e-3,
+                beta1: 0.9,
+                beta2: 0.99,
+                epsilon: 1e-8,
+            };
+            let before = state.clone();
+            let (after, loss) = B::train_step(
+                &case.architecture,
+                before,
+                &mut workspace,
+                &pool,
+                draw,
+                Loss::L2,
+                adam,
+            );
+            state = after;
+            vec_of(loss)[0]
+        })
         .collect()
 }
 

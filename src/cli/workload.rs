@@ -12,8 +12,8 @@ use crate::CancelToken;
 use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::{
-    Activation, AdamStep, Architecture, Encoding, Engine, Extended, HashGrid, Learner, Loss, Mlp,
-    SharedField, initial_parameters,
+    Activation, AdamStep, Architecture, BatchDraw, Encoding, Engine, Extended, HashGrid, Learner,
+    Loss, Mlp, SharedField, initial_parameters,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler, UNIT_LONGEST_SIDE, shapes};
 
@@ -132,7 +132,7 @@ impl<'a> Workload<'a> {
         match work {
             Work::Train(network) => {
                 let mut training = self.training(network);
-                Ok(self.rate(|| training.step()))
+                Ok(self.rate(|| training.steps()))
             }
             Work::Evaluate(network) => {
                 let architecture = network.architecture();
@@ -176,7 +176,7 @@ impl<'a> Workload<'a> {
         let trained = self.trained.get_or_init(|| {
             let mut training = self.training(Network::HashGrid);
             while training.adam.step < STEPS_BEFORE_EXTRACTION {
-                training.step();
+                training.steps();
             }
             training.learner.field()
         });
@@ -244,12 +244,15 @@ impl<'a> Workload<'a> {
         }
         let mut targets = vec![0.0; points.len()];
         self.distances.distances(&points, &mut targets);
+        let rows = points.iter().zip(targets);
+        let rows: Vec<[f32; 4]> = rows
+            .map(|(&[x, y, z], distance)| [x, y, z, distance])
+            .collect();
+        let parameters = initial_parameters(&architecture, 0);
+        let mut learner = self.engine.learner(&architecture, &parameters, POINTS);
+        learner.store(0, &rows);
         Training {
-            points,
-            targets,
-            learner: self
-                .engine
-                .learner(&architecture, &initial_parameters(&architecture, 0)),
+            learner,
             batch_size: network.batch_size(),
             adam: AdamStep {
                 step: 0,
@@ -265,25 +268,22 @@ impl<'a> Workload<'a> {
 /// A network in training on samples drawn before.
 struct Training {
     learner: Box<dyn Learner>,
-    points: Vec<[f32; 3]>,
-    targets: Vec<f32>,
     batch_size: usize,
     adam: AdamStep,
 }
 
 impl Training {
-    /// One step on the next batch. Gives the number of its samples.
-    fn step(&mut self) -> usize {
-        let batch = self.adam.step as usize % (POINTS / self.batch_size);
-        let range = batch * self.batch_size..(batch + 1) * self.batch_size;
-        self.adam.step += 1;
-        self.learner.step(
-            &self.points[range.clone()],
-            &self.targets[range],
-            Loss::L1,
-            self.adam,
-        );
-        self.batch_size
+    /// Some steps. Gives the number of their samples.
+    fn steps(&mut self) -> usize {
+        const STEPS: usize = 16;
+        for _ in 0..STEPS {
+            self.adam.step += 1;
+            let draw = BatchDraw::of_step(0, self.adam.step, POINTS, self.batch_size);
+            self.learner.step(draw, Loss::L1, self.adam);
+        }
+        // Waits for the device.
+        self.learner.mean_loss();
+        STEPS * self.batch_size
     }
 }
 

@@ -13,6 +13,8 @@ use super::backend::FieldBackend;
 /// Both outputs of [`FieldBackend::field`] are differentiable by the parameters, the gradient by position included. Points
 /// are constants of the graph: ask for the gradient output instead of differentiating by them.
 impl<B: FieldBackend, C: CheckpointStrategy> FieldBackend for Autodiff<B, C> {
+    type Workspace = ();
+
     fn field(
         architecture: &Architecture,
         parameters: Tensor<Self, 1>,

@@ -4,10 +4,11 @@
 //! methods are composed of tensor operations and define the meaning; a backend overrides whichever it has a kernel for.
 //! Parameters are one flat vector (see [`Architecture::tensors`]), so every operation has one parameter tensor.
 
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
 
 use super::architecture::Architecture;
+use super::batch_draw::BatchDraw;
 use super::composed;
 
 /// How a step's residuals become a loss.
@@ -114,18 +115,62 @@ pub trait FieldBackend: Backend {
         (loss, gradient)
     }
 
-    /// One step of Adam.
+    /// One step of Adam. An element whose gradient is exactly zero keeps its value and both moments.
+    ///
+    /// So a grid entry that no sample of the batch touched costs no update and does not drift (as in Müller et al. 2022).
     fn adam(state: AdamState<Self>, gradient: Tensor<Self, 1>, step: AdamStep) -> AdamState<Self> {
         composed::adam(state, gradient, step)
+    }
+
+    /// Writes samples into a pool, `[capacity, 4]`, from row `at` on.
+    ///
+    /// # Panics
+    /// Panics if they do not fit.
+    fn store(pool: Tensor<Self, 2>, at: usize, samples: &[[f32; 4]]) -> Tensor<Self, 2> {
+        let rows = samples.as_flattened().to_vec();
+        let rows = Tensor::from_data(TensorData::new(rows, [samples.len(), 4]), &pool.device());
+        pool.slice_assign([at..at + samples.len(), 0..4], rows)
+    }
+
+    /// What a learner keeps between steps: buffers that a step need not allocate again.
+    type Workspace: Default + Send;
+
+    /// A whole training step: draws the batch, and moves the parameters against the gradient of its loss.
+    ///
+    /// `pool` is `[capacity, 4]`: a point in the unit frame and its signed distance. Gives the loss before the step, `[1]`,
+    /// which callers read only now and then: on a graphics card reading it waits for the step.
+    fn train_step(
+        architecture: &Architecture,
+        state: AdamState<Self>,
+        _workspace: &mut Self::Workspace,
+        pool: &Tensor<Self, 2>,
+        draw: BatchDraw,
+        loss: Loss,
+        step: AdamStep,
+    ) -> (AdamState<Self>, Tensor<Self, 1>) {
+        let batch = composed::batch(pool.clone(), draw);
+        let (points, targets) = (batch.clone().narrow(1, 0, 3), batch.narrow(1, 3, 1));
+        let parameters = state.parameters.clone();
+        let (loss, gradient) =
+            Self::loss_and_gradient(architecture, parameters, points, targets, loss);
+        (Self::adam(state, gradient, step), loss)
     }
 }
 
 // The reference: f32 in use, f64 in the conformance tests.
-impl FieldBackend for burn::backend::NdArray<f32> {}
-impl FieldBackend for burn::backend::NdArray<f64> {}
+impl FieldBackend for burn::backend::NdArray<f32> {
+    type Workspace = ();
+}
+impl FieldBackend for burn::backend::NdArray<f64> {
+    type Workspace = ();
+}
 
 #[cfg(feature = "cuda")]
-impl FieldBackend for burn::backend::Cuda {}
+impl FieldBackend for burn::backend::Cuda {
+    type Workspace = ();
+}
 
 #[cfg(feature = "wgpu")]
-impl FieldBackend for burn::backend::Vulkan {}
+impl FieldBackend for burn::backend::Vulkan {
+    type Workspace = ();
+}

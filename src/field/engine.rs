@@ -7,6 +7,7 @@ use burn::tensor::{ElementConversion, Tensor, TensorData};
 
 use super::architecture::Architecture;
 use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
+use super::batch_draw::BatchDraw;
 use super::device::{Device, DeviceChoice, DeviceError};
 use super::scalar_field::ScalarField;
 
@@ -24,20 +25,31 @@ pub trait Engine: Send + Sync {
     /// Panics if `parameters` is not as long as [`Architecture::parameter_count`].
     fn load(&self, architecture: &Architecture, parameters: &[f32]) -> SharedField;
 
-    /// Starts training from `parameters`, with Adam's moments at zero.
+    /// Starts training from `parameters`, with Adam's moments at zero and room for `pool_size` samples.
     ///
     /// # Panics
     /// Panics if `parameters` is not as long as [`Architecture::parameter_count`].
-    fn learner(&self, architecture: &Architecture, parameters: &[f32]) -> Box<dyn Learner>;
+    fn learner(
+        &self,
+        architecture: &Architecture,
+        parameters: &[f32],
+        pool_size: usize,
+    ) -> Box<dyn Learner>;
 }
 
-/// Parameters in training, with their optimiser.
+/// Parameters in training on a device, with their optimiser and the samples that they are trained on.
 pub trait Learner: Send {
-    /// One step on a batch: points `[N, 3]` in the unit frame and their signed distances `[N]`. Returns the loss before it.
+    /// Writes samples into the pool, from index `at` on: a point in the unit frame and its signed distance each.
     ///
     /// # Panics
-    /// Panics if the lengths differ.
-    fn step(&mut self, points: &[[f32; 3]], targets: &[f32], loss: Loss, adam: AdamStep) -> f32;
+    /// Panics if they do not fit.
+    fn store(&mut self, at: usize, samples: &[[f32; 4]]);
+
+    /// One step on a batch drawn from the stored samples. Returns before the step is done where the device works by itself.
+    fn step(&mut self, draw: BatchDraw, loss: Loss, adam: AdamStep);
+
+    /// The mean loss of the steps since the last call, each taken before its step; NaN if there were none. Waits for them.
+    fn mean_loss(&mut self) -> f32;
 
     /// Takes a copy of the parameters from the device.
     fn parameters(&self) -> Vec<f32>;
@@ -165,8 +177,14 @@ struct BackendField<B: FieldBackend> {
 struct BackendLearner<B: FieldBackend> {
     architecture: Architecture,
     handle: B::Device,
-    // Taken out while a step owns it, so that kernels may write in place.
+    // Taken out while an operation owns it, so that kernels may write in place.
     state: Option<AdamState<B>>,
+    workspace: B::Workspace,
+    /// `[pool_size, 4]`
+    pool: Option<Tensor<B, 2>>,
+    /// Sum of the losses of `losses` steps.
+    loss_sum: Option<Tensor<B, 1>>,
+    losses: u32,
 }
 
 impl<B: FieldBackend> Engine for BackendEngine<B> {
@@ -186,13 +204,22 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
         })
     }
 
-    fn learner(&self, architecture: &Architecture, parameters: &[f32]) -> Box<dyn Learner> {
+    fn learner(
+        &self,
+        architecture: &Architecture,
+        parameters: &[f32],
+        pool_size: usize,
+    ) -> Box<dyn Learner> {
         assert_eq!(parameters.len(), architecture.parameter_count());
         let data = TensorData::new(parameters.to_vec(), [parameters.len()]);
         Box::new(BackendLearner::<B> {
             architecture: architecture.clone(),
             handle: self.handle.clone(),
             state: Some(AdamState::new(Tensor::from_data(data, &self.handle))),
+            workspace: B::Workspace::default(),
+            pool: Some(Tensor::zeros([pool_size, 4], &self.handle)),
+            loss_sum: None,
+            losses: 0,
         })
     }
 }
@@ -258,19 +285,29 @@ impl<B: FieldBackend> BackendLearner<B> {
 }
 
 impl<B: FieldBackend> Learner for BackendLearner<B> {
-    fn step(&mut self, points: &[[f32; 3]], targets: &[f32], loss: Loss, adam: AdamStep) -> f32 {
-        assert_eq!(points.len(), targets.len());
-        let targets = TensorData::new(targets.to_vec(), [targets.len(), 1]);
-        let (loss, gradient) = B::loss_and_gradient(
-            &self.architecture,
-            self.state().parameters.clone(),
-            points_tensor::<B>(points, &self.handle),
-            Tensor::from_data(targets, &self.handle),
-            loss,
-        );
+    fn store(&mut self, at: usize, samples: &[[f32; 4]]) {
+        let pool = self.pool.take().expect("only a panicking store takes it");
+        self.pool = Some(B::store(pool, at, samples));
+    }
+
+    fn step(&mut self, draw: BatchDraw, loss: Loss, adam: AdamStep) {
         let state = self.state.take().expect("only a panicking step takes it");
-        self.state = Some(B::adam(state, gradient, adam));
-        scalar(loss)
+        let pool = self.pool.as_ref().expect("only a panicking store takes it");
+        let architecture = &self.architecture;
+        let workspace = &mut self.workspace;
+        let (state, loss) = B::train_step(architecture, state, workspace, pool, draw, loss, adam);
+        self.state = Some(state);
+        self.losses += 1;
+        self.loss_sum = Some(match self.loss_sum.take() {
+            None => loss,
+            Some(sum) => sum.add(loss),
+        });
+    }
+
+    fn mean_loss(&mut self) -> f32 {
+        let losses = std::mem::take(&mut self.losses);
+        let sum = self.loss_sum.take();
+        sum.map_or(f32::NAN, |sum| scalar(sum) / losses as f32)
     }
 
     fn parameters(&self) -> Vec<f32> {

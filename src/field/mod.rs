@@ -3,6 +3,7 @@
 mod architecture;
 mod autodiff;
 mod backend;
+mod batch_draw;
 pub mod composed;
 mod device;
 mod engine;
@@ -18,6 +19,7 @@ pub use architecture::{
     TensorSpec,
 };
 pub use backend::{AdamState, AdamStep, FieldBackend, Loss};
+pub use batch_draw::BatchDraw;
 pub use device::{Device, DeviceChoice, DeviceError};
 pub use engine::{Engine, Learner, SharedField, available_devices, open_engine, panic_message};
 pub use extended::Extended;

@@ -1,8 +1,5 @@
 //! The evaluation protocol: how far a field is from the truth, on points that training never saw.
 
-use rand::SeedableRng;
-use rand_pcg::Pcg64;
-
 use super::samples::{Cancelled, SampleSource, Samples};
 use crate::CancelToken;
 use crate::distance::{SignRule, SignedDistance};
@@ -68,14 +65,13 @@ impl HeldOut {
         protocol: &Protocol,
         cancel: &CancelToken,
     ) -> Result<Self, Cancelled> {
-        let mut rng = Pcg64::seed_from_u64(protocol.seed);
         let sigma = (NEAR_SIGMA * UNIT_LONGEST_SIDE) as f32;
         Ok(Self {
-            near: source.near(protocol.near, sigma, &mut rng, cancel)?,
+            near: source.near(protocol.near, sigma, protocol.seed, cancel)?,
             uniform: source.uniform(
                 protocol.uniform,
                 &source.bounds().stretched(STRETCH),
-                &mut rng,
+                !protocol.seed,
                 cancel,
             )?,
             signed: rule != SignRule::Unsigned,

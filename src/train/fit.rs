@@ -6,13 +6,14 @@ use thiserror::Error;
 
 use super::evaluate::{HeldOut, Protocol};
 use super::progress::{Phase, Progress};
-use super::samples::{Cancelled, SamplePool, SampleSource, Samples};
+use super::samples::{Cancelled, SamplePool, SampleSource};
 use super::schedule::{learning_rate, used_share};
 use super::settings::{FitSettings, SettingsError};
 use crate::CancelToken;
 use crate::distance::{DistanceError, SignedDistance};
 use crate::field::{
-    AdamStep, DeviceError, Learner, Metrics, Model, Training, initial_parameters, open_engine,
+    AdamStep, BatchDraw, DeviceError, Learner, Metrics, Model, Training, initial_parameters,
+    open_engine,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler};
 
@@ -62,6 +63,10 @@ impl From<DistanceError> for FitError {
 /// Samples that training starts with; more come while it runs.
 const FIRST_SAMPLES: usize = 1 << 16;
 
+/// Fresh samples come so many at a time: enough to keep every thread busy, and to lie close together along the curve on
+/// which they are measured.
+const REFRESH: usize = 1 << 14;
+
 /// Checks on held-out points over a budget: to keep the best state and to see a quality target.
 const CHECKS: f64 = 20.0;
 
@@ -107,10 +112,12 @@ pub fn fit(
     let source = SampleSource::new(&oracle, &surface, frame.apply_to_bounds(&bounds));
     let held_out = HeldOut::draw(&source, sign.rule, &CHECK, cancel)?;
     let mut pool = SamplePool::new(settings.sampling, settings.seed);
-    pool.refresh(&source, FIRST_SAMPLES, cancel)?;
-
     let parameters = initial_parameters(&settings.architecture, settings.seed);
-    let learner = engine.learner(&settings.architecture, &parameters);
+    let pool_size = settings.sampling.pool_size as usize;
+    let mut learner = engine.learner(&settings.architecture, &parameters, pool_size);
+    pool.refresh(&source, FIRST_SAMPLES, cancel, &mut |at, rows| {
+        learner.store(at, rows);
+    })?;
     let mut run = Run::new(settings, learner, &held_out);
     run.train(&mut pool, &source, cancel, progress)?;
 
@@ -158,7 +165,6 @@ struct Run<'a> {
 struct SinceReport {
     at: Instant,
     steps: u64,
-    loss: f64,
 }
 
 impl<'a> Run<'a> {
@@ -186,10 +192,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), FitError> {
         let batch_size = self.settings.optimizer.batch_size as usize;
         let fresh = (batch_size as f64 * self.settings.sampling.fresh_share).round() as usize;
-        let mut batch = Samples {
-            points: vec![[0.0; 3]; batch_size],
-            distances: vec![0.0; batch_size],
-        };
+        let mut due = 0;
         let budget = &self.settings.budget;
         let checks = if budget.target_near_mae.is_some() {
             CHECKS_WITH_TARGET
@@ -201,25 +204,27 @@ impl<'a> Run<'a> {
         let mut since = SinceReport {
             at: started,
             steps: 0,
-            loss: 0.0,
         };
         progress(self.latest);
         while self.latest.fraction < 1.0 {
             if cancel.is_cancelled() {
                 return Err(FitError::Cancelled);
             }
-            pool.refresh(source, fresh, cancel)?;
-            pool.draw(&mut batch);
-            let loss = self.step(&batch)?;
+            due += fresh;
+            if due >= REFRESH {
+                let learner = &mut self.learner;
+                pool.refresh(source, due, cancel, &mut |at, rows| learner.store(at, rows))?;
+                due = 0;
+            }
+            self.step(pool.kept());
             since.steps += 1;
-            since.loss += f64::from(loss);
             let elapsed = started.elapsed();
             self.latest.elapsed_seconds = elapsed.as_secs_f64();
             self.latest.fraction = used_share(budget, self.latest.step, elapsed);
-            let due = (self.latest.fraction * checks).floor();
-            let check = due > checks_done;
+            let checks_due = (self.latest.fraction * checks).floor();
+            let check = checks_due > checks_done;
             if check {
-                checks_done = due;
+                checks_done = checks_due;
                 let quality = self.check(cancel)?;
                 if budget
                     .target_near_mae
@@ -229,16 +234,18 @@ impl<'a> Run<'a> {
                 }
             }
             if check || since.at.elapsed() >= REPORT_EVERY {
-                progress(self.report(&mut since));
+                progress(self.report(&mut since)?);
             }
         }
         Ok(())
     }
 
-    fn step(&mut self, batch: &Samples) -> Result<f32, FitError> {
+    /// One step on a batch drawn from `kept` samples.
+    fn step(&mut self, kept: usize) {
         let optimizer = &self.settings.optimizer;
+        let batch_size = optimizer.batch_size as usize;
         self.latest.step += 1;
-        self.latest.samples += batch.points.len() as u64;
+        self.latest.samples += batch_size as u64;
         let adam = AdamStep {
             step: self.latest.step,
             learning_rate: learning_rate(optimizer, self.latest.fraction),
@@ -246,15 +253,8 @@ impl<'a> Run<'a> {
             beta2: optimizer.beta2 as f32,
             epsilon: optimizer.epsilon as f32,
         };
-        let loss = self
-            .learner
-            .step(&batch.points, &batch.distances, self.settings.loss, adam);
-        if loss.is_finite() {
-            Ok(loss)
-        } else {
-            let step = self.latest.step;
-            Err(FitError::Diverged { step, loss })
-        }
+        let draw = BatchDraw::of_step(self.settings.seed, self.latest.step, kept, batch_size);
+        self.learner.step(draw, self.settings.loss, adam);
     }
 
     /// Judges the state on held-out points and keeps it if it is the best so far.
@@ -268,10 +268,15 @@ impl<'a> Run<'a> {
         Ok(quality)
     }
 
-    fn report(&mut self, since: &mut SinceReport) -> Progress {
-        let batch_size = f64::from(self.settings.optimizer.batch_size);
+    fn report(&mut self, since: &mut SinceReport) -> Result<Progress, FitError> {
+        let loss = self.learner.mean_loss();
         let latest = &mut self.latest;
-        latest.loss = since.loss / since.steps as f64;
+        if !loss.is_finite() {
+            let step = latest.step;
+            return Err(FitError::Diverged { step, loss });
+        }
+        let batch_size = f64::from(self.settings.optimizer.batch_size);
+        latest.loss = f64::from(loss);
         latest.samples_per_second =
             since.steps as f64 * batch_size / since.at.elapsed().as_secs_f64();
         let rest = (1.0 - latest.fraction) / latest.fraction;
@@ -279,9 +284,8 @@ impl<'a> Run<'a> {
         *since = SinceReport {
             at: Instant::now(),
             steps: 0,
-            loss: 0.0,
         };
-        *latest
+        Ok(*latest)
     }
 
     /// The best state; the last one if there was no check.

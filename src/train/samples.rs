@@ -2,7 +2,8 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
-use rand_pcg::Pcg64;
+use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
 
 use super::settings::Sampling;
 use crate::CancelToken;
@@ -25,14 +26,30 @@ pub(super) struct SampleSource<'a> {
     bounds: Bounds,
 }
 
-/// Samples kept for use and reuse: the oldest are replaced, a few at a time, while training draws from all.
+/// Which samples a learner keeps for use and reuse: the oldest are replaced, some at a time, while training draws from all.
 pub(super) struct SamplePool {
-    kept: Samples,
     capacity: usize,
+    /// Samples kept, in the first rows of the learner's pool.
+    kept: usize,
     oldest: usize,
     sampling: Sampling,
-    rng: Pcg64,
+    seed: u64,
+    /// Mixtures drawn so far.
+    drawn: u64,
 }
+
+/// Where points are drawn.
+#[derive(Clone, Copy)]
+enum Region {
+    /// On the surface, moved by a normal deviate of this width per axis.
+    Near(f32),
+    /// Anywhere in a box.
+    Box(Bounds),
+}
+
+/// Points that one generator draws. Each block has a generator of its own, so that blocks are drawn in parallel and the
+/// points do not depend on the number of threads.
+const BLOCK: usize = 1024;
 
 /// Margin about the bounding box that uniform samples fill: the rest of the unit frame gets fewer.
 const BOX_MARGIN: f64 = 0.05 * UNIT_LONGEST_SIDE;
@@ -40,13 +57,6 @@ const BOX_MARGIN: f64 = 0.05 * UNIT_LONGEST_SIDE;
 /// The work was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cancelled;
-
-impl Samples {
-    fn with_points(points: Vec<[f32; 3]>) -> Self {
-        let distances = vec![0.0; points.len()];
-        Self { points, distances }
-    }
-}
 
 impl<'a> SampleSource<'a> {
     /// `bounds` is the mesh's bounding box in the unit frame.
@@ -67,27 +77,10 @@ impl<'a> SampleSource<'a> {
         &self,
         count: usize,
         sigma: f32,
-        rng: &mut Pcg64,
+        seed: u64,
         cancel: &CancelToken,
     ) -> Result<Samples, Cancelled> {
-        let mut bounds = Vec::with_capacity(count);
-        let points = (0..count).map(|_| {
-            let away: [f32; 3] =
-                std::array::from_fn(|_| sigma * rng.sample::<f32, _>(StandardNormal));
-            let on_surface = self.surface.sample(rng).position;
-            // The way back to where it came from bounds its distance: the search starts tight.
-            bounds.push(away.iter().map(|x| x * x).sum::<f32>().sqrt());
-            std::array::from_fn(|axis| on_surface[axis] + away[axis])
-        });
-        let mut samples = Samples::with_points(points.collect());
-        let chunks = samples.points.chunks(CHUNK).zip(bounds.chunks(CHUNK));
-        for ((points, bounds), distances) in chunks.zip(samples.distances.chunks_mut(CHUNK)) {
-            if cancel.is_cancelled() {
-                return Err(Cancelled);
-            }
-            self.oracle.distances_within(points, bounds, distances);
-        }
-        Ok(samples)
+        self.measured(&[(Region::Near(sigma), count)], seed, cancel)
     }
 
     /// Points anywhere in a box.
@@ -95,25 +88,10 @@ impl<'a> SampleSource<'a> {
         &self,
         count: usize,
         within: &Bounds,
-        rng: &mut Pcg64,
+        seed: u64,
         cancel: &CancelToken,
     ) -> Result<Samples, Cancelled> {
-        let size = within.size();
-        let points = (0..count).map(|_| {
-            std::array::from_fn(|axis| (within.min[axis] + size[axis] * rng.random::<f64>()) as f32)
-        });
-        let mut samples = Samples::with_points(points.collect());
-        let chunks = samples
-            .points
-            .chunks(CHUNK)
-            .zip(samples.distances.chunks_mut(CHUNK));
-        for (points, distances) in chunks {
-            if cancel.is_cancelled() {
-                return Err(Cancelled);
-            }
-            self.oracle.distances(points, distances);
-        }
-        Ok(samples)
+        self.measured(&[(Region::Box(*within), count)], seed, cancel)
     }
 
     /// The mesh's bounding box in the unit frame.
@@ -121,14 +99,15 @@ impl<'a> SampleSource<'a> {
         &self.bounds
     }
 
-    /// A training mixture: on the surface, near it in two widths, and anywhere in the bounding box and in the frame.
+    /// A training mixture: on the surface, near it in two widths, and anywhere in the bounding box and in the frame. Each
+    /// row is a point and its distance.
     fn mixture(
         &self,
         count: usize,
         sampling: &Sampling,
-        rng: &mut Pcg64,
+        seed: u64,
         cancel: &CancelToken,
-    ) -> Result<Samples, Cancelled> {
+    ) -> Result<Vec<[f32; 4]>, Cancelled> {
         let shares = &sampling.shares;
         let sum = shares.surface + shares.near + shares.uniform;
         let near = (count as f64 * shares.near / sum).round() as usize;
@@ -139,25 +118,82 @@ impl<'a> SampleSource<'a> {
             min: [-1.0; 3],
             max: [1.0; 3],
         };
-        let on_surface = (0..surface).map(|_| self.surface.sample(rng).position);
-        let mut all = Samples::with_points(on_surface.collect());
-        let parts = [
-            self.near(near - near / 2, sigma, rng, cancel)?,
-            self.near(near / 2, 4.0 * sigma, rng, cancel)?,
-            self.uniform(
+        let measured = [
+            (Region::Near(sigma), near - near / 2),
+            (Region::Near(4.0 * sigma), near / 2),
+            (
+                Region::Box(self.bounds.grown(BOX_MARGIN)),
                 uniform - uniform / 4,
-                &self.bounds.grown(BOX_MARGIN),
-                rng,
-                cancel,
-            )?,
+            ),
             // The field answers in the whole frame, far corners included.
-            self.uniform(uniform / 4, &frame, rng, cancel)?,
+            (Region::Box(frame), uniform / 4),
         ];
-        for part in parts {
-            all.points.extend(part.points);
-            all.distances.extend(part.distances);
+        // The distance of a point on the surface needs no search.
+        let (on_surface, _) = self.draw(Region::Near(0.0), surface, !seed);
+        let measured = self.measured(&measured, seed, cancel)?;
+        let on_surface = on_surface.into_iter().map(|[x, y, z]| [x, y, z, 0.0]);
+        let measured = measured.points.iter().zip(measured.distances);
+        Ok(on_surface
+            .chain(measured.map(|(&[x, y, z], distance)| [x, y, z, distance]))
+            .collect())
+    }
+
+    /// Points of some regions, so many of each, with their distances.
+    fn measured(
+        &self,
+        regions: &[(Region, usize)],
+        seed: u64,
+        cancel: &CancelToken,
+    ) -> Result<Samples, Cancelled> {
+        let (mut points, mut bounds) = (Vec::new(), Vec::new());
+        for (number, &(region, count)) in regions.iter().enumerate() {
+            let seed = seed.wrapping_add((number as u64) << 56);
+            let (region_points, region_bounds) = self.draw(region, count, seed);
+            points.extend(region_points);
+            bounds.extend(region_bounds);
         }
-        Ok(all)
+        let mut distances = vec![0.0; points.len()];
+        let chunks = points.chunks(CHUNK).zip(bounds.chunks(CHUNK));
+        for ((points, bounds), distances) in chunks.zip(distances.chunks_mut(CHUNK)) {
+            if cancel.is_cancelled() {
+                return Err(Cancelled);
+            }
+            self.oracle.distances_within(points, bounds, distances);
+        }
+        Ok(Samples { points, distances })
+    }
+
+    /// Points of one region, and for each a bound that its unsigned distance is not above.
+    fn draw(&self, region: Region, count: usize, seed: u64) -> (Vec<[f32; 3]>, Vec<f32>) {
+        let mut points = vec![[0.0; 3]; count];
+        let mut bounds = vec![f32::INFINITY; count];
+        let blocks = points
+            .par_chunks_mut(BLOCK)
+            .zip(bounds.par_chunks_mut(BLOCK));
+        blocks.enumerate().for_each(|(block, (points, bounds))| {
+            // Odd and large: seeds of neighbouring blocks and draws differ in many bits.
+            let seed = seed ^ (block as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut rng = Pcg64Mcg::seed_from_u64(seed);
+            for (point, bound) in points.iter_mut().zip(bounds) {
+                match region {
+                    Region::Near(sigma) => {
+                        let away: [f32; 3] =
+                            std::array::from_fn(|_| sigma * rng.sample::<f32, _>(StandardNormal));
+                        let on_surface = self.surface.sample(&mut rng).position;
+                        *point = std::array::from_fn(|axis| on_surface[axis] + away[axis]);
+                        // The way back to where it came from bounds its distance: the search starts tight.
+                        *bound = away.iter().map(|x| x * x).sum::<f32>().sqrt();
+                    }
+                    Region::Box(within) => {
+                        let size = within.size();
+                        *point = std::array::from_fn(|axis| {
+                            (within.min[axis] + size[axis] * rng.random::<f64>()) as f32
+                        });
+                    }
+                }
+            }
+        });
+        (points, bounds)
     }
 }
 
@@ -165,46 +201,40 @@ impl SamplePool {
     /// An empty pool that will draw by `seed`.
     pub(super) fn new(sampling: Sampling, seed: u64) -> Self {
         Self {
-            kept: Samples::default(),
             capacity: sampling.pool_size as usize,
+            kept: 0,
             oldest: 0,
             sampling,
-            rng: Pcg64::seed_from_u64(seed),
+            seed,
+            drawn: 0,
         }
     }
 
-    /// Adds fresh samples; once the pool is full, the oldest make room.
+    /// Samples that can be drawn from.
+    pub(super) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Adds `count` fresh samples; once the pool is full, the oldest make room. `store` gets runs of samples and the row
+    /// at which each begins.
     pub(super) fn refresh(
         &mut self,
         source: &SampleSource<'_>,
         count: usize,
         cancel: &CancelToken,
+        store: &mut dyn FnMut(usize, &[[f32; 4]]),
     ) -> Result<(), Cancelled> {
-        let fresh = source.mixture(count, &self.sampling, &mut self.rng, cancel)?;
-        for (point, distance) in fresh.points.into_iter().zip(fresh.distances) {
-            if self.kept.points.len() < self.capacity {
-                self.kept.points.push(point);
-                self.kept.distances.push(distance);
-            } else {
-                self.kept.points[self.oldest] = point;
-                self.kept.distances[self.oldest] = distance;
-                self.oldest = (self.oldest + 1) % self.capacity;
-            }
+        self.drawn += 1;
+        let seed = self.seed ^ self.drawn.rotate_left(32);
+        let fresh = source.mixture(count.min(self.capacity), &self.sampling, seed, cancel)?;
+        let (before_end, wrapped) = fresh.split_at(fresh.len().min(self.capacity - self.oldest));
+        store(self.oldest, before_end);
+        self.kept = self.kept.max(self.oldest + before_end.len());
+        if !wrapped.is_empty() {
+            store(0, wrapped);
         }
+        self.oldest = (self.oldest + fresh.len()) % self.capacity;
         Ok(())
-    }
-
-    /// Fills a batch with samples drawn from all that are kept.
-    ///
-    /// # Panics
-    /// Panics if the pool is empty.
-    pub(super) fn draw(&mut self, batch: &mut Samples) {
-        let kept = self.kept.points.len();
-        for (point, distance) in batch.points.iter_mut().zip(&mut batch.distances) {
-            let index = self.rng.random_range(0..kept);
-            *point = self.kept.points[index];
-            *distance = self.kept.distances[index];
-        }
     }
 }
 
@@ -224,20 +254,27 @@ mod tests {
         let mut sampling = Preset::Standard.settings().sampling;
         sampling.pool_size = 1000;
         let mut pool = SamplePool::new(sampling, 1);
-        for _ in 0..3 {
-            pool.refresh(&source, 400, &CancelToken::new()).unwrap();
+        let mut stored = vec![[f32::NAN; 4]; 1000];
+        let mut refresh = |pool: &mut SamplePool, cancel: &CancelToken| {
+            pool.refresh(&source, 400, cancel, &mut |at, rows| {
+                stored[at..at + rows.len()].copy_from_slice(rows);
+            })
+        };
+        for kept in [400, 800, 1000] {
+            refresh(&mut pool, &CancelToken::new()).unwrap();
+            assert_eq!(pool.kept(), kept);
         }
-        assert_eq!(pool.kept.points.len(), 1000);
         assert_eq!(pool.oldest, 200);
-        let mut batch = Samples::with_points(vec![[0.0; 3]; 500]);
-        pool.draw(&mut batch);
-        for (point, distance) in batch.points.iter().zip(&batch.distances) {
-            let radius = point.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let cancelled = CancelToken::new();
+        cancelled.cancel();
+        assert_eq!(refresh(&mut pool, &cancelled), Err(Cancelled));
+        for [x, y, z, distance] in &stored {
+            let radius = (x * x + y * y + z * z).sqrt();
             // A fine polyhedron of a sphere lies within 4e-3 of it.
             assert!((radius - 0.9 - distance).abs() < 4e-3);
         }
-        let cancelled = CancelToken::new();
-        cancelled.cancel();
-        assert_eq!(pool.refresh(&source, 400, &cancelled), Err(Cancelled));
+        stored.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        stored.dedup();
+        assert_eq!(stored.len(), 1000, "samples were drawn twice");
     }
 }

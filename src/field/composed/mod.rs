@@ -5,12 +5,13 @@
 
 mod hash_grid;
 
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn::tensor::{Int, Tensor, TensorData};
 
 use self::hash_grid::EncodedGrid;
 use super::architecture::{Activation, Architecture, Encoding, TensorSpec};
 use super::backend::{AdamState, AdamStep, Loss};
+use super::batch_draw::BatchDraw;
 
 /// [`FieldBackend::field`](super::FieldBackend::field) by tensor operations.
 pub fn field<B: Backend>(
@@ -60,14 +61,19 @@ pub fn adam<B: Backend>(
     step: AdamStep,
 ) -> AdamState<B> {
     let (first_correction, second_correction) = step.bias_corrections();
+    let untouched = gradient.clone().equal_elem(0.0);
     let first = state
         .first
+        .clone()
         .mul_scalar(step.beta1)
-        .add(gradient.clone().mul_scalar(1.0 - step.beta1));
+        .add(gradient.clone().mul_scalar(1.0 - step.beta1))
+        .mask_where(untouched.clone(), state.first);
     let second = state
         .second
+        .clone()
         .mul_scalar(step.beta2)
-        .add(gradient.square().mul_scalar(1.0 - step.beta2));
+        .add(gradient.square().mul_scalar(1.0 - step.beta2))
+        .mask_where(untouched.clone(), state.second);
     let denominator = second
         .clone()
         .mul_scalar(second_correction)
@@ -76,12 +82,23 @@ pub fn adam<B: Backend>(
     let update = first
         .clone()
         .mul_scalar(first_correction * step.learning_rate)
-        .div(denominator);
+        .div(denominator)
+        .mask_fill(untouched, 0.0);
     AdamState {
         parameters: state.parameters.sub(update),
         first,
         second,
     }
+}
+
+/// The samples of a batch, `[count, 4]`, out of a pool, `[capacity, 4]`.
+pub fn batch<B: Backend>(pool: Tensor<B, 2>, draw: BatchDraw) -> Tensor<B, 2> {
+    let rows: Vec<i32> = (0..draw.count)
+        .map(|place| draw.index(place) as i32)
+        .collect();
+    let count = rows.len();
+    let rows = Tensor::<B, 1, Int>::from_data(TensorData::new(rows, [count]), &pool.device());
+    pool.select(0, rows)
 }
 
 /// What goes into a layer.

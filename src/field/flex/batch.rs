@@ -3,12 +3,15 @@
 //! Work is cut into as many equal runs of tiles as the pool has threads, each with its own gradient, summed in order: the
 //! result depends on the number of threads but not on their timing.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::tile::{Network, TILE};
+use super::network::{Gradient, Network};
+use super::tile::Workspace;
 use crate::field::architecture::Architecture;
 use crate::field::backend::Loss;
+use crate::field::batch_draw::BatchDraw;
+use crate::instruction_set::instruction_set;
 
 /// Values `[N]` and, where `gradients` is given, gradients by position `[N, 3]`.
 pub(super) fn evaluate(
@@ -18,90 +21,103 @@ pub(super) fn evaluate(
     values: &mut [f32],
     gradients: Option<&mut [[f32; 3]]>,
 ) {
-    let network = Network::new(architecture, parameters);
-    let run = run_length(points.len());
+    let network = &Network::new(architecture, parameters, gradients.is_some());
+    let run = run_length(points.len(), network.tile);
     let runs = points.par_chunks(run).zip(values.par_chunks_mut(run));
+    let evaluate = |points, values, gradients| {
+        instruction_set().dispatch(Evaluate {
+            network,
+            points,
+            values,
+            gradients,
+        });
+    };
     match gradients {
-        None => runs.for_each(|(points, values)| {
-            let network = &network;
-            Arch::new().dispatch(Evaluate {
-                network,
-                points,
-                values,
-                gradients: None,
-            });
-        }),
+        None => runs.for_each(|(points, values)| evaluate(points, values, None)),
         Some(gradients) => {
             let runs = runs.zip(gradients.par_chunks_mut(run));
             runs.for_each(|((points, values), gradients)| {
-                let network = &network;
-                Arch::new().dispatch(Evaluate {
-                    network,
-                    points,
-                    values,
-                    gradients: Some(gradients),
-                });
+                evaluate(points, values, Some(gradients));
             });
         }
     }
 }
 
-/// Where the gradient by the values comes from.
+/// What a batch consists of.
 #[derive(Clone, Copy)]
-pub(super) enum Cotangent<'a> {
-    /// Given, `[N]`.
-    Given(&'a [f32]),
-    /// The derivative of a mean loss against targets `[N]`.
-    Loss(Loss, &'a [f32]),
+pub(super) enum Batch<'a> {
+    /// Points with the gradient by their values.
+    Cotangent(&'a [[f32; 3]], &'a [f32]),
+    /// Points with the targets of a mean loss.
+    Targets(Loss, &'a [[f32; 3]], &'a [f32]),
+    /// Rows of a pool, point and target each, and a mean loss.
+    Drawn(Loss, &'a [[f32; 4]], BatchDraw),
 }
 
-/// The gradient by the parameters, `[P]`, and the mean loss (0 where the cotangent is given).
+impl Batch<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Batch::Cotangent(points, _) | Batch::Targets(_, points, _) => points.len(),
+            Batch::Drawn(_, _, draw) => draw.count as usize,
+        }
+    }
+}
+
+/// Adds the gradient by the parameters to one gradient a thread, which are given zero, and returns the mean loss (0 where
+/// the cotangent is given).
 pub(super) fn backward(
     architecture: &Architecture,
     parameters: &[f32],
-    points: &[[f32; 3]],
-    cotangent: Cotangent<'_>,
-) -> (f32, Vec<f32>) {
-    let network = Network::new(architecture, parameters);
-    let run = run_length(points.len());
-    let passes: Vec<(f64, Vec<f32>)> = points
-        .par_chunks(run)
+    batch: Batch<'_>,
+    gradients: &mut Vec<Gradient>,
+) -> f32 {
+    let network = &Network::new(architecture, parameters, true);
+    let threads = rayon::current_num_threads();
+    gradients.resize_with(threads, || Gradient::zeros(architecture));
+    let run = run_length(batch.len(), network.tile);
+    let losses: Vec<f64> = gradients
+        .par_iter_mut()
         .enumerate()
-        .map(|(index, chunk)| {
-            let mut gradient = vec![0.0; parameters.len()];
-            let loss = Arch::new().dispatch(Backward {
-                network: &network,
-                points: chunk,
-                first: index * run,
-                total: points.len(),
-                cotangent,
-                gradient: &mut gradient,
+        .map(|(index, gradient)| {
+            let first = (index * run).min(batch.len());
+            let loss = instruction_set().dispatch(Backward {
+                network,
+                batch,
+                range: first..(first + run).min(batch.len()),
+                gradient,
             });
-            (loss, gradient)
+            gradient.collect();
+            loss
         })
         .collect();
-    let loss: f64 = passes.iter().map(|(loss, _)| loss).sum();
-    let mut gradients = passes.into_iter().map(|(_, gradient)| gradient);
-    let mut total = gradients
-        .next()
-        .unwrap_or_else(|| vec![0.0; parameters.len()]);
-    for gradient in gradients {
-        let chunks = total
-            .par_chunks_mut(1 << 14)
-            .zip(gradient.par_chunks(1 << 14));
-        chunks.for_each(|(total, gradient)| {
-            for (total, gradient) in total.iter_mut().zip(gradient) {
-                *total += gradient;
+    (losses.into_iter().sum::<f64>() / batch.len().max(1) as f64) as f32
+}
+
+/// The gradient by the parameters, `[P]`, and the mean loss (0 where the cotangent is given).
+pub(super) fn gradient(
+    architecture: &Architecture,
+    parameters: &[f32],
+    batch: Batch<'_>,
+) -> (f32, Vec<f32>) {
+    let mut gradients = Vec::new();
+    let loss = backward(architecture, parameters, batch, &mut gradients);
+    let mut parts = gradients.into_iter().map(|gradient| gradient.flat);
+    let mut total = parts.next().expect("the pool has a thread");
+    for part in parts {
+        let chunks = total.par_chunks_mut(1 << 14).zip(part.par_chunks(1 << 14));
+        chunks.for_each(|(total, part)| {
+            for (total, part) in total.iter_mut().zip(part) {
+                *total += part;
             }
         });
     }
-    ((loss / points.len().max(1) as f64) as f32, total)
+    (loss, total)
 }
 
 /// Points for each thread: whole tiles.
-fn run_length(points: usize) -> usize {
-    let tiles = points.div_ceil(TILE).max(1);
-    tiles.div_ceil(rayon::current_num_threads()) * TILE
+fn run_length(points: usize, tile: usize) -> usize {
+    let tiles = points.div_ceil(tile).max(1);
+    tiles.div_ceil(rayon::current_num_threads()) * tile
 }
 
 struct Evaluate<'a> {
@@ -116,10 +132,12 @@ impl WithSimd for Evaluate<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let mut workspace = self.network.workspace();
-        let mut gradients = self.gradients.map(|gradients| gradients.chunks_mut(TILE));
-        for (points, values) in self.points.chunks(TILE).zip(self.values.chunks_mut(TILE)) {
-            self.network.forward(simd, points, &mut workspace);
+        let mut workspace = Workspace::new(self.network);
+        let tile = self.network.tile;
+        let mut gradients = self.gradients.map(|gradients| gradients.chunks_mut(tile));
+        for (points, values) in self.points.chunks(tile).zip(self.values.chunks_mut(tile)) {
+            workspace.points.set(points.iter().copied());
+            self.network.forward(simd, &mut workspace);
             values.copy_from_slice(&workspace.values[..points.len()]);
             if let Some(gradients) = gradients.as_mut().and_then(Iterator::next) {
                 self.network
@@ -131,13 +149,10 @@ impl WithSimd for Evaluate<'_> {
 
 struct Backward<'a> {
     network: &'a Network<'a>,
-    points: &'a [[f32; 3]],
-    /// Number of the first point in the whole batch.
-    first: usize,
-    /// Points in the whole batch.
-    total: usize,
-    cotangent: Cotangent<'a>,
-    gradient: &'a mut [f32],
+    batch: Batch<'a>,
+    /// The part of the batch.
+    range: std::ops::Range<usize>,
+    gradient: &'a mut Gradient,
 }
 
 impl WithSimd for Backward<'_> {
@@ -145,35 +160,60 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let mut workspace = self.network.workspace();
-        let mut value_gradient = [0.0; TILE];
+        let mut workspace = Workspace::new(self.network);
+        let tile = self.network.tile;
+        // Targets on the way in, the gradient by the values on the way out.
+        let mut by_values = vec![0.0; tile];
+        let total = self.batch.len();
         let mut loss = 0.0;
-        let mut first = self.first;
-        for points in self.points.chunks(TILE) {
-            self.network.forward(simd, points, &mut workspace);
-            let range = first..first + points.len();
-            let value_gradient = &mut value_gradient[..points.len()];
-            match self.cotangent {
-                Cotangent::Given(given) => value_gradient.copy_from_slice(&given[range]),
-                Cotangent::Loss(kind, targets) => {
-                    let values = workspace.values.iter().zip(&targets[range]);
-                    for (gradient, (value, target)) in value_gradient.iter_mut().zip(values) {
-                        let residual = value - target;
-                        let (term, slope) = match kind {
-                            Loss::L1 => (residual.abs(), sign(residual)),
-                            Loss::L2 => (residual * residual, 2.0 * residual),
-                        };
-                        loss += f64::from(term);
-                        *gradient = slope / self.total as f32;
-                    }
+        for first in self.range.clone().step_by(tile) {
+            let range = first..(first + tile).min(self.range.end);
+            let by_values = &mut by_values[..range.len()];
+            match self.batch {
+                Batch::Cotangent(points, given) => {
+                    workspace.points.set(points[range.clone()].iter().copied());
+                    by_values.copy_from_slice(&given[range]);
+                }
+                Batch::Targets(_, points, targets) => {
+                    workspace.points.set(points[range.clone()].iter().copied());
+                    by_values.copy_from_slice(&targets[range]);
+                }
+                Batch::Drawn(_, pool, draw) => {
+                    let rows = range.map(|place| pool[draw.index(place as u32) as usize]);
+                    let rows = rows.zip(by_values.iter_mut());
+                    workspace.points.set(rows.map(|([x, y, z, target], slot)| {
+                        *slot = target;
+                        [x, y, z]
+                    }));
                 }
             }
+            self.network.forward(simd, &mut workspace);
+            if let Batch::Targets(kind, ..) | Batch::Drawn(kind, ..) = self.batch {
+                loss += loss_and_slopes(kind, &workspace.values, by_values, total);
+            }
             self.network
-                .backward(simd, value_gradient, &mut workspace, self.gradient);
-            first += points.len();
+                .backward(simd, by_values, &mut workspace, self.gradient);
         }
         loss
     }
+}
+
+/// The sum of the losses; the targets become the gradient of the mean over `total` by the values.
+#[inline(always)]
+fn loss_and_slopes(kind: Loss, values: &[f32], targets: &mut [f32], total: usize) -> f64 {
+    let share = 1.0 / total as f32;
+    let mut loss = 0.0;
+    for (slot, value) in targets.iter_mut().zip(values) {
+        let residual = value - *slot;
+        let (term, slope) = match kind {
+            Loss::L1 => (residual.abs(), sign(residual)),
+            Loss::L2 => (residual * residual, 2.0 * residual),
+        };
+        loss += term;
+        *slot = slope * share;
+    }
+    // A tile's terms are alike: their sum loses nothing that a mean of thousands would show.
+    f64::from(loss)
 }
 
 /// -1, 0 or 1; `f32::signum` has no 0.

@@ -1,120 +1,279 @@
-//! The matrix products of a tile: one register-blocked micro-kernel for forward, input gradient and weight gradient.
+//! Matrices as the kernels want them, and the one product that forward, input gradient and weight gradient share.
 
 use pulp::Simd;
 
-/// The left factor `A` of a product, `[M, K]`, in either of the layouts that a perceptron needs.
+/// Columns of a full panel: four AVX-512 vectors, so that six rows of it fill the registers with sums.
+const PANEL: usize = 64;
+
+/// Columns are padded with zeros to a multiple of this, so that every instruction set works on whole vectors.
+const PADDING: usize = 16;
+
+/// A matrix cut into panels of up to 64 columns, each of which is row-major by itself.
+///
+/// The product walks down a panel row by row: in panels that is one stretch of memory, where the rows of a wide row-major
+/// matrix would fall into few sets of the cache.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Matrix {
+    rows: usize,
+    columns: usize,
+    elements: Vec<f32>,
+}
+
+/// Columns from `start` on, `width` of them, padding included.
+#[derive(Clone, Copy)]
+struct Panel {
+    start: usize,
+    width: usize,
+}
+
+impl Matrix {
+    pub(super) fn zeros(rows: usize, columns: usize) -> Self {
+        Self {
+            rows,
+            columns,
+            elements: vec![0.0; rows * Self::padded(columns)],
+        }
+    }
+
+    /// Columns with their padding.
+    #[inline(always)]
+    pub(super) fn padded(columns: usize) -> usize {
+        columns.next_multiple_of(PADDING)
+    }
+
+    /// From row-major elements, `[rows, columns]`.
+    pub(super) fn from_row_major(elements: &[f32], rows: usize, columns: usize) -> Self {
+        let mut matrix = Self::zeros(rows, columns);
+        for row in 0..rows {
+            for column in 0..columns {
+                let place = matrix.place(row, column);
+                matrix.elements[place] = elements[row * columns + column];
+            }
+        }
+        matrix
+    }
+
+    /// The transpose, `[columns, rows]`, of row-major elements, `[rows, columns]`.
+    pub(super) fn transpose_of(elements: &[f32], rows: usize, columns: usize) -> Self {
+        let mut matrix = Self::zeros(columns, rows);
+        for row in 0..rows {
+            for column in 0..columns {
+                let place = matrix.place(column, row);
+                matrix.elements[place] = elements[row * columns + column];
+            }
+        }
+        matrix
+    }
+
+    /// Adds the elements to row-major ones, `[rows, columns]`, and clears them.
+    pub(super) fn drain_into(&mut self, row_major: &mut [f32]) {
+        for row in 0..self.rows {
+            for column in 0..self.columns {
+                let place = self.place(row, column);
+                row_major[row * self.columns + column] += self.elements[place];
+            }
+        }
+        self.elements.fill(0.0);
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Where an element lies. Eight neighbours from a multiple of eight on lie together.
+    #[inline(always)]
+    pub(super) fn place(&self, row: usize, column: usize) -> usize {
+        let panel = self.panel(column / PANEL);
+        self.rows * panel.start + row * panel.width + column - panel.start
+    }
+
+    #[inline(always)]
+    pub(super) fn elements(&self) -> &[f32] {
+        &self.elements
+    }
+
+    #[inline(always)]
+    pub(super) fn elements_mut(&mut self) -> &mut [f32] {
+        &mut self.elements
+    }
+
+    #[inline(always)]
+    fn panel(&self, index: usize) -> Panel {
+        let start = index * PANEL;
+        let padded = Self::padded(self.columns);
+        Panel {
+            start,
+            width: (padded - start).min(PANEL),
+        }
+    }
+
+    #[inline(always)]
+    fn panels(&self) -> impl Iterator<Item = Panel> + '_ {
+        (0..self.columns.div_ceil(PANEL)).map(|index| self.panel(index))
+    }
+
+    /// The panel's rows from `row` on, one after the other.
+    #[inline(always)]
+    fn rows_of(&self, panel: Panel, row: usize) -> &[f32] {
+        let start = self.rows * panel.start;
+        &self.elements[start + row * panel.width..start + self.rows * panel.width]
+    }
+}
+
+/// The left factor of a product.
 #[derive(Clone, Copy)]
 pub(super) enum Left<'a> {
-    /// Row-major: element `(m, k)` at `m · stride + k`.
-    Rows(&'a [f32], usize),
-    /// Transposed: element `(m, k)` at `k · stride + m`.
-    Columns(&'a [f32], usize),
+    /// The matrix itself.
+    Rows(&'a Matrix),
+    /// Its transpose.
+    Columns(&'a Matrix),
 }
 
-/// `C += A B`: `b` is row-major `[K, N]`, `c` row-major `[M, N]`.
+/// What a product begins with and what becomes of its sums. `place` is where a vector's first element lies in a matrix
+/// of the result's size, `column` its column.
+pub(super) trait Output<S: Simd> {
+    /// What the sums are added to.
+    fn start(&self, simd: S, place: usize, column: usize) -> S::f32s;
+
+    /// Takes the finished sums.
+    fn finish(&mut self, simd: S, place: usize, sums: S::f32s);
+}
+
+/// `A B` for the first `m` rows of `A` and all of its `k` columns; `b` is `[k, n]`, and the result goes to `output`, which
+/// has room for `rows` rows.
 ///
 /// # Panics
-/// Panics if a slice is shorter than its shape.
+/// Panics if a matrix is smaller than that.
 #[inline(always)]
-pub(super) fn multiply_add<S: Simd>(
+pub(super) fn multiply<S: Simd>(
     simd: S,
-    [m, n, k]: [usize; 3],
+    [m, k]: [usize; 2],
     a: Left<'_>,
-    b: &[f32],
-    c: &mut [f32],
+    b: &Matrix,
+    rows: usize,
+    output: &mut impl Output<S>,
 ) {
-    let (b, c) = (&b[..k * n], &mut c[..m * n]);
-    let lanes = S::F32_LANES;
-    let mut column = 0;
-    // 6 × 4 vectors of accumulators fill 32 registers, 6 × 2 fill 16.
-    if S::REGISTER_COUNT >= 32 {
-        while column + 4 * lanes <= n {
-            column_block::<S, 4>(simd, [m, n, k], a, b, c, column);
-            column += 4 * lanes;
-        }
-    }
-    while column + 2 * lanes <= n {
-        column_block::<S, 2>(simd, [m, n, k], a, b, c, column);
-        column += 2 * lanes;
-    }
-    while column + lanes <= n {
-        column_block::<S, 1>(simd, [m, n, k], a, b, c, column);
-        column += lanes;
-    }
-    for column in column..n {
-        for row in 0..m {
-            let sum: f32 = (0..k).map(|k| element(a, row, k) * b[k * n + column]).sum();
-            c[row * n + column] += sum;
-        }
-    }
-}
-
-#[inline(always)]
-fn element(a: Left<'_>, row: usize, k: usize) -> f32 {
-    match a {
-        Left::Rows(a, stride) => a[row * stride + k],
-        Left::Columns(a, stride) => a[k * stride + row],
-    }
-}
-
-/// All rows of a block of `V` vectors of columns.
-#[inline(always)]
-fn column_block<S: Simd, const V: usize>(
-    simd: S,
-    shape: [usize; 3],
-    a: Left<'_>,
-    b: &[f32],
-    c: &mut [f32],
-    column: usize,
-) {
-    let m = shape[0];
-    let mut row = 0;
-    while row + 6 <= m {
-        register_block::<S, 6, V>(simd, shape, a, b, c, row, column);
-        row += 6;
-    }
-    while row + 2 <= m {
-        register_block::<S, 2, V>(simd, shape, a, b, c, row, column);
-        row += 2;
-    }
-    if row < m {
-        register_block::<S, 1, V>(simd, shape, a, b, c, row, column);
-    }
-}
-
-/// `R` rows × `V` vectors of `C`, held in registers over the whole of `K`.
-#[inline(always)]
-fn register_block<S: Simd, const R: usize, const V: usize>(
-    simd: S,
-    [_, n, k]: [usize; 3],
-    a: Left<'_>,
-    b: &[f32],
-    c: &mut [f32],
-    row: usize,
-    column: usize,
-) {
-    let width = V * S::F32_LANES;
-    let mut sums = [[simd.splat_f32s(0.0); V]; R];
-    match a {
-        Left::Rows(a, stride) => {
-            let rows: [&[f32]; R] = std::array::from_fn(|r| &a[(row + r) * stride..][..k]);
-            for (index, b_row) in b.chunks_exact(n).enumerate() {
-                let left = std::array::from_fn(|r| rows[r][index]);
-                accumulate(simd, &mut sums, left, &b_row[column..column + width]);
+    for panel in b.panels() {
+        let shape = Block {
+            k,
+            panel,
+            rows,
+            b: &b.rows_of(panel, 0)[..k * panel.width],
+        };
+        let lanes = S::F32_LANES;
+        let mut column = 0;
+        // 6 × 4 vectors of sums fill 32 registers, 6 × 2 fill 16.
+        if S::REGISTER_COUNT >= 32 {
+            while column + 4 * lanes <= panel.width {
+                shape.column_block::<S, 4>(simd, m, a, column, output);
+                column += 4 * lanes;
             }
         }
-        Left::Columns(a, stride) => {
-            for (a_row, b_row) in a.chunks(stride).zip(b.chunks_exact(n)) {
-                let left: &[f32; R] = a_row[row..].first_chunk().expect("rows lie inside");
-                accumulate(simd, &mut sums, *left, &b_row[column..column + width]);
+        while column + 2 * lanes <= panel.width {
+            shape.column_block::<S, 2>(simd, m, a, column, output);
+            column += 2 * lanes;
+        }
+        while column + lanes <= panel.width {
+            shape.column_block::<S, 1>(simd, m, a, column, output);
+            column += lanes;
+        }
+    }
+}
+
+/// What the blocks of one panel of the result have in common.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    k: usize,
+    panel: Panel,
+    /// Rows that the result has room for.
+    rows: usize,
+    b: &'a [f32],
+}
+
+impl Block<'_> {
+    /// `V` vectors of columns, from `column` of the panel on, of the first `m` rows.
+    #[inline(always)]
+    fn column_block<S: Simd, const V: usize>(
+        self,
+        simd: S,
+        m: usize,
+        a: Left<'_>,
+        column: usize,
+        output: &mut impl Output<S>,
+    ) {
+        let mut row = 0;
+        while row < m {
+            // A row of blocks ends where a panel of the transposed factor ends.
+            let end = match a {
+                Left::Rows(_) => m,
+                Left::Columns(_) => m.min((row / PANEL + 1) * PANEL),
+            };
+            while row + 6 <= end {
+                self.register_block::<S, 6, V>(simd, a, [row, column], output);
+                row += 6;
+            }
+            while row + 2 <= end {
+                self.register_block::<S, 2, V>(simd, a, [row, column], output);
+                row += 2;
+            }
+            if row < end {
+                self.register_block::<S, 1, V>(simd, a, [row, column], output);
+                row += 1;
             }
         }
     }
-    for (r, row_sums) in sums.iter().enumerate() {
-        let start = (row + r) * n + column;
-        let (vectors, _) = S::as_mut_simd_f32s(&mut c[start..start + width]);
-        for (vector, sum) in vectors.iter_mut().zip(row_sums) {
-            *vector = simd.add_f32s(*vector, *sum);
+
+    /// `R` rows × `V` vectors, held in registers over the whole of `k`.
+    #[inline(always)]
+    fn register_block<S: Simd, const R: usize, const V: usize>(
+        self,
+        simd: S,
+        a: Left<'_>,
+        [row, column]: [usize; 2],
+        output: &mut impl Output<S>,
+    ) {
+        let Panel { start, width } = self.panel;
+        let place =
+            |r: usize, v: usize| self.rows * start + (row + r) * width + column + v * S::F32_LANES;
+        let mut sums = [[simd.splat_f32s(0.0); V]; R];
+        for r in 0..R {
+            for v in 0..V {
+                let first = start + column + v * S::F32_LANES;
+                sums[r][v] = output.start(simd, place(r, v), first);
+            }
+        }
+        match a {
+            Left::Rows(a) => {
+                let mut b = self.b;
+                let mut left = self.k;
+                for panel in a.panels() {
+                    let depth = panel.width.min(left);
+                    let rows = a.rows_of(panel, row);
+                    let rows: [&[f32]; R] =
+                        std::array::from_fn(|r| &rows[r * panel.width..][..depth]);
+                    let (here, rest) = b.split_at(depth * width);
+                    for (index, b_row) in here.chunks_exact(width).enumerate() {
+                        let factors = std::array::from_fn(|r| rows[r][index]);
+                        accumulate(simd, &mut sums, factors, &b_row[column..]);
+                    }
+                    (b, left) = (rest, left - depth);
+                }
+            }
+            Left::Columns(a) => {
+                let panel = a.panel(row / PANEL);
+                let rows = a.rows_of(panel, 0).chunks_exact(panel.width);
+                for (a_row, b_row) in rows.zip(self.b.chunks_exact(width)) {
+                    let factors: &[f32; R] = a_row[row - panel.start..]
+                        .first_chunk()
+                        .expect("rows of a block lie in one panel");
+                    accumulate(simd, &mut sums, *factors, &b_row[column..]);
+                }
+            }
+        }
+        for r in 0..R {
+            for v in 0..V {
+                output.finish(simd, place(r, v), sums[r][v]);
+            }
         }
     }
 }
@@ -138,11 +297,31 @@ fn accumulate<S: Simd, const R: usize, const V: usize>(
     }
 }
 
-/// `[rows, columns]` to `[columns, rows]`.
-pub(super) fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    (0..rows * columns)
-        .map(|index| matrix[(index % rows) * columns + index / rows])
-        .collect()
+/// The vector of `elements` that begins at `place`.
+#[inline(always)]
+pub(super) fn vector_at<S: Simd>(elements: &[f32], place: usize) -> S::f32s {
+    S::as_simd_f32s(&elements[place..place + S::F32_LANES]).0[0]
+}
+
+/// The same, to be written.
+#[inline(always)]
+pub(super) fn vector_at_mut<S: Simd>(elements: &mut [f32], place: usize) -> &mut S::f32s {
+    &mut S::as_mut_simd_f32s(&mut elements[place..place + S::F32_LANES]).0[0]
+}
+
+/// Adds the product to the elements of a matrix.
+pub(super) struct AddTo<'a>(pub &'a mut Matrix);
+
+impl<S: Simd> Output<S> for AddTo<'_> {
+    #[inline(always)]
+    fn start(&self, _simd: S, place: usize, _column: usize) -> S::f32s {
+        vector_at::<S>(&self.0.elements, place)
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, _simd: S, place: usize, sums: S::f32s) {
+        *vector_at_mut::<S>(&mut self.0.elements, place) = sums;
+    }
 }
 
 #[cfg(test)]
@@ -151,14 +330,15 @@ mod tests {
     use pulp::{Arch, WithSimd};
     use rand::{RngExt, SeedableRng};
 
-    struct Product<'a>([usize; 3], Left<'a>, &'a [f32], &'a mut [f32]);
+    struct Product<'a>([usize; 2], Left<'a>, &'a Matrix, &'a mut Matrix);
 
     impl WithSimd for Product<'_> {
         type Output = ();
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
-            multiply_add(simd, self.0, self.1, self.2, self.3);
+            let rows = self.3.rows;
+            multiply(simd, self.0, self.1, self.2, rows, &mut AddTo(self.3));
         }
     }
 
@@ -173,6 +353,7 @@ mod tests {
             [64, 32, 96],
             [13, 31, 17],
             [1, 64, 9],
+            [130, 200, 150],
         ] {
             let mut random = |count: usize| -> Vec<f32> {
                 (0..count).map(|_| rng.random::<f32>() - 0.5).collect()
@@ -186,12 +367,16 @@ mod tests {
                     f64::from(start[index]) + products.sum::<f64>()
                 })
                 .collect();
-            let columns = transposed(&a, m, k);
-            for left in [Left::Rows(&a, k), Left::Columns(&columns, m)] {
+            let rows = Matrix::from_row_major(&a, m, k);
+            let columns = Matrix::transpose_of(&a, m, k);
+            let b = Matrix::from_row_major(&b, k, n);
+            for left in [Left::Rows(&rows), Left::Columns(&columns)] {
                 for arch in [Arch::Scalar, Arch::new()] {
-                    let mut c = start.clone();
-                    arch.dispatch(Product([m, n, k], left, &b, &mut c));
-                    for (value, expected) in c.iter().zip(&expected) {
+                    let mut c = Matrix::from_row_major(&start, m, n);
+                    arch.dispatch(Product([m, k], left, &b, &mut c));
+                    let mut result = vec![0.0; m * n];
+                    c.drain_into(&mut result);
+                    for (value, expected) in result.iter().zip(&expected) {
                         assert!((f64::from(*value) - expected).abs() < 1e-5, "{m} {n} {k}");
                     }
                 }

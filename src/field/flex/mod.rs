@@ -2,10 +2,13 @@
 //!
 //! Only the gradient by the parameters of the gradient by position is left to tensor operations.
 
+mod activation;
 mod adam;
 mod batch;
 mod encoding;
 mod matrix;
+mod network;
+mod points;
 mod sine;
 mod tile;
 
@@ -15,10 +18,15 @@ use burn::tensor::{Tensor, TensorData, TensorPrimitive};
 
 use super::architecture::Architecture;
 use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
+use super::batch_draw::BatchDraw;
 use super::composed;
-use batch::Cotangent;
+use batch::Batch;
+use network::Gradient;
 
 impl FieldBackend for Flex {
+    /// One gradient a thread, zero between steps.
+    type Workspace = Gradients;
+
     fn field(
         architecture: &Architecture,
         parameters: Tensor<Self, 1>,
@@ -61,9 +69,8 @@ impl FieldBackend for Flex {
             primitive(points),
             primitive(cotangent),
         ];
-        let cotangent = Cotangent::Given(slice(&cotangent));
-        let points = rows_of_three(&points);
-        let (_, gradient) = batch::backward(architecture, slice(&parameters), points, cotangent);
+        let batch = Batch::Cotangent(rows_of_three(&points), slice(&cotangent));
+        let (_, gradient) = batch::gradient(architecture, slice(&parameters), batch);
         let length = gradient.len();
         tensor(gradient, [length])
     }
@@ -77,31 +84,75 @@ impl FieldBackend for Flex {
     ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
         let [parameters, points, targets] =
             [primitive(parameters), primitive(points), primitive(targets)];
-        let cotangent = Cotangent::Loss(loss, slice(&targets));
-        let points = rows_of_three(&points);
-        let (loss, gradient) = batch::backward(architecture, slice(&parameters), points, cotangent);
+        let batch = Batch::Targets(loss, rows_of_three(&points), slice(&targets));
+        let (loss, gradient) = batch::gradient(architecture, slice(&parameters), batch);
         let length = gradient.len();
         (tensor(vec![loss], [1]), tensor(gradient, [length]))
     }
 
     fn adam(state: AdamState<Self>, gradient: Tensor<Self, 1>, step: AdamStep) -> AdamState<Self> {
-        let [mut parameters, mut first, mut second] =
-            [state.parameters, state.first, state.second].map(primitive);
-        let gradient = primitive(gradient);
-        // Copies first where somebody still holds the tensor: a field that was handed out does not change.
-        adam::adam(
-            parameters.storage_mut(),
-            first.storage_mut(),
-            second.storage_mut(),
-            slice(&gradient),
-            step,
-        );
-        let [parameters, first, second] = [parameters, first, second].map(from_primitive);
-        AdamState {
-            parameters,
-            first,
-            second,
-        }
+        let mut gradient = primitive(gradient);
+        updated(state, &mut [gradient.storage_mut()], step)
+    }
+
+    fn store(pool: Tensor<Self, 2>, at: usize, samples: &[[f32; 4]]) -> Tensor<Self, 2> {
+        let mut pool = primitive(pool);
+        let rows: &mut [f32] = pool.storage_mut();
+        rows[4 * at..4 * (at + samples.len())].copy_from_slice(samples.as_flattened());
+        from_primitive(pool)
+    }
+
+    fn train_step(
+        architecture: &Architecture,
+        state: AdamState<Self>,
+        workspace: &mut Self::Workspace,
+        pool: &Tensor<Self, 2>,
+        draw: BatchDraw,
+        loss: Loss,
+        step: AdamStep,
+    ) -> (AdamState<Self>, Tensor<Self, 1>) {
+        let pool = primitive(pool.clone());
+        let parameters = primitive(state.parameters.clone());
+        let batch = Batch::Drawn(loss, slice(&pool).as_chunks().0, draw);
+        let gradients = &mut workspace.0;
+        let loss = batch::backward(architecture, slice(&parameters), batch, gradients);
+        drop(parameters);
+        let mut gradients: Vec<&mut [f32]> = gradients
+            .iter_mut()
+            .map(|gradient| gradient.flat.as_mut_slice())
+            .collect();
+        (
+            updated(state, &mut gradients, step),
+            tensor(vec![loss], [1]),
+        )
+    }
+}
+
+/// One gradient a thread, zero between steps.
+#[derive(Default)]
+pub struct Gradients(Vec<Gradient>);
+
+/// One step of Adam by the sum of `gradients`, which are cleared.
+fn updated(
+    state: AdamState<Flex>,
+    gradients: &mut [&mut [f32]],
+    step: AdamStep,
+) -> AdamState<Flex> {
+    let [mut parameters, mut first, mut second] =
+        [state.parameters, state.first, state.second].map(primitive);
+    // Copies first where somebody still holds the tensor: a field that was handed out does not change.
+    adam::adam(
+        parameters.storage_mut(),
+        first.storage_mut(),
+        second.storage_mut(),
+        gradients,
+        step,
+    );
+    let [parameters, first, second] = [parameters, first, second].map(from_primitive);
+    AdamState {
+        parameters,
+        first,
+        second,
     }
 }
 

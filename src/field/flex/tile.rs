@@ -1,175 +1,117 @@
 //! One tile of points through the network and back, in buffers that stay in cache.
 //!
 //! Nothing of size batch × width is written to memory: a tile's activations live in a [`Workspace`] that is used again for
-//! the next tile.
+//! the next tile. On the way back the gradient by a layer's preactivations takes the place of what forward left there.
 
 use pulp::Simd;
 
-use super::encoding::{Corners, Grid};
-use super::matrix::{Left, multiply_add, transposed};
-use super::sine::sine_and_cosine;
-use crate::field::architecture::{Activation, Architecture, Encoding, LayerSize, TensorSpec};
-
-/// Points in a tile: a multiple of the micro-kernel's six rows.
-pub(super) const TILE: usize = 96;
-
-/// A network whose parameters are laid out for the kernels.
-pub(super) struct Network<'a> {
-    parameters: &'a [f32],
-    grid: Option<Grid>,
-    layers: Vec<Layer>,
-    activation: Activation,
-}
-
-struct Layer {
-    size: LayerSize,
-    weight: TensorSpec,
-    bias: TensorSpec,
-    /// `[in, out]`, what forward reads; the parameters are `[out, in]`, what backward reads.
-    weight_transposed: Vec<f32>,
-}
+use super::activation::{BackThroughRelu, BackThroughSlopes, Keep, Relu, Sine};
+use super::matrix::{AddTo, Left, Matrix, multiply, vector_at, vector_at_mut};
+use super::network::{Gradient, Layer, Network};
+use super::points::Points;
+use crate::field::architecture::Activation;
 
 /// Buffers for one tile.
 pub(super) struct Workspace {
-    corners: Option<Corners>,
-    /// Inputs of each layer: the encoding, then each hidden layer's output, `[TILE, in]`.
-    inputs: Vec<Vec<f32>>,
-    /// Derivative of each hidden layer's output by its preactivation, `[TILE, out]`.
-    slopes: Vec<Vec<f32>>,
-    /// The network's values, `[TILE]`.
-    pub(super) values: Vec<f32>,
-    /// Gradients by the outputs of two neighbouring layers, in turn.
-    upstream: Vec<f32>,
-    downstream: Vec<f32>,
+    pub points: Points,
+    /// The input of the first layer, `[tile, in]`; on the way back the gradient by it.
+    encoded: Matrix,
+    /// Output of each hidden layer, `[tile, out]`.
+    hidden: Vec<Matrix>,
+    /// Slope of each hidden layer's activation, `[tile, out]`; empty for activations whose output tells it.
+    slopes: Vec<Matrix>,
+    /// The network's values, `[tile]`.
+    pub values: Vec<f32>,
 }
 
-impl<'a> Network<'a> {
-    pub(super) fn new(architecture: &Architecture, parameters: &'a [f32]) -> Self {
-        let mut tensors = architecture.tensors().into_iter();
-        let grid = match &architecture.encoding {
-            Encoding::Identity => None,
-            Encoding::HashGrid(grid) => {
-                tensors.next();
-                Some(Grid::new(grid))
-            }
+impl Workspace {
+    pub(super) fn new(network: &Network<'_>) -> Self {
+        let tile = network.tile;
+        let inputs = network.inputs_of(0);
+        let matrices = || {
+            network
+                .hidden
+                .iter()
+                .map(|layer| Matrix::zeros(tile, layer.size.outputs))
         };
-        let layers = architecture.layers().into_iter().map(|size| {
-            let weight = tensors.next().expect("each layer has a weight");
-            let bias = tensors.next().expect("each layer has a bias");
-            let weights = &parameters[weight.range()];
-            Layer {
-                size,
-                weight_transposed: transposed(weights, size.outputs, size.inputs),
-                weight,
-                bias,
-            }
-        });
         Self {
-            parameters,
-            grid,
-            layers: layers.collect(),
-            activation: architecture.mlp.activation,
+            points: Points::new(tile),
+            encoded: Matrix::zeros(tile, inputs),
+            hidden: matrices().collect(),
+            slopes: match network.activation {
+                Activation::Relu => Vec::new(),
+                Activation::Sine { .. } => matrices().collect(),
+            },
+            values: vec![0.0; tile],
         }
     }
 
-    pub(super) fn workspace(&self) -> Workspace {
-        let hidden = &self.layers[..self.layers.len() - 1];
-        let widest = self.layers.iter().map(|layer| layer.size.inputs).max();
-        let widest = TILE * widest.unwrap_or(0);
-        let slopes = hidden
-            .iter()
-            .map(|layer| vec![0.0; TILE * layer.size.outputs]);
-        let inputs = self
-            .layers
-            .iter()
-            .map(|layer| vec![0.0; TILE * layer.size.inputs]);
-        Workspace {
-            corners: self.grid.as_ref().map(|grid| grid.corners(TILE)),
-            inputs: inputs.collect(),
-            slopes: slopes.collect(),
-            values: vec![0.0; TILE],
-            upstream: vec![0.0; widest],
-            downstream: vec![0.0; widest],
+    /// Where backward leaves the gradient by the preactivations of each hidden layer.
+    fn by_preactivations(&self) -> &[Matrix] {
+        if self.slopes.is_empty() {
+            &self.hidden
+        } else {
+            &self.slopes
         }
     }
+}
 
-    /// The network at up to [`TILE`] points, into `workspace.values`.
+impl Network<'_> {
+    /// Inputs of hidden layer `index`, or of the output layer behind the last one.
+    fn inputs_of(&self, index: usize) -> usize {
+        let layer = self.hidden.get(index);
+        layer.map_or(self.output.weight.columns(), |layer| layer.size.inputs)
+    }
+
+    /// The network at the points of the workspace, into `workspace.values`.
     #[inline(always)]
-    pub(super) fn forward<S: Simd>(&self, simd: S, points: &[[f32; 3]], workspace: &mut Workspace) {
-        let count = points.len();
-        match (&self.grid, &mut workspace.corners) {
-            (Some(grid), Some(corners)) => {
-                grid.encode(self.parameters, points, corners, &mut workspace.inputs[0]);
-            }
-            _ => workspace.inputs[0][..3 * count].copy_from_slice(points.as_flattened()),
-        }
-        let last = self.layers.len() - 1;
-        for (index, layer) in self.layers[..last].iter().enumerate() {
-            let (before, after) = workspace.inputs.split_at_mut(index + 1);
-            let LayerSize { inputs, outputs } = layer.size;
-            let output = &mut after[0][..count * outputs];
-            for row in output.chunks_exact_mut(outputs) {
-                row.copy_from_slice(&self.parameters[layer.bias.range()]);
-            }
-            let left = Left::Rows(&before[index], inputs);
-            let shape = [count, outputs, inputs];
-            multiply_add(simd, shape, left, &layer.weight_transposed, output);
-            let slopes = &mut workspace.slopes[index][..count * outputs];
-            let omega = self.activation.omega(index);
+    pub(super) fn forward<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
+        self.encode(simd, workspace);
+        let count = workspace.points.count();
+        for (index, layer) in self.hidden.iter().enumerate() {
+            let (before, after) = workspace.hidden.split_at_mut(index);
+            let input = before.last().unwrap_or(&workspace.encoded);
+            let hidden = &mut after[0];
+            let rows = self.tile;
+            let shape = [count, layer.size.inputs];
+            let (left, right) = (Left::Rows(input), &layer.forward);
+            let bias = layer.bias.as_slice();
             match self.activation {
-                Activation::Relu => relu(output, slopes),
-                Activation::Sine { .. } => sine(simd, omega, output, slopes),
-            }
-        }
-        let layer = &self.layers[last];
-        let weights = &self.parameters[layer.weight.range()];
-        let bias = self.parameters[layer.bias.offset];
-        let rows = workspace.inputs[last].chunks_exact(layer.size.inputs);
-        for (value, row) in workspace.values[..count].iter_mut().zip(rows) {
-            *value = bias + dot(simd, weights, row);
-        }
-    }
-
-    /// Back from the gradient by the values to the gradient by the encoding, which is left in `workspace.upstream`.
-    ///
-    /// With `parameter_gradient`, also adds the gradient by the perceptron's parameters to it.
-    #[inline(always)]
-    fn backward_layers<S: Simd>(
-        &self,
-        simd: S,
-        value_gradient: &[f32],
-        workspace: &mut Workspace,
-        mut parameter_gradient: Option<&mut [f32]>,
-        to_encoding: bool,
-    ) {
-        let count = value_gradient.len();
-        workspace.upstream[..count].copy_from_slice(value_gradient);
-        for (index, layer) in self.layers.iter().enumerate().rev() {
-            let LayerSize { inputs, outputs } = layer.size;
-            if index < workspace.slopes.len() {
-                let slopes = &workspace.slopes[index][..count * outputs];
-                multiply(simd, &mut workspace.upstream[..count * outputs], slopes);
-            }
-            let upstream = &workspace.upstream[..count * outputs];
-            if let Some(gradient) = parameter_gradient.as_deref_mut() {
-                let input = &workspace.inputs[index][..count * inputs];
-                let weights = &mut gradient[layer.weight.range()];
-                let left = Left::Columns(upstream, outputs);
-                multiply_add(simd, [outputs, inputs, count], left, input, weights);
-                let biases = &mut gradient[layer.bias.range()];
-                for row in upstream.chunks_exact(outputs) {
-                    add(simd, biases, row);
+                Activation::Relu => {
+                    multiply(simd, shape, left, right, rows, &mut Relu { bias, hidden });
+                }
+                Activation::Sine { .. } => {
+                    let slopes = &mut workspace.slopes[index];
+                    let omega = layer.omega;
+                    let mut sine = Sine {
+                        bias,
+                        omega,
+                        hidden,
+                        slopes,
+                    };
+                    multiply(simd, shape, left, right, rows, &mut sine);
                 }
             }
-            if index == 0 && !to_encoding {
-                return;
+        }
+        let last = workspace.hidden.last().unwrap_or(&workspace.encoded);
+        for (row, value) in workspace.values[..count].iter_mut().enumerate() {
+            *value = self.output.bias + dot(simd, &self.output.weight, last, row);
+        }
+    }
+
+    #[inline(always)]
+    fn encode<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
+        let Workspace {
+            points, encoded, ..
+        } = workspace;
+        match &self.grid {
+            Some(grid) => grid.encode(simd, self.table, points, encoded),
+            None => {
+                for row in 0..points.count() {
+                    let place = encoded.place(row, 0);
+                    encoded.elements_mut()[place..place + 3].copy_from_slice(&points.point(row));
+                }
             }
-            let downstream = &mut workspace.downstream[..count * inputs];
-            downstream.fill(0.0);
-            let weights = &self.parameters[layer.weight.range()];
-            let left = Left::Rows(upstream, outputs);
-            multiply_add(simd, [count, inputs, outputs], left, weights, downstream);
-            std::mem::swap(&mut workspace.upstream, &mut workspace.downstream);
         }
     }
 
@@ -178,21 +120,40 @@ impl<'a> Network<'a> {
     pub(super) fn backward<S: Simd>(
         &self,
         simd: S,
-        value_gradient: &[f32],
+        by_values: &[f32],
         workspace: &mut Workspace,
-        parameter_gradient: &mut [f32],
+        gradient: &mut Gradient,
     ) {
-        let to_encoding = self.grid.is_some();
-        self.backward_layers(
-            simd,
-            value_gradient,
-            workspace,
-            Some(parameter_gradient),
-            to_encoding,
-        );
-        if let (Some(grid), Some(corners)) = (&self.grid, &workspace.corners) {
-            let count = value_gradient.len();
-            grid.scatter(count, corners, &workspace.upstream, parameter_gradient);
+        let count = by_values.len();
+        gradient.output_bias += by_values.iter().sum::<f32>();
+        self.output_weight_gradient(simd, by_values, workspace, gradient);
+        self.back_through_output(simd, by_values, workspace);
+        for (index, layer) in self.hidden.iter().enumerate().rev() {
+            let by_preactivations = &workspace.by_preactivations()[index];
+            let input = match index {
+                0 => &workspace.encoded,
+                _ => &workspace.hidden[index - 1],
+            };
+            let collected = &mut gradient.hidden[index];
+            add_column_sums(simd, by_preactivations, count, &mut collected.bias);
+            let shape = [layer.size.outputs, count];
+            let left = Left::Columns(by_preactivations);
+            let rows = layer.size.outputs;
+            multiply(
+                simd,
+                shape,
+                left,
+                input,
+                rows,
+                &mut AddTo(&mut collected.weight),
+            );
+            if index > 0 || self.grid.is_some() {
+                self.back_through_layer(simd, index, layer, workspace);
+            }
+        }
+        if let Some(grid) = &self.grid {
+            let table = &mut gradient.flat[..grid.parameters()];
+            grid.scatter(simd, &workspace.points, &workspace.encoded, table);
         }
     }
 
@@ -204,80 +165,137 @@ impl<'a> Network<'a> {
         workspace: &mut Workspace,
         gradients: &mut [[f32; 3]],
     ) {
-        let ones = [1.0; TILE];
-        self.backward_layers(simd, &ones[..gradients.len()], workspace, None, true);
-        match (&self.grid, &workspace.corners) {
-            (Some(grid), Some(corners)) => {
-                grid.position_gradient(self.parameters, corners, &workspace.upstream, gradients);
+        // The values' gradient by themselves; they have been taken by now.
+        let mut ones = std::mem::take(&mut workspace.values);
+        ones.fill(1.0);
+        self.back_through_output(simd, &ones[..gradients.len()], workspace);
+        workspace.values = ones;
+        for (index, layer) in self.hidden.iter().enumerate().rev() {
+            self.back_through_layer(simd, index, layer, workspace);
+        }
+        let Workspace {
+            points, encoded, ..
+        } = workspace;
+        match &self.grid {
+            Some(grid) => grid.position_gradient(simd, self.table, points, encoded, gradients),
+            None => {
+                for (row, gradient) in gradients.iter_mut().enumerate() {
+                    let place = encoded.place(row, 0);
+                    gradient.copy_from_slice(&encoded.elements()[place..place + 3]);
+                }
             }
-            _ => {
-                let flat = gradients.as_flattened_mut();
-                flat.copy_from_slice(&workspace.upstream[..flat.len()]);
+        }
+    }
+
+    /// From the gradient by a hidden layer's preactivations to that by what comes before it.
+    #[inline(always)]
+    fn back_through_layer<S: Simd>(
+        &self,
+        simd: S,
+        index: usize,
+        layer: &Layer,
+        workspace: &mut Workspace,
+    ) {
+        let rows = self.tile;
+        let shape = [workspace.points.count(), layer.size.outputs];
+        let right = &layer.backward;
+        if index == 0 {
+            let Workspace {
+                encoded,
+                hidden,
+                slopes,
+                ..
+            } = workspace;
+            let by_preactivations = slopes.first().unwrap_or(&hidden[0]);
+            let left = Left::Rows(by_preactivations);
+            multiply(simd, shape, left, right, rows, &mut Keep(encoded));
+        } else if workspace.slopes.is_empty() {
+            let (before, after) = workspace.hidden.split_at_mut(index);
+            let mut output = BackThroughRelu(&mut before[index - 1]);
+            multiply(simd, shape, Left::Rows(&after[0]), right, rows, &mut output);
+        } else {
+            let (before, after) = workspace.slopes.split_at_mut(index);
+            let mut output = BackThroughSlopes(&mut before[index - 1]);
+            multiply(simd, shape, Left::Rows(&after[0]), right, rows, &mut output);
+        }
+    }
+
+    /// Adds Σ gradient by value × hidden value to the gradient of the output's weight.
+    #[inline(always)]
+    fn output_weight_gradient<S: Simd>(
+        &self,
+        simd: S,
+        by_values: &[f32],
+        workspace: &Workspace,
+        gradient: &mut Gradient,
+    ) {
+        let last = workspace.hidden.last().unwrap_or(&workspace.encoded);
+        let mut column = 0;
+        while column < Matrix::padded(last.columns()) {
+            let place = gradient.output_weight.place(0, column);
+            let sums = vector_at_mut::<S>(gradient.output_weight.elements_mut(), place);
+            for (row, &by_value) in by_values.iter().enumerate() {
+                let hidden = vector_at::<S>(last.elements(), last.place(row, column));
+                *sums = simd.mul_add_e_f32s(simd.splat_f32s(by_value), hidden, *sums);
             }
+            column += S::F32_LANES;
+        }
+    }
+
+    /// From the gradient by the values to that by the preactivations of the last hidden layer.
+    #[inline(always)]
+    fn back_through_output<S: Simd>(&self, simd: S, by_values: &[f32], workspace: &mut Workspace) {
+        let weight = &self.output.weight;
+        let zero = simd.splat_f32s(0.0);
+        let is_relu = workspace.slopes.is_empty();
+        let slopes = match is_relu {
+            true => workspace.hidden.last_mut(),
+            false => workspace.slopes.last_mut(),
+        };
+        let slopes = slopes.expect("there is a hidden layer");
+        let mut column = 0;
+        while column < Matrix::padded(weight.columns()) {
+            let weights = vector_at::<S>(weight.elements(), weight.place(0, column));
+            for (row, &by_value) in by_values.iter().enumerate() {
+                let place = slopes.place(row, column);
+                let slope = vector_at_mut::<S>(slopes.elements_mut(), place);
+                let by_hidden = simd.mul_f32s(simd.splat_f32s(by_value), weights);
+                *slope = if is_relu {
+                    let passes = simd.greater_than_f32s(*slope, zero);
+                    simd.select_f32s(passes, by_hidden, zero)
+                } else {
+                    simd.mul_f32s(*slope, by_hidden)
+                };
+            }
+            column += S::F32_LANES;
         }
     }
 }
 
-/// `max(0, z)` in place, and its slope.
-// Left to the compiler's vectoriser, inside the instruction set that was dispatched to.
+/// Adds the sum of the first `count` rows to `sums`, `[columns]`, padded.
 #[inline(always)]
-fn relu(values: &mut [f32], slopes: &mut [f32]) {
-    for (value, slope) in values.iter_mut().zip(slopes) {
-        *slope = if *value > 0.0 { 1.0 } else { 0.0 };
-        *value *= *slope;
+fn add_column_sums<S: Simd>(simd: S, matrix: &Matrix, count: usize, sums: &mut [f32]) {
+    let mut column = 0;
+    while column < sums.len() {
+        let sum = vector_at_mut::<S>(sums, column);
+        for row in 0..count {
+            let place = matrix.place(row, column);
+            *sum = simd.add_f32s(*sum, vector_at::<S>(matrix.elements(), place));
+        }
+        column += S::F32_LANES;
     }
 }
 
-/// `sin(ω z)` in place, and its slope `ω cos(ω z)`.
+/// The product of the one row of `weight` with a row of `matrix`.
 #[inline(always)]
-fn sine<S: Simd>(simd: S, omega: f32, values: &mut [f32], slopes: &mut [f32]) {
-    let (heads, tail) = S::as_mut_simd_f32s(values);
-    let (slope_heads, slope_tail) = S::as_mut_simd_f32s(slopes);
-    let factor = simd.splat_f32s(omega);
-    for (value, slope) in heads.iter_mut().zip(slope_heads) {
-        let (sine, cosine) = sine_and_cosine(simd, simd.mul_f32s(factor, *value));
-        *value = sine;
-        *slope = simd.mul_f32s(factor, cosine);
-    }
-    for (value, slope) in tail.iter_mut().zip(slope_tail) {
-        let (sine, cosine) = (omega * *value).sin_cos();
-        *value = sine;
-        *slope = omega * cosine;
-    }
-}
-
-#[inline(always)]
-fn multiply<S: Simd>(simd: S, values: &mut [f32], factors: &[f32]) {
-    let (heads, tail) = S::as_mut_simd_f32s(values);
-    let (factor_heads, factor_tail) = S::as_simd_f32s(factors);
-    for (value, factor) in heads.iter_mut().zip(factor_heads) {
-        *value = simd.mul_f32s(*value, *factor);
-    }
-    for (value, factor) in tail.iter_mut().zip(factor_tail) {
-        *value *= factor;
-    }
-}
-
-#[inline(always)]
-fn add<S: Simd>(simd: S, sums: &mut [f32], terms: &[f32]) {
-    let (heads, tail) = S::as_mut_simd_f32s(sums);
-    let (term_heads, term_tail) = S::as_simd_f32s(terms);
-    for (sum, term) in heads.iter_mut().zip(term_heads) {
-        *sum = simd.add_f32s(*sum, *term);
-    }
-    for (sum, term) in tail.iter_mut().zip(term_tail) {
-        *sum += term;
-    }
-}
-
-#[inline(always)]
-fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
-    let (a_heads, a_tail) = S::as_simd_f32s(a);
-    let (b_heads, b_tail) = S::as_simd_f32s(b);
+fn dot<S: Simd>(simd: S, weight: &Matrix, matrix: &Matrix, row: usize) -> f32 {
     let mut sum = simd.splat_f32s(0.0);
-    for (a, b) in a_heads.iter().zip(b_heads) {
-        sum = simd.mul_add_e_f32s(*a, *b, sum);
+    let mut column = 0;
+    while column < Matrix::padded(weight.columns()) {
+        let a = vector_at::<S>(weight.elements(), weight.place(0, column));
+        let b = vector_at::<S>(matrix.elements(), matrix.place(row, column));
+        sum = simd.mul_add_e_f32s(a, b, sum);
+        column += S::F32_LANES;
     }
-    let tail: f32 = a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum();
-    simd.reduce_sum_f32s(sum) + tail
+    simd.reduce_sum_f32s(sum)
 }
