@@ -26,6 +26,30 @@ impl<S: Simd> Output<S> for Relu<'_> {
     }
 }
 
+/// `sin(ω z)`
+pub(super) struct SineValue<'a> {
+    /// `[out]`, padded.
+    pub bias: &'a [f32],
+    /// ω
+    pub omega: f32,
+    /// `[N, out]`
+    pub hidden: &'a mut Matrix,
+}
+
+impl<S: Simd> Output<S> for SineValue<'_> {
+    #[inline(always)]
+    fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
+        vector_at::<S>(self.bias, column)
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
+        let omega = simd.splat_f32s(self.omega);
+        let (sine, _) = sine_and_cosine(simd, simd.mul_f32s(omega, sums));
+        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = sine;
+    }
+}
+
 /// `sin(ω z)`, and its slope `ω cos(ω z)`.
 pub(super) struct Sine<'a> {
     /// `[out]`, padded.

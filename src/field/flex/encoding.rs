@@ -56,15 +56,16 @@ impl Grid {
     #[inline(always)]
     fn encode_features<S: Simd, const F: usize>(
         &self,
-        _simd: S,
+        simd: S,
         table: &[f32],
         points: &Points,
         features: &mut Matrix,
     ) {
         let table = &table.as_chunks::<F>().0[..self.entries];
         for (index, level) in self.levels.iter().enumerate() {
+            let (start, step) = features.column(index * F);
             for (group, count) in points.groups() {
-                let cells = Cells::of(level, points.group(group));
+                let cells = Cells::of(simd, level, points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
                 for lane in 0..count {
                     let mut sum = [0.0; F];
@@ -73,12 +74,9 @@ impl Grid {
                         debug_assert!(row < table.len());
                         // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
                         let entry = unsafe { table.get_unchecked(row) };
-                        for feature in 0..F {
-                            let weight = weights[corner][lane];
-                            sum[feature] = multiply_add::<S>(weight, entry[feature], sum[feature]);
-                        }
+                        sum = add_scaled::<S, F>(sum, weights[corner][lane], *entry);
                     }
-                    let place = features.place(group * GROUP + lane, index * F);
+                    let place = start + (group * GROUP + lane) * step;
                     features.elements_mut()[place..place + F].copy_from_slice(&sum);
                 }
             }
@@ -105,19 +103,20 @@ impl Grid {
     #[inline(always)]
     fn scatter_features<S: Simd, const F: usize>(
         &self,
-        _simd: S,
+        simd: S,
         points: &Points,
         by_features: &Matrix,
         table_gradient: &mut [f32],
     ) {
         let table_gradient = &mut table_gradient.as_chunks_mut::<F>().0[..self.entries];
         for (index, level) in self.levels.iter().enumerate() {
+            let (start, step) = by_features.column(index * F);
             for (group, count) in points.groups() {
-                let cells = Cells::of(level, points.group(group));
+                let cells = Cells::of(simd, level, points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
                 for lane in 0..count {
-                    let place = by_features.place(group * GROUP + lane, index * F);
-                    let gradient: &[f32; F] = by_features.elements()[place..]
+                    let place = start + (group * GROUP + lane) * step;
+                    let gradient: [f32; F] = *by_features.elements()[place..]
                         .first_chunk()
                         .expect("features of a level lie together");
                     for corner in 0..8 {
@@ -125,11 +124,7 @@ impl Grid {
                         debug_assert!(row < table_gradient.len());
                         // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
                         let entry = unsafe { table_gradient.get_unchecked_mut(row) };
-                        for feature in 0..F {
-                            let weight = weights[corner][lane];
-                            entry[feature] =
-                                multiply_add::<S>(weight, gradient[feature], entry[feature]);
-                        }
+                        *entry = add_scaled::<S, F>(*entry, weights[corner][lane], gradient);
                     }
                 }
             }
@@ -140,7 +135,7 @@ impl Grid {
     #[inline(always)]
     pub(super) fn position_gradient<S: Simd>(
         &self,
-        _simd: S,
+        simd: S,
         table: &[f32],
         points: &Points,
         by_features: &Matrix,
@@ -150,7 +145,7 @@ impl Grid {
         gradients.fill([0.0; 3]);
         for (index, level) in self.levels.iter().enumerate() {
             for (group, count) in points.groups() {
-                let cells = Cells::of(level, points.group(group));
+                let cells = Cells::of(simd, level, points.group(group));
                 let rows = cells.rows(level);
                 let mut pulls = [[0.0; GROUP]; 8];
                 for lane in 0..count {
@@ -185,23 +180,18 @@ impl Cells {
     ///
     /// Points outside fall into the nearest cell: the interpolation then continues its line.
     #[inline(always)]
-    fn of(level: &GridLevel, points: [&Lanes<f32>; 3]) -> Self {
-        let half = level.resolution as f32 / 2.0;
-        let last = (level.resolution - 1) as f32;
+    fn of<S: Simd>(simd: S, level: &GridLevel, points: [&Lanes<f32>; 3]) -> Self {
         let mut cells = Self {
             corner: [[0; GROUP]; 3],
             fraction: [[0.0; GROUP]; 3],
         };
         for axis in 0..3 {
-            for lane in 0..GROUP {
-                let position = (points[axis][lane] + 1.0) * half;
-                // Compared in this order, a position that is not a number lands in cell 0.
-                let above = if position > 0.0 { position } else { 0.0 };
-                let within = if above < last { above } else { last };
-                let floor = within.floor();
-                cells.fraction[axis][lane] = position - floor;
-                // Of a float from 2²³ on, the last bit of the significand is worth 1: no conversion is needed.
-                cells.corner[axis][lane] = (floor + 8_388_608.0).to_bits() & 0x007f_ffff;
+            let (coordinates, _) = S::as_simd_f32s(points[axis]);
+            let (corners, _) = S::as_mut_simd_u32s(&mut cells.corner[axis]);
+            let (fractions, _) = S::as_mut_simd_f32s(&mut cells.fraction[axis]);
+            let places = coordinates.iter().zip(corners).zip(fractions);
+            for ((&coordinate, corner), fraction) in places {
+                (*corner, *fraction) = cell_along_axis(simd, level, coordinate);
             }
         }
         cells
@@ -281,13 +271,39 @@ impl Cells {
     }
 }
 
-/// `a b + c`, in one instruction where there is one.
+/// The cell of a coordinate along one axis, and where in it the coordinate lies.
 #[inline(always)]
-fn multiply_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
-    // Plain code would call a function that computes it without rounding in between.
-    if S::F32_LANES == 1 {
-        a * b + c
-    } else {
-        a.mul_add(b, c)
+fn cell_along_axis<S: Simd>(simd: S, level: &GridLevel, coordinate: S::f32s) -> (S::u32s, S::f32s) {
+    let splat = |x: f32| simd.splat_f32s(x);
+    let (one, zero) = (splat(1.0), splat(0.0));
+    let last = splat((level.resolution - 1) as f32);
+    let half = splat(level.resolution as f32 / 2.0);
+    let position = simd.mul_f32s(simd.add_f32s(coordinate, one), half);
+    // Selected in this order, a position that is not a number lands in cell 0.
+    let above = simd.select_f32s(simd.greater_than_f32s(position, zero), position, zero);
+    let within = simd.select_f32s(simd.less_than_f32s(above, last), above, last);
+    // From 2²³ on floats are whole, and the last bit of their significand is worth 1: adding it rounds, and the bits of
+    // the sum are the whole number.
+    let whole = splat(8_388_608.0);
+    let rounded = simd.sub_f32s(simd.add_f32s(within, whole), whole);
+    let too_high = simd.greater_than_f32s(rounded, within);
+    let floor = simd.select_f32s(too_high, simd.sub_f32s(rounded, one), rounded);
+    let bits = simd.transmute_u32s_f32s(simd.add_f32s(floor, whole));
+    let corner = simd.and_u32s(bits, simd.splat_u32s(0x007f_ffff));
+    (corner, simd.sub_f32s(position, floor))
+}
+
+/// `sum + weight × vector`, in one instruction where there is one.
+#[inline(always)]
+fn add_scaled<S: Simd, const F: usize>(sum: [f32; F], weight: f32, vector: [f32; F]) -> [f32; F] {
+    let mut result = [0.0; F];
+    for feature in 0..F {
+        // Plain code would call a function that computes `mul_add` without rounding in between.
+        result[feature] = if S::F32_LANES == 1 {
+            sum[feature] + weight * vector[feature]
+        } else {
+            weight.mul_add(vector[feature], sum[feature])
+        };
     }
+    result
 }

@@ -1,6 +1,6 @@
 //! Matrices as the kernels want them, and the one product that forward, input gradient and weight gradient share.
 
-use pulp::Simd;
+use pulp::{NullaryFnOnce, Simd};
 
 /// Columns of a full panel: four AVX-512 vectors, so that six rows of it fill the registers with sums.
 const PANEL: usize = 64;
@@ -87,6 +87,13 @@ impl Matrix {
         self.rows * panel.start + row * panel.width + column - panel.start
     }
 
+    /// Where a column's first element lies, and how far apart its elements are.
+    #[inline(always)]
+    pub(super) fn column(&self, column: usize) -> (usize, usize) {
+        let panel = self.panel(column / PANEL);
+        (self.place(0, column), panel.width)
+    }
+
     #[inline(always)]
     pub(super) fn elements(&self) -> &[f32] {
         &self.elements
@@ -144,6 +151,8 @@ pub(super) trait Output<S: Simd> {
 ///
 /// # Panics
 /// Panics if a matrix is smaller than that.
+// A function of its own in the instruction set that was dispatched to: inlined everywhere, its blocks would crowd each
+// other out of the registers.
 #[inline(always)]
 pub(super) fn multiply<S: Simd>(
     simd: S,
@@ -153,29 +162,60 @@ pub(super) fn multiply<S: Simd>(
     rows: usize,
     output: &mut impl Output<S>,
 ) {
-    for panel in b.panels() {
-        let shape = Block {
+    simd.vectorize(Multiply {
+        simd,
+        m,
+        k,
+        a,
+        b,
+        rows,
+        output,
+    });
+}
+
+struct Multiply<'a, S, O> {
+    simd: S,
+    m: usize,
+    k: usize,
+    a: Left<'a>,
+    b: &'a Matrix,
+    rows: usize,
+    output: &'a mut O,
+}
+
+impl<S: Simd, O: Output<S>> NullaryFnOnce for Multiply<'_, S, O> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            simd,
+            m,
             k,
-            panel,
+            a,
+            b,
             rows,
-            b: &b.rows_of(panel, 0)[..k * panel.width],
-        };
+            output,
+        } = self;
         let lanes = S::F32_LANES;
-        let mut column = 0;
-        // 6 × 4 vectors of sums fill 32 registers, 6 × 2 fill 16.
-        if S::REGISTER_COUNT >= 32 {
-            while column + 4 * lanes <= panel.width {
-                shape.column_block::<S, 4>(simd, m, a, column, output);
-                column += 4 * lanes;
+        for panel in b.panels() {
+            let block = Block { k, panel, rows, b };
+            let mut column = 0;
+            // 6 × 4 vectors of sums fill 32 registers, 6 × 2 fill 16.
+            if S::REGISTER_COUNT >= 32 {
+                while column + 4 * lanes <= panel.width {
+                    block.column_block::<S, 4>(simd, m, a, column, output);
+                    column += 4 * lanes;
+                }
             }
-        }
-        while column + 2 * lanes <= panel.width {
-            shape.column_block::<S, 2>(simd, m, a, column, output);
-            column += 2 * lanes;
-        }
-        while column + lanes <= panel.width {
-            shape.column_block::<S, 1>(simd, m, a, column, output);
-            column += lanes;
+            while column + 2 * lanes <= panel.width {
+                block.column_block::<S, 2>(simd, m, a, column, output);
+                column += 2 * lanes;
+            }
+            while column + lanes <= panel.width {
+                block.column_block::<S, 1>(simd, m, a, column, output);
+                column += lanes;
+            }
         }
     }
 }
@@ -187,7 +227,7 @@ struct Block<'a> {
     panel: Panel,
     /// Rows that the result has room for.
     rows: usize,
-    b: &'a [f32],
+    b: &'a Matrix,
 }
 
 impl Block<'_> {
@@ -244,30 +284,20 @@ impl Block<'_> {
         }
         match a {
             Left::Rows(a) => {
-                let mut b = self.b;
-                let mut left = self.k;
+                let mut done = 0;
                 for panel in a.panels() {
-                    let depth = panel.width.min(left);
-                    let rows = a.rows_of(panel, row);
-                    let rows: [&[f32]; R] =
-                        std::array::from_fn(|r| &rows[r * panel.width..][..depth]);
-                    let (here, rest) = b.split_at(depth * width);
-                    for (index, b_row) in here.chunks_exact(width).enumerate() {
-                        let factors = std::array::from_fn(|r| rows[r][index]);
-                        accumulate(simd, &mut sums, factors, &b_row[column..]);
-                    }
-                    (b, left) = (rest, left - depth);
+                    let depth = panel.width.min(self.k - done);
+                    let rows = &a.rows_of(panel, row)[..R * panel.width];
+                    let right = &self.b.rows_of(self.panel, done)[column..];
+                    sums = accumulate(simd, sums, rows, [panel.width, 1], right, width, depth);
+                    done += depth;
                 }
             }
             Left::Columns(a) => {
                 let panel = a.panel(row / PANEL);
-                let rows = a.rows_of(panel, 0).chunks_exact(panel.width);
-                for (a_row, b_row) in rows.zip(self.b.chunks_exact(width)) {
-                    let factors: &[f32; R] = a_row[row - panel.start..]
-                        .first_chunk()
-                        .expect("rows of a block lie in one panel");
-                    accumulate(simd, &mut sums, *factors, &b_row[column..]);
-                }
+                let columns = &a.rows_of(panel, 0)[row - panel.start..];
+                let right = &self.b.rows_of(self.panel, 0)[column..];
+                sums = accumulate(simd, sums, columns, [1, panel.width], right, width, self.k);
             }
         }
         for r in 0..R {
@@ -278,23 +308,44 @@ impl Block<'_> {
     }
 }
 
-/// Adds the outer product of `left` and `V` vectors of `right`.
-// A function and not a closure: closures do not take on the instruction set that was dispatched to.
+/// Adds to `sums` the product of an `[R, depth]` block, whose element `(r, k)` lies at `r · row_step + k · depth_step` of
+/// `left`, with a `[depth, V vectors]` block, whose rows lie `width` apart in `right`.
+///
+/// # Panics
+/// Panics if a slice ends before its block does.
 #[inline(always)]
 fn accumulate<S: Simd, const R: usize, const V: usize>(
     simd: S,
-    sums: &mut [[S::f32s; V]; R],
-    left: [f32; R],
+    mut sums: [[S::f32s; V]; R],
+    left: &[f32],
+    [row_step, depth_step]: [usize; 2],
     right: &[f32],
-) {
-    let (vectors, _) = S::as_simd_f32s(right);
-    let vectors: &[S::f32s; V] = vectors.first_chunk().expect("V vectors long");
-    for r in 0..R {
-        let factor = simd.splat_f32s(left[r]);
-        for v in 0..V {
-            sums[r][v] = simd.mul_add_e_f32s(factor, vectors[v], sums[r][v]);
-        }
+    width: usize,
+    depth: usize,
+) -> [[S::f32s; V]; R] {
+    if depth == 0 {
+        return sums;
     }
+    assert!(left.len() > (R - 1) * row_step + (depth - 1) * depth_step);
+    assert!(right.len() >= (depth - 1) * width + V * S::F32_LANES);
+    let (mut left, mut right) = (left.as_ptr(), right.as_ptr());
+    // Bounds checks inside would keep the sums in memory: the assertions above stand for all of them.
+    for _ in 0..depth {
+        // SAFETY: `right` points to row `k` of its block, of which `V` vectors were asserted to exist; plain floats may be
+        // read as vectors of floats, unaligned.
+        let vectors: [S::f32s; V] = unsafe { right.cast::<[S::f32s; V]>().read_unaligned() };
+        for r in 0..R {
+            // SAFETY: element `(r, k)` was asserted to exist.
+            let factor = simd.splat_f32s(unsafe { *left.add(r * row_step) });
+            for v in 0..V {
+                sums[r][v] = simd.mul_add_e_f32s(factor, vectors[v], sums[r][v]);
+            }
+        }
+        // One step beyond the end after the last round: never read, so computed without claiming that it is in bounds.
+        left = left.wrapping_add(depth_step);
+        right = right.wrapping_add(width);
+    }
+    sums
 }
 
 /// The vector of `elements` that begins at `place`.

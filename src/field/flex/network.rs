@@ -12,6 +12,8 @@ pub(super) struct Network<'a> {
     pub hidden: Vec<Layer>,
     pub output: OutputLayer,
     pub activation: Activation,
+    /// Whether gradients will be asked for.
+    pub back: bool,
     /// Points worked on at a time.
     pub tile: usize,
 }
@@ -99,8 +101,8 @@ impl<'a> Network<'a> {
             bias: parameters[bias.offset],
         };
         let kept = match architecture.mlp.activation {
-            Activation::Relu => 1,
-            Activation::Sine { .. } => 2,
+            Activation::Sine { .. } if back => 2,
+            _ => 1,
         };
         let floats = architecture.encoded_width()
             + kept * hidden.iter().map(|l| l.size.outputs).sum::<usize>();
@@ -111,6 +113,7 @@ impl<'a> Network<'a> {
             hidden,
             output,
             activation: architecture.mlp.activation,
+            back,
             tile: *TILES.iter().find(fits).unwrap_or(&TILES[TILES.len() - 1]),
         }
     }

@@ -19,7 +19,6 @@ impl Points {
         }
     }
 
-
     pub(super) fn count(&self) -> usize {
         self.count
     }

@@ -5,7 +5,7 @@
 
 use pulp::Simd;
 
-use super::activation::{BackThroughRelu, BackThroughSlopes, Keep, Relu, Sine};
+use super::activation::{BackThroughRelu, BackThroughSlopes, Keep, Relu, Sine, SineValue};
 use super::matrix::{AddTo, Left, Matrix, multiply, vector_at, vector_at_mut};
 use super::network::{Gradient, Layer, Network};
 use super::points::Points;
@@ -18,7 +18,8 @@ pub(super) struct Workspace {
     encoded: Matrix,
     /// Output of each hidden layer, `[tile, out]`.
     hidden: Vec<Matrix>,
-    /// Slope of each hidden layer's activation, `[tile, out]`; empty for activations whose output tells it.
+    /// Slope of each hidden layer's activation, `[tile, out]`; empty for activations whose output tells it, and where
+    /// nobody asks.
     slopes: Vec<Matrix>,
     /// The network's values, `[tile]`.
     pub values: Vec<f32>,
@@ -39,8 +40,8 @@ impl Workspace {
             encoded: Matrix::zeros(tile, inputs),
             hidden: matrices().collect(),
             slopes: match network.activation {
-                Activation::Relu => Vec::new(),
-                Activation::Sine { .. } => matrices().collect(),
+                Activation::Sine { .. } if network.back => matrices().collect(),
+                _ => Vec::new(),
             },
             values: vec![0.0; tile],
         }
@@ -79,6 +80,15 @@ impl Network<'_> {
             match self.activation {
                 Activation::Relu => {
                     multiply(simd, shape, left, right, rows, &mut Relu { bias, hidden });
+                }
+                Activation::Sine { .. } if !self.back => {
+                    let omega = layer.omega;
+                    let mut sine = SineValue {
+                        bias,
+                        omega,
+                        hidden,
+                    };
+                    multiply(simd, shape, left, right, rows, &mut sine);
                 }
                 Activation::Sine { .. } => {
                     let slopes = &mut workspace.slopes[index];
@@ -233,11 +243,14 @@ impl Network<'_> {
         let mut column = 0;
         while column < Matrix::padded(last.columns()) {
             let place = gradient.output_weight.place(0, column);
-            let sums = vector_at_mut::<S>(gradient.output_weight.elements_mut(), place);
+            let (start, step) = last.column(column);
+            let mut sums = simd.splat_f32s(0.0);
             for (row, &by_value) in by_values.iter().enumerate() {
-                let hidden = vector_at::<S>(last.elements(), last.place(row, column));
-                *sums = simd.mul_add_e_f32s(simd.splat_f32s(by_value), hidden, *sums);
+                let hidden = vector_at::<S>(last.elements(), start + row * step);
+                sums = simd.mul_add_e_f32s(simd.splat_f32s(by_value), hidden, sums);
             }
+            let collected = vector_at_mut::<S>(gradient.output_weight.elements_mut(), place);
+            *collected = simd.add_f32s(*collected, sums);
             column += S::F32_LANES;
         }
     }
@@ -256,9 +269,9 @@ impl Network<'_> {
         let mut column = 0;
         while column < Matrix::padded(weight.columns()) {
             let weights = vector_at::<S>(weight.elements(), weight.place(0, column));
+            let (start, step) = slopes.column(column);
             for (row, &by_value) in by_values.iter().enumerate() {
-                let place = slopes.place(row, column);
-                let slope = vector_at_mut::<S>(slopes.elements_mut(), place);
+                let slope = vector_at_mut::<S>(slopes.elements_mut(), start + row * step);
                 let by_hidden = simd.mul_f32s(simd.splat_f32s(by_value), weights);
                 *slope = if is_relu {
                     let passes = simd.greater_than_f32s(*slope, zero);
@@ -277,11 +290,13 @@ impl Network<'_> {
 fn add_column_sums<S: Simd>(simd: S, matrix: &Matrix, count: usize, sums: &mut [f32]) {
     let mut column = 0;
     while column < sums.len() {
-        let sum = vector_at_mut::<S>(sums, column);
+        let (start, step) = matrix.column(column);
+        let mut sum = simd.splat_f32s(0.0);
         for row in 0..count {
-            let place = matrix.place(row, column);
-            *sum = simd.add_f32s(*sum, vector_at::<S>(matrix.elements(), place));
+            sum = simd.add_f32s(sum, vector_at::<S>(matrix.elements(), start + row * step));
         }
+        let collected = vector_at_mut::<S>(sums, column);
+        *collected = simd.add_f32s(*collected, sum);
         column += S::F32_LANES;
     }
 }
