@@ -57,6 +57,7 @@ impl Bvh {
     }
 
     /// Counts the crossings of the ray from `point` in direction `heading`.
+    #[inline(always)]
     pub fn crossings(&self, point: [f32; 3], heading: Heading, pending: &mut Pending) -> Crossings {
         match (heading.axis, heading.forward) {
             (0, true) => self.count::<0, true>(point, pending),
@@ -68,6 +69,7 @@ impl Bvh {
         }
     }
 
+    #[inline(always)]
     fn count<const AXIS: usize, const FORWARD: bool>(
         &self,
         point: [f32; 3],
@@ -144,6 +146,7 @@ fn may_meet<const AXIS: usize, const FORWARD: bool>(leaf: &Leaf, point: [f32; 3]
 }
 
 /// 1 if the ray leaves through the triangle in `lane`, -1 if it enters through it, 0 if it misses it.
+#[inline(always)]
 fn crossing<const AXIS: usize, const FORWARD: bool>(
     leaf: &Leaf,
     lane: usize,

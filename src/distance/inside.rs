@@ -24,6 +24,7 @@ impl SignedDistance {
         })
     }
 
+    #[inline(always)]
     pub(super) fn is_inside(&self, point: [f32; 3], scratch: &mut Scratch) -> bool {
         match self.rule {
             SignRule::Unsigned => false,
@@ -32,6 +33,7 @@ impl SignedDistance {
         }
     }
 
+    #[inline(always)]
     fn is_inside_by_winding(&self, point: [f32; 3], scratch: &mut Scratch) -> bool {
         if self.surface.closed && self.rule != SignRule::Winding {
             !self.bvh.is_outside(point) && {
@@ -50,6 +52,7 @@ impl SignedDistance {
         }
     }
 
+    #[inline(always)]
     fn is_inside_by_parity(&self, point: [f32; 3], scratch: &mut Scratch) -> bool {
         if self.bvh.is_outside(point) {
             return false;

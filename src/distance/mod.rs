@@ -13,6 +13,7 @@
 mod build;
 mod bvh;
 mod crossings;
+mod facets;
 mod inside;
 mod nearest;
 mod query_order;
@@ -25,6 +26,7 @@ mod surface;
 #[cfg(test)]
 mod tests;
 mod triangle;
+mod vector;
 mod winding;
 
 pub use sign::{SignPolicy, SignReport, SignRule, UnknownSignPolicy};

@@ -2,12 +2,13 @@
 
 use std::sync::OnceLock;
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::build::build;
-use super::bvh::{Bvh, Slot};
+use super::bvh::{Bvh, Slot, WIDTH};
 use super::crossings::{self, on_lattice};
-use super::nearest::{self, Nearest};
+use super::nearest::{self, Group};
 use super::query_order::along_curve;
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::surface::Surface;
@@ -206,10 +207,9 @@ impl SignedDistance {
         }
         // A point far away is searched from the border of what can be searched.
         let from = self.to_frame(point).map(|x| x.clamp(-FAR_AWAY, FAR_AWAY));
-        let mut best = Nearest::within(f32::INFINITY);
-        self.bvh
-            .search(from, &mut best, &mut nearest::Pending::default());
-        let slot = best.slot?;
+        let mut group = Group::new(&[from]);
+        Arch::new().dispatch(Search(&self.bvh, &mut group));
+        let slot = group.slot(0)?;
         let own = self
             .frame
             .invert(closest_point(self.bvh.corners(slot), from));
@@ -276,12 +276,16 @@ impl SignedDistance {
         let order = along_curve(points);
         let mut sorted = vec![0.0; points.len()];
         let runs = order.par_chunks(RUN).zip(sorted.par_chunks_mut(RUN));
+        let arch = Arch::new();
         runs.for_each_init(Scratch::default, |scratch, (order, out)| {
-            let mut previous = None;
-            for (&index, out) in order.iter().zip(out) {
-                let bound = bounds.map(|bounds| bounds[index as usize]);
-                *out = self.signed_distance(points[index as usize], bound, &mut previous, scratch);
-            }
+            arch.dispatch(Run {
+                oracle: self,
+                points,
+                bounds,
+                order,
+                out,
+                scratch,
+            });
         });
         let mut distances = vec![0.0; points.len()];
         for (&index, distance) in order.iter().zip(sorted) {
@@ -290,36 +294,57 @@ impl SignedDistance {
         distances
     }
 
-    /// The signed distance of one point. `previous` is the triangle closest to the point before, a good place to begin.
-    fn signed_distance(
+    #[inline(always)]
+    fn signed_distances<S: Simd>(
         &self,
-        point: [f32; 3],
-        bound: Option<f32>,
+        simd: S,
+        order: &[u32],
+        points: &[[f32; 3]],
+        bounds: Option<&[f32]>,
         previous: &mut Option<Slot>,
         scratch: &mut Scratch,
-    ) -> f32 {
-        if !point.iter().all(|x| x.abs() <= FAR_AWAY) {
-            return self.distance_to_box(point);
+        out: &mut [f32],
+    ) {
+        let mut gathered = [[0.0; 3]; WIDTH];
+        let mut lanes = [0; WIDTH];
+        let mut count = 0;
+        for (at, &index) in order.iter().enumerate() {
+            let point = points[index as usize];
+            if point.iter().all(|x| x.abs() <= FAR_AWAY) {
+                gathered[count] = point;
+                lanes[count] = at;
+                count += 1;
+            } else {
+                out[at] = self.distance_to_box(point);
+            }
         }
-        let mut best = previous.map_or(Nearest::within(f32::INFINITY), |slot| {
-            self.bvh.measure(point, slot)
-        });
-        // The bound was computed in f32, and in another frame.
-        let limit = bound.map_or(f32::INFINITY, |bound| (bound * 1.0001 + 1e-6).powi(2));
-        if limit < best.squared {
-            best = Nearest::within(limit);
+        if count == 0 {
+            return;
         }
-        self.bvh.search(point, &mut best, &mut scratch.nearest);
-        if best.slot.is_none() {
-            best = Nearest::within(f32::INFINITY);
-            self.bvh.search(point, &mut best, &mut scratch.nearest);
+        let mut group = Group::new(&gathered[..count]);
+        if let Some(slot) = *previous {
+            group.measure(simd, &self.bvh.facets[slot.leaf as usize], slot);
         }
-        *previous = best.slot;
-        let distance = best.squared.sqrt();
-        if self.is_inside(point, scratch) {
-            -distance
-        } else {
-            distance
+        if let Some(bounds) = bounds {
+            for lane in 0..count {
+                // The bound was computed in f32, and in another frame.
+                let bound = bounds[order[lanes[lane]] as usize];
+                group.bound(lane, (bound * 1.0001 + 1e-6).powi(2));
+            }
+        }
+        self.bvh.search(simd, &mut group, &mut scratch.nearest);
+        if group.forget_bounds() {
+            self.bvh.search(simd, &mut group, &mut scratch.nearest);
+        }
+        *previous = group.slot(count - 1);
+        let distances = group.distances(&self.bvh);
+        for lane in 0..count {
+            let distance = distances[lane];
+            out[lanes[lane]] = if self.is_inside(gathered[lane], scratch) {
+                -distance
+            } else {
+                distance
+            };
         }
     }
 
@@ -344,6 +369,49 @@ impl SignedDistance {
         Bounds {
             min: corner(self.bvh.lo),
             max: corner(self.bvh.hi),
+        }
+    }
+}
+
+/// The search for one group alone.
+struct Search<'a>(&'a Bvh, &'a mut Group);
+
+impl WithSimd for Search<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.0
+            .search(simd, self.1, &mut nearest::Pending::default());
+    }
+}
+
+/// Neighbours along the curve.
+struct Run<'a> {
+    oracle: &'a SignedDistance,
+    points: &'a [[f32; 3]],
+    bounds: Option<&'a [f32]>,
+    order: &'a [u32],
+    out: &'a mut [f32],
+    scratch: &'a mut Scratch,
+}
+
+impl WithSimd for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut previous = None;
+        for (order, out) in self.order.chunks(WIDTH).zip(self.out.chunks_mut(WIDTH)) {
+            self.oracle.signed_distances(
+                simd,
+                order,
+                self.points,
+                self.bounds,
+                &mut previous,
+                self.scratch,
+                out,
+            );
         }
     }
 }

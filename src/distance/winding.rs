@@ -133,6 +133,7 @@ impl Expansions {
     }
 
     /// The winding number of the surface around `point`.
+    #[inline(always)]
     pub fn winding_number(&self, bvh: &Bvh, point: [f32; 3], pending: &mut Pending) -> f32 {
         let pending = &mut pending.0;
         pending.clear();
