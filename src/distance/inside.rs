@@ -2,9 +2,13 @@
 
 use rayon::prelude::*;
 
+use super::bvh::{Bvh, Lanes, WIDTH};
 use super::crossings::on_lattice;
+use super::neighbours::Known;
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::signed_distance::{Scratch, SignedDistance};
+use super::triangle::smaller;
+use super::vector::take_lowest;
 
 impl SignedDistance {
     /// Which rule gives the sign and how far it can be trusted. The first call compares the rules on
@@ -24,32 +28,128 @@ impl SignedDistance {
         })
     }
 
+    /// Whether each of `points`, with these unsigned `distances`, lies inside; `known` is what neighbours told and what
+    /// these points tell the next ones. At most [`WIDTH`] points.
     #[inline(always)]
-    pub(super) fn is_inside(&self, point: [f32; 3], scratch: &mut Scratch) -> bool {
-        match self.rule {
-            SignRule::Unsigned => false,
-            SignRule::Parity => self.is_inside_by_parity(point, scratch),
-            SignRule::Crossings | SignRule::Winding => self.is_inside_by_winding(point, scratch),
+    pub(super) fn are_inside(
+        &self,
+        points: &[[f32; 3]],
+        distances: &Lanes,
+        known: &mut Known,
+        scratch: &mut Scratch,
+    ) -> [bool; WIDTH] {
+        let mut inside = [false; WIDTH];
+        if self.rule == SignRule::Unsigned {
+            return inside;
         }
+        let closing = self
+            .closing
+            .as_ref()
+            .filter(|_| self.rule == SignRule::Winding);
+        if !self.surface.closed && closing.is_none() {
+            for (&point, inside) in points.iter().zip(&mut inside) {
+                *inside = match self.rule {
+                    SignRule::Parity => self.is_inside_by_parity(point, scratch),
+                    _ => self.is_inside_by_winding(point, scratch),
+                };
+            }
+            return inside;
+        }
+        // The balls must be free of lids as well.
+        let mut free = *distances;
+        let mut to_lids = [f32::INFINITY; WIDTH];
+        if let Some(closing) = closing {
+            for (lane, &point) in points.iter().enumerate() {
+                to_lids[lane] = closing.squared_distance(point);
+                free[lane] = smaller(free[lane], to_lids[lane].sqrt());
+            }
+        }
+        let windings = self.whole_windings(points, &free, known, scratch);
+        for (lane, &point) in points.iter().enumerate() {
+            let winding = windings[lane];
+            inside[lane] = match closing {
+                None if self.rule == SignRule::Parity => winding % 2 != 0,
+                None => winding != 0,
+                Some(closing) => {
+                    closing.is_inside(point, to_lids[lane], winding, &mut scratch.winding)
+                }
+            };
+        }
+        inside
+    }
+
+    /// The winding numbers of `points` with respect to the closed surface, or the one closed by lids. The balls around
+    /// the points with the radii `free` hold nothing of it.
+    #[inline(always)]
+    fn whole_windings(
+        &self,
+        points: &[[f32; 3]],
+        free: &Lanes,
+        known: &mut Known,
+        scratch: &mut Scratch,
+    ) -> [i32; WIDTH] {
+        let before = known.clone();
+        *known = Known::NOTHING;
+        let mut windings = [0; WIDTH];
+        let mut open = (1_u32 << points.len()) - 1;
+        while open != 0 {
+            let were_open = open;
+            let mut left = open;
+            while let Some(lane) = take_lowest(&mut left) {
+                let point = points[lane];
+                let told = known
+                    .winding_of(point, free[lane])
+                    .or_else(|| before.winding_of(point, free[lane]));
+                if let Some(winding) = told {
+                    windings[lane] = winding;
+                    known.set(lane, point, free[lane], winding);
+                    open &= !(1 << lane);
+                }
+            }
+            if open == were_open {
+                // Nobody knows: the one with the largest ball is counted, and may tell others.
+                let lanes = (0..points.len()).filter(|lane| open >> lane & 1 == 1);
+                let Some(lane) = lanes.max_by(|&a, &b| free[a].total_cmp(&free[b])) else {
+                    break;
+                };
+                windings[lane] = self.whole_winding(points[lane], scratch);
+                known.set(lane, points[lane], free[lane], windings[lane]);
+                open &= !(1 << lane);
+            }
+        }
+        windings
+    }
+
+    /// The winding number of `point` with respect to the closed surface, or the one closed by lids, counted exactly.
+    #[inline(always)]
+    fn whole_winding(&self, point: [f32; 3], scratch: &mut Scratch) -> i32 {
+        if self.bvh.is_outside(point) {
+            return 0;
+        }
+        let point = point.map(on_lattice);
+        let way = self.bvh.shortest_way(point);
+        let mut count = |bvh: &Bvh| bvh.crossings(point, way, &mut scratch.crossings).winding;
+        count(&self.bvh)
+            + self
+                .closing
+                .as_ref()
+                .map_or(0, |closing| count(&closing.lids))
     }
 
     #[inline(always)]
     fn is_inside_by_winding(&self, point: [f32; 3], scratch: &mut Scratch) -> bool {
-        if self.surface.closed && self.rule != SignRule::Winding {
-            !self.bvh.is_outside(point) && {
-                let point = point.map(on_lattice);
-                let way = self.bvh.shortest_way(point);
-                self.bvh
-                    .crossings(point, way, &mut scratch.crossings)
-                    .winding
-                    != 0
-            }
-        } else {
-            self.expansions()
-                .winding_number(&self.bvh, point, &mut scratch.winding)
-                .abs()
-                > 0.5
+        if self.surface.closed {
+            return self.whole_winding(point, scratch) != 0;
         }
+        if let Some(closing) = &self.closing {
+            let winding = self.whole_winding(point, scratch);
+            let squared = closing.squared_distance(point);
+            return closing.is_inside(point, squared, winding, &mut scratch.winding);
+        }
+        let winding = self
+            .expansions()
+            .winding_number(&self.bvh, point, &mut scratch.winding);
+        winding.abs() > 0.5
     }
 
     #[inline(always)]

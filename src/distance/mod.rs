@@ -12,10 +12,12 @@
 
 mod build;
 mod bvh;
+mod closing;
 mod crossings;
 mod facets;
 mod inside;
 mod nearest;
+mod neighbours;
 mod query_order;
 mod ray;
 #[cfg(test)]

@@ -7,8 +7,10 @@ use rayon::prelude::*;
 
 use super::build::build;
 use super::bvh::{Bvh, Slot, WIDTH};
+use super::closing::Closing;
 use super::crossings::{self, on_lattice};
 use super::nearest::{self, Group};
+use super::neighbours::Known;
 use super::query_order::along_curve;
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::surface::Surface;
@@ -32,6 +34,8 @@ pub struct SignedDistance {
     pub(super) policy: SignPolicy,
     pub(super) rule: SignRule,
     pub(super) surface: Surface,
+    /// What closes the surface where the winding number of an open one gives the sign.
+    pub(super) closing: Option<Closing>,
     expansions: OnceLock<Expansions>,
     pub(super) report: OnceLock<SignReport>,
 }
@@ -139,12 +143,20 @@ impl SignedDistance {
             SignPolicy::Auto | SignPolicy::Winding => SignRule::Winding,
             SignPolicy::Parity => SignRule::Parity,
         };
+        let open = rule == SignRule::Winding || rule == SignRule::Parity;
+        let closing = (open && !surface.closed)
+            .then(|| Closing::of(&positions, &mesh.triangles, cancel))
+            .flatten();
+        if cancel.is_cancelled() {
+            return Err(DistanceError::Cancelled);
+        }
         Ok(SignedDistance {
             bvh,
             frame,
             policy,
             rule,
             surface,
+            closing,
             expansions: OnceLock::new(),
             report: OnceLock::new(),
         })
@@ -301,7 +313,7 @@ impl SignedDistance {
         order: &[u32],
         points: &[[f32; 3]],
         bounds: Option<&[f32]>,
-        previous: &mut Option<Slot>,
+        neighbours: &mut Neighbours,
         scratch: &mut Scratch,
         out: &mut [f32],
     ) {
@@ -322,7 +334,7 @@ impl SignedDistance {
             return;
         }
         let mut group = Group::new(&gathered[..count]);
-        if let Some(slot) = *previous {
+        if let Some(slot) = neighbours.closest {
             group.measure(simd, &self.bvh.facets[slot.leaf as usize], slot);
         }
         if let Some(bounds) = bounds {
@@ -336,15 +348,17 @@ impl SignedDistance {
         if group.forget_bounds() {
             self.bvh.search(simd, &mut group, &mut scratch.nearest);
         }
-        *previous = group.slot(count - 1);
+        neighbours.closest = group.slot(count - 1);
         let distances = group.distances(&self.bvh);
+        let inside = self.are_inside(
+            &gathered[..count],
+            &distances,
+            &mut neighbours.known,
+            scratch,
+        );
         for lane in 0..count {
             let distance = distances[lane];
-            out[lanes[lane]] = if self.is_inside(gathered[lane], scratch) {
-                -distance
-            } else {
-                distance
-            };
+            out[lanes[lane]] = if inside[lane] { -distance } else { distance };
         }
     }
 
@@ -401,19 +415,29 @@ impl WithSimd for Run<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let mut previous = None;
+        let mut neighbours = Neighbours {
+            closest: None,
+            known: Known::NOTHING,
+        };
         for (order, out) in self.order.chunks(WIDTH).zip(self.out.chunks_mut(WIDTH)) {
             self.oracle.signed_distances(
                 simd,
                 order,
                 self.points,
                 self.bounds,
-                &mut previous,
+                &mut neighbours,
                 self.scratch,
                 out,
             );
         }
     }
+}
+
+/// What a group of points takes over from the one before.
+struct Neighbours {
+    /// The triangle closest to one of them, a good place to begin.
+    closest: Option<Slot>,
+    known: Known,
 }
 
 /// What the searches of one thread reuse.
