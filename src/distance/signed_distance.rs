@@ -170,11 +170,7 @@ impl SignedDistance {
     /// If the lengths differ.
     pub fn distances(&self, points: &[[f32; 3]], out: &mut [f32]) {
         assert_eq!(points.len(), out.len(), "one distance a point");
-        let unit: Vec<[f32; 3]> = points.iter().map(|&point| self.to_frame(point)).collect();
-        let distances = self.distances_in_frame(&unit, None);
-        for (out, distance) in out.iter_mut().zip(distances) {
-            *out = (f64::from(distance) / self.frame.scale) as f32;
-        }
+        self.distances_in_place(points, None, out);
     }
 
     /// Like [`distances`](Self::distances), told for each point a bound that its unsigned distance is not above, as is
@@ -187,15 +183,36 @@ impl SignedDistance {
     pub fn distances_within(&self, points: &[[f32; 3]], upper_bounds: &[f32], out: &mut [f32]) {
         assert_eq!(points.len(), upper_bounds.len(), "one bound a point");
         assert_eq!(points.len(), out.len(), "one distance a point");
-        let unit: Vec<[f32; 3]> = points.iter().map(|&point| self.to_frame(point)).collect();
-        let bounds: Vec<f32> = upper_bounds
-            .iter()
-            .map(|&b| (f64::from(b) * self.frame.scale) as f32)
-            .collect();
-        let distances = self.distances_in_frame(&unit, Some(&bounds));
-        for (out, distance) in out.iter_mut().zip(distances) {
-            *out = (f64::from(distance) / self.frame.scale) as f32;
-        }
+        self.distances_in_place(points, Some(upper_bounds), out);
+    }
+
+    /// Like [`distances`](Self::distances), but first puts the points into the order in which they are searched, along a
+    /// space-filling curve, and answers in that order: for samples that come in no order, and whose readers gain from
+    /// neighbours that stay together. Spares the way back.
+    ///
+    /// `upper_bounds`, if given, are those of [`distances_within`](Self::distances_within), in the order that the points
+    /// came in. The new order is the same for any number of threads; which point is which is told by its place alone.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn distances_along_curve(
+        &self,
+        points: &mut [[f32; 3]],
+        upper_bounds: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        assert_eq!(points.len(), out.len(), "one distance a point");
+        assert!(
+            upper_bounds.is_none_or(|bounds| bounds.len() == points.len()),
+            "one bound a point"
+        );
+        let unit = self.all_to_frame(points);
+        let order = along_curve(&unit);
+        self.distances_in_order(&unit, upper_bounds, &order, out);
+        let sorted: Vec<[f32; 3]> = order.par_iter().map(|&at| points[at as usize]).collect();
+        points.copy_from_slice(&sorted);
+        out.par_iter_mut()
+            .for_each(|distance| *distance = (f64::from(*distance) / self.frame.scale) as f32);
     }
 
     /// Signed distances of `points`, `[N, 3]`, given in `f64`: for meshes so far from the origin that `f32` points would
@@ -205,11 +222,14 @@ impl SignedDistance {
             .iter()
             .map(|&p| self.frame.apply(p).map(|x| x as f32))
             .collect();
-        let distances = self.distances_in_frame(&unit, None);
+        let order = along_curve(&unit);
+        let mut sorted = vec![0.0; points.len()];
+        self.distances_in_order(&unit, None, &order, &mut sorted);
+        let mut distances = vec![0.0; points.len()];
+        for (&index, distance) in order.iter().zip(sorted) {
+            distances[index as usize] = f64::from(distance) / self.frame.scale;
+        }
         distances
-            .into_iter()
-            .map(|distance| f64::from(distance) / self.frame.scale)
-            .collect()
     }
 
     /// The point of the surface that is closest to `point`. `None` if the point is not finite.
@@ -283,11 +303,34 @@ impl SignedDistance {
         self.expansions.get_or_init(|| Expansions::of(&self.bvh))
     }
 
-    /// Signed distances in the frame of the hierarchy, of points in that frame.
-    fn distances_in_frame(&self, points: &[[f32; 3]], bounds: Option<&[f32]>) -> Vec<f32> {
-        let order = along_curve(points);
+    fn all_to_frame(&self, points: &[[f32; 3]]) -> Vec<[f32; 3]> {
+        points
+            .par_iter()
+            .map(|&point| self.to_frame(point))
+            .collect()
+    }
+
+    /// Signed distances of `points` in their own order.
+    fn distances_in_place(&self, points: &[[f32; 3]], bounds: Option<&[f32]>, out: &mut [f32]) {
+        let unit = self.all_to_frame(points);
+        let order = along_curve(&unit);
         let mut sorted = vec![0.0; points.len()];
-        let runs = order.par_chunks(RUN).zip(sorted.par_chunks_mut(RUN));
+        self.distances_in_order(&unit, bounds, &order, &mut sorted);
+        for (&index, distance) in order.iter().zip(sorted) {
+            out[index as usize] = (f64::from(distance) / self.frame.scale) as f32;
+        }
+    }
+
+    /// Signed distances, in the frame of the hierarchy, of `points` in that frame, which are taken in `order`. The bounds
+    /// are in the units of the mesh.
+    fn distances_in_order(
+        &self,
+        points: &[[f32; 3]],
+        bounds: Option<&[f32]>,
+        order: &[u32],
+        out: &mut [f32],
+    ) {
+        let runs = order.par_chunks(RUN).zip(out.par_chunks_mut(RUN));
         let arch = Arch::new();
         runs.for_each_init(Scratch::default, |scratch, (order, out)| {
             arch.dispatch(Run {
@@ -299,11 +342,6 @@ impl SignedDistance {
                 scratch,
             });
         });
-        let mut distances = vec![0.0; points.len()];
-        for (&index, distance) in order.iter().zip(sorted) {
-            distances[index as usize] = distance;
-        }
-        distances
     }
 
     #[inline(always)]
@@ -340,7 +378,8 @@ impl SignedDistance {
         if let Some(bounds) = bounds {
             for lane in 0..count {
                 // The bound was computed in f32, and in another frame.
-                let bound = bounds[order[lanes[lane]] as usize];
+                let own = f64::from(bounds[order[lanes[lane]] as usize]);
+                let bound = (own * self.frame.scale) as f32;
                 group.bound(lane, (bound * 1.0001 + 1e-6).powi(2));
             }
         }

@@ -109,6 +109,33 @@ fn bounds_change_nothing_but_the_speed() {
 }
 
 #[test]
+fn along_the_curve_the_answers_are_the_same_and_neighbours_stay_together() {
+    let mesh = shapes::torus(3.0, 1.0, 40, 20);
+    let oracle = oracle(&mesh, SignPolicy::Auto);
+    let points = narrow(&points_around(&mesh, 3000, 13));
+    let mut plain = vec![0.0; points.len()];
+    oracle.distances(&points, &mut plain);
+    let bounds: Vec<f32> = plain.iter().map(|d| d.abs() * 1.2).collect();
+    let step = |points: &[[f32; 3]]| -> f32 {
+        let steps = points.windows(2);
+        steps
+            .map(|pair| (0..3).map(|i| (pair[0][i] - pair[1][i]).abs()).sum::<f32>())
+            .sum()
+    };
+    for bounds in [None, Some(&bounds[..])] {
+        let (mut sorted, mut found) = (points.clone(), vec![0.0; points.len()]);
+        oracle.distances_along_curve(&mut sorted, bounds, &mut found);
+        assert!(step(&sorted) < step(&points) / 5.0);
+        let key = |point: &[f32; 3], distance: f32| (point.map(f32::to_bits), distance.to_bits());
+        let mut expected: Vec<_> = points.iter().zip(&plain).map(|(p, &d)| key(p, d)).collect();
+        let mut got: Vec<_> = sorted.iter().zip(&found).map(|(p, &d)| key(p, d)).collect();
+        expected.sort_unstable();
+        got.sort_unstable();
+        assert_eq!(got, expected);
+    }
+}
+
+#[test]
 fn one_point_alone_is_like_one_of_many() {
     let mesh = shapes::torus(1.0, 0.3, 40, 20);
     let oracle = oracle(&mesh, SignPolicy::None);
