@@ -1,14 +1,18 @@
 //! Inside or outside: the rules at work, and the report about them.
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::bvh::{Bvh, Lanes, WIDTH};
-use super::crossings::on_lattice;
-use super::neighbours::Known;
+use super::bvh::{Lanes, WIDTH};
+use super::crossings::{Heading, on_lattice};
+use super::neighbours::{Known, Way};
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::signed_distance::{Scratch, SignedDistance};
 use super::triangle::smaller;
 use super::vector::take_lowest;
+
+/// Larger balls are not made use of: rounding would count in them.
+const FARTHEST_SHARED: f32 = 4.0;
 
 impl SignedDistance {
     /// Which rule gives the sign and how far it can be trusted. The first call compares the rules on
@@ -31,8 +35,9 @@ impl SignedDistance {
     /// Whether each of `points`, with these unsigned `distances`, lies inside; `known` is what neighbours told and what
     /// these points tell the next ones. At most [`WIDTH`] points.
     #[inline(always)]
-    pub(super) fn are_inside(
+    pub(super) fn are_inside<S: Simd>(
         &self,
+        simd: S,
         points: &[[f32; 3]],
         distances: &Lanes,
         known: &mut Known,
@@ -49,14 +54,14 @@ impl SignedDistance {
         if !self.surface.closed && closing.is_none() {
             for (&point, inside) in points.iter().zip(&mut inside) {
                 *inside = match self.rule {
-                    SignRule::Parity => self.is_inside_by_parity(point, scratch),
-                    _ => self.is_inside_by_winding(point, scratch),
+                    SignRule::Parity => self.is_inside_by_parity(simd, point, scratch),
+                    _ => self.is_inside_by_winding(simd, point, scratch),
                 };
             }
             return inside;
         }
         // The balls must be free of lids as well.
-        let mut free = *distances;
+        let mut free = distances.map(|distance| smaller(distance, FARTHEST_SHARED));
         let mut to_lids = [f32::INFINITY; WIDTH];
         if let Some(closing) = closing {
             for (lane, &point) in points.iter().enumerate() {
@@ -64,7 +69,7 @@ impl SignedDistance {
                 free[lane] = smaller(free[lane], to_lids[lane].sqrt());
             }
         }
-        let windings = self.whole_windings(points, &free, known, scratch);
+        let windings = self.whole_windings(simd, points, &free, known, scratch);
         for (lane, &point) in points.iter().enumerate() {
             let winding = windings[lane];
             inside[lane] = match closing {
@@ -81,8 +86,9 @@ impl SignedDistance {
     /// The winding numbers of `points` with respect to the closed surface, or the one closed by lids. The balls around
     /// the points with the radii `free` hold nothing of it.
     #[inline(always)]
-    fn whole_windings(
+    fn whole_windings<S: Simd>(
         &self,
+        simd: S,
         points: &[[f32; 3]],
         free: &Lanes,
         known: &mut Known,
@@ -112,7 +118,14 @@ impl SignedDistance {
                 let Some(lane) = lanes.max_by(|&a, &b| free[a].total_cmp(&free[b])) else {
                     break;
                 };
-                windings[lane] = self.whole_winding(points[lane], scratch);
+                let ways = [&*known, &before].map(|some| some.way_from(points[lane], free[lane]));
+                let shorter = |a: Way, b: Way| if b.length() < a.length() { b } else { a };
+                windings[lane] = match ways.into_iter().flatten().reduce(shorter) {
+                    Some(way) => {
+                        way.winding + self.turns(simd, way.start, way.heading, way.end, scratch)
+                    }
+                    None => self.whole_winding(simd, points[lane], scratch),
+                };
                 known.set(lane, points[lane], free[lane], windings[lane]);
                 open &= !(1 << lane);
             }
@@ -122,27 +135,46 @@ impl SignedDistance {
 
     /// The winding number of `point` with respect to the closed surface, or the one closed by lids, counted exactly.
     #[inline(always)]
-    fn whole_winding(&self, point: [f32; 3], scratch: &mut Scratch) -> i32 {
+    fn whole_winding<S: Simd>(&self, simd: S, point: [f32; 3], scratch: &mut Scratch) -> i32 {
         if self.bvh.is_outside(point) {
             return 0;
         }
         let point = point.map(on_lattice);
         let way = self.bvh.shortest_way(point);
-        let mut count = |bvh: &Bvh| bvh.crossings(point, way, &mut scratch.crossings).winding;
-        count(&self.bvh)
-            + self
-                .closing
-                .as_ref()
-                .map_or(0, |closing| count(&closing.lids))
+        self.turns(simd, point, way, way.infinity(), scratch)
+    }
+
+    /// How the winding number changes on a way along an axis from its end to `point`.
+    #[inline(always)]
+    fn turns<S: Simd>(
+        &self,
+        simd: S,
+        point: [f32; 3],
+        way: Heading,
+        end: f32,
+        scratch: &mut Scratch,
+    ) -> i32 {
+        let pending = &mut scratch.crossings;
+        let surface = self.bvh.crossings(simd, point, way, end, pending).winding;
+        let lids = self.closing.as_ref().map_or(0, |closing| {
+            let lids = &closing.lids;
+            lids.crossings(simd, point, way, end, pending).winding
+        });
+        surface + lids
     }
 
     #[inline(always)]
-    fn is_inside_by_winding(&self, point: [f32; 3], scratch: &mut Scratch) -> bool {
+    fn is_inside_by_winding<S: Simd>(
+        &self,
+        simd: S,
+        point: [f32; 3],
+        scratch: &mut Scratch,
+    ) -> bool {
         if self.surface.closed {
-            return self.whole_winding(point, scratch) != 0;
+            return self.whole_winding(simd, point, scratch) != 0;
         }
         if let Some(closing) = &self.closing {
-            let winding = self.whole_winding(point, scratch);
+            let winding = self.whole_winding(simd, point, scratch);
             let squared = closing.squared_distance(point);
             return closing.is_inside(point, squared, winding, &mut scratch.winding);
         }
@@ -153,13 +185,21 @@ impl SignedDistance {
     }
 
     #[inline(always)]
-    fn is_inside_by_parity(&self, point: [f32; 3], scratch: &mut Scratch) -> bool {
+    fn is_inside_by_parity<S: Simd>(
+        &self,
+        simd: S,
+        point: [f32; 3],
+        scratch: &mut Scratch,
+    ) -> bool {
         if self.bvh.is_outside(point) {
             return false;
         }
         let point = point.map(on_lattice);
-        let mut is_odd =
-            |way| self.bvh.crossings(point, way, &mut scratch.crossings).count % 2 == 1;
+        let mut is_odd = |way: Heading| {
+            let pending = &mut scratch.crossings;
+            let end = way.infinity();
+            self.bvh.crossings(simd, point, way, end, pending).count % 2 == 1
+        };
         if self.surface.closed {
             return is_odd(self.bvh.shortest_way(point));
         }
@@ -171,6 +211,7 @@ impl SignedDistance {
     fn disagreement(&self) -> f64 {
         let size: [f32; 3] = std::array::from_fn(|axis| self.bvh.hi[axis] - self.bvh.lo[axis]);
         let margin = 0.05 * size.into_iter().fold(0.0, f32::max);
+        let arch = Arch::new();
         let differ = (0..SignReport::SAMPLES).into_par_iter().map_init(
             Scratch::default,
             |scratch, index| {
@@ -178,8 +219,11 @@ impl SignedDistance {
                 let point = std::array::from_fn(|axis| {
                     self.bvh.lo[axis] - margin + place[axis] * (size[axis] + 2.0 * margin)
                 });
-                self.is_inside_by_winding(point, scratch)
-                    != self.is_inside_by_parity(point, scratch)
+                arch.dispatch(Differ {
+                    oracle: self,
+                    point,
+                    scratch,
+                })
             },
         );
         differ.filter(|&differ| differ).count() as f64 / SignReport::SAMPLES as f64
@@ -227,6 +271,28 @@ impl SignedDistance {
             });
         }
         warnings
+    }
+}
+
+/// Whether winding number and parity disagree about a point.
+struct Differ<'a> {
+    oracle: &'a SignedDistance,
+    point: [f32; 3],
+    scratch: &'a mut Scratch,
+}
+
+impl WithSimd for Differ<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        let Differ {
+            oracle,
+            point,
+            scratch,
+        } = self;
+        oracle.is_inside_by_winding(simd, point, scratch)
+            != oracle.is_inside_by_parity(simd, point, scratch)
     }
 }
 

@@ -4,6 +4,7 @@
 //! winding number with respect to a closed surface, and needs no count of its own.
 
 use super::bvh::{Lanes, WIDTH};
+use super::crossings::{Heading, on_lattice};
 
 /// Points whose winding number is known, with their distances to the surface.
 #[derive(Clone, Debug)]
@@ -13,6 +14,24 @@ pub(super) struct Known {
     /// Zero in lanes without a point.
     distances: Lanes,
     windings: [i32; WIDTH],
+}
+
+/// A straight way from the ball around one point into the ball around another, whose winding number is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    pub start: [f32; 3],
+    pub heading: Heading,
+    /// Where it ends along its axis.
+    pub end: f32,
+    /// The winding number there.
+    pub winding: i32,
+}
+
+impl Way {
+    /// How far it is.
+    pub fn length(&self) -> f32 {
+        (self.end - self.start[self.heading.axis]).abs()
+    }
 }
 
 /// What a distance may be too long by, in the unit frame, with room to spare.
@@ -43,6 +62,53 @@ impl Known {
             shared |= u32::from(shares) << lane;
         }
         (shared != 0).then(|| self.windings[shared.trailing_zeros() as usize % WIDTH])
+    }
+
+    /// The shortest way along an axis from the ball around `point` into that of a known point.
+    #[inline(always)]
+    pub fn way_from(&self, point: [f32; 3], distance: f32) -> Option<Way> {
+        let mut shortest = f32::INFINITY;
+        let mut found = (0, 0);
+        let own = distance - ROUNDING;
+        let own = if own > 0.0 { own } else { 0.0 };
+        for axis in 0..3 {
+            let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+            let mut lengths = [f32::INFINITY; WIDTH];
+            for lane in 0..WIDTH {
+                let [du, dv] = [u, v].map(|i| self.points[i][lane] - point[i]);
+                let theirs = self.distances[lane] - ROUNDING;
+                let reach = own + theirs;
+                let meets = (theirs > 0.0) & (du * du + dv * dv < reach * reach);
+                let length = (self.points[axis][lane] - point[axis]).abs();
+                lengths[lane] = if meets { length } else { f32::INFINITY };
+            }
+            for (lane, &length) in lengths.iter().enumerate() {
+                if length < shortest {
+                    shortest = length;
+                    found = (axis, lane);
+                }
+            }
+        }
+        if shortest == f32::INFINITY {
+            return None;
+        }
+        let (axis, lane) = found;
+        // Both balls leave room for the line, shared out as they are large.
+        let share = own / (own + self.distances[lane] - ROUNDING);
+        let mut start = point;
+        for i in [(axis + 1) % 3, (axis + 2) % 3] {
+            start[i] += share * (self.points[i][lane] - point[i]);
+        }
+        let end = self.points[axis][lane];
+        Some(Way {
+            start: start.map(on_lattice),
+            heading: Heading {
+                axis,
+                forward: end > point[axis],
+            },
+            end,
+            winding: self.windings[lane],
+        })
     }
 
     /// Adds a point in `lane`, in place of what was there.

@@ -208,7 +208,7 @@ impl SignedDistance {
         );
         let unit = self.all_to_frame(points);
         let order = along_curve(&unit);
-        self.distances_in_order(&unit, upper_bounds, &order, out);
+        self.distances_in_order(Arch::new(), &unit, upper_bounds, &order, out);
         let sorted: Vec<[f32; 3]> = order.par_iter().map(|&at| points[at as usize]).collect();
         points.copy_from_slice(&sorted);
         out.par_iter_mut()
@@ -224,7 +224,7 @@ impl SignedDistance {
             .collect();
         let order = along_curve(&unit);
         let mut sorted = vec![0.0; points.len()];
-        self.distances_in_order(&unit, None, &order, &mut sorted);
+        self.distances_in_order(Arch::new(), &unit, None, &order, &mut sorted);
         let mut distances = vec![0.0; points.len()];
         for (&index, distance) in order.iter().zip(sorted) {
             distances[index as usize] = f64::from(distance) / self.frame.scale;
@@ -295,7 +295,7 @@ impl SignedDistance {
         })
     }
 
-    fn to_frame(&self, point: [f32; 3]) -> [f32; 3] {
+    pub(super) fn to_frame(&self, point: [f32; 3]) -> [f32; 3] {
         self.frame.apply(point.map(f64::from)).map(|x| x as f32)
     }
 
@@ -315,7 +315,7 @@ impl SignedDistance {
         let unit = self.all_to_frame(points);
         let order = along_curve(&unit);
         let mut sorted = vec![0.0; points.len()];
-        self.distances_in_order(&unit, bounds, &order, &mut sorted);
+        self.distances_in_order(Arch::new(), &unit, bounds, &order, &mut sorted);
         for (&index, distance) in order.iter().zip(sorted) {
             out[index as usize] = (f64::from(distance) / self.frame.scale) as f32;
         }
@@ -323,15 +323,15 @@ impl SignedDistance {
 
     /// Signed distances, in the frame of the hierarchy, of `points` in that frame, which are taken in `order`. The bounds
     /// are in the units of the mesh.
-    fn distances_in_order(
+    pub(super) fn distances_in_order(
         &self,
+        arch: Arch,
         points: &[[f32; 3]],
         bounds: Option<&[f32]>,
         order: &[u32],
         out: &mut [f32],
     ) {
         let runs = order.par_chunks(RUN).zip(out.par_chunks_mut(RUN));
-        let arch = Arch::new();
         runs.for_each_init(Scratch::default, |scratch, (order, out)| {
             arch.dispatch(Run {
                 oracle: self,
@@ -390,6 +390,7 @@ impl SignedDistance {
         neighbours.closest = group.slot(count - 1);
         let distances = group.distances(&self.bvh);
         let inside = self.are_inside(
+            simd,
             &gathered[..count],
             &distances,
             &mut neighbours.known,

@@ -1,5 +1,7 @@
 //! Distances, closest points and rays.
 
+use pulp::Arch;
+
 use super::{narrow, oracle, points_around, soup};
 use crate::distance::{DistanceError, SignPolicy, SignedDistance, reference};
 use crate::geometry::{Mesh, shapes};
@@ -180,6 +182,34 @@ fn the_number_of_threads_changes_nothing() {
     };
     assert_eq!(run(1), run(2));
     assert_eq!(run(1), run(5));
+}
+
+#[test]
+fn every_instruction_set_finds_the_same() {
+    for mesh in [
+        soup(500, 14),
+        shapes::torus(1.0, 0.3, 40, 20),
+        shapes::hemisphere(1.0, 24, 8),
+    ] {
+        let oracle = oracle(&mesh, SignPolicy::Auto);
+        let points: Vec<[f32; 3]> = narrow(&points_around(&mesh, 1500, 15))
+            .into_iter()
+            .map(|point| oracle.to_frame(point))
+            .collect();
+        let order: Vec<u32> = (0..points.len() as u32).collect();
+        let [scalar, vector] = [Arch::Scalar, Arch::new()].map(|arch| {
+            let mut distances = vec![0.0; points.len()];
+            oracle.distances_in_order(arch, &points, None, &order, &mut distances);
+            distances
+        });
+        let mut signs_differ = 0;
+        for (a, b) in scalar.iter().zip(&vector) {
+            assert!((a.abs() - b.abs()).abs() < 3e-7, "{a} and {b}");
+            signs_differ += usize::from((*a < 0.0) != (*b < 0.0));
+        }
+        // A winding number of just one half may round to either side.
+        assert!(signs_differ <= 2, "{signs_differ} signs differ");
+    }
 }
 
 #[test]
