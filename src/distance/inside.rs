@@ -5,11 +5,10 @@ use rayon::prelude::*;
 
 use super::bvh::{Lanes, WIDTH};
 use super::crossings::{Heading, on_lattice};
-use super::neighbours::{Known, Way};
+use super::neighbours::{Balls, Way};
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::signed_distance::{Scratch, SignedDistance};
 use super::triangle::smaller;
-use super::vector::take_lowest;
 
 /// Larger balls are not made use of: rounding would count in them.
 const FARTHEST_SHARED: f32 = 4.0;
@@ -32,7 +31,7 @@ impl SignedDistance {
         })
     }
 
-    /// Whether each of `points`, with these unsigned `distances`, lies inside; `known` is what neighbours told and what
+    /// Whether each of `points`, with these unsigned `distances`, lies inside; `before` is what neighbours told and what
     /// these points tell the next ones. At most [`WIDTH`] points.
     #[inline(always)]
     pub(super) fn are_inside<S: Simd>(
@@ -40,7 +39,7 @@ impl SignedDistance {
         simd: S,
         points: &[[f32; 3]],
         distances: &Lanes,
-        known: &mut Known,
+        before: &mut Balls,
         scratch: &mut Scratch,
     ) -> [bool; WIDTH] {
         let mut inside = [false; WIDTH];
@@ -69,7 +68,7 @@ impl SignedDistance {
                 free[lane] = smaller(free[lane], to_lids[lane].sqrt());
             }
         }
-        let windings = self.whole_windings(simd, points, &free, known, scratch);
+        let windings = self.whole_windings(simd, points, &free, before, scratch);
         for (lane, &point) in points.iter().enumerate() {
             let winding = windings[lane];
             inside[lane] = match closing {
@@ -91,46 +90,32 @@ impl SignedDistance {
         simd: S,
         points: &[[f32; 3]],
         free: &Lanes,
-        known: &mut Known,
+        before: &mut Balls,
         scratch: &mut Scratch,
     ) -> [i32; WIDTH] {
-        let before = known.clone();
-        *known = Known::NOTHING;
-        let mut windings = [0; WIDTH];
-        let mut open = (1_u32 << points.len()) - 1;
-        while open != 0 {
-            let were_open = open;
-            let mut left = open;
-            while let Some(lane) = take_lowest(&mut left) {
-                let point = points[lane];
-                let told = known
-                    .winding_of(point, free[lane])
-                    .or_else(|| before.winding_of(point, free[lane]));
-                if let Some(winding) = told {
-                    windings[lane] = winding;
-                    known.set(lane, point, free[lane], winding);
-                    open &= !(1 << lane);
+        let all = (1_u32 << points.len()) - 1;
+        let mut balls = Balls::around(points, free);
+        balls.learn_from(simd, before, all);
+        balls.spread(simd, balls.known, all);
+        while balls.known != all {
+            // Nobody knows: the one with the largest ball is counted, and may tell others.
+            let lanes = (0..points.len()).filter(|lane| balls.known >> lane & 1 == 0);
+            let Some(lane) = lanes.max_by(|&a, &b| free[a].total_cmp(&free[b])) else {
+                break;
+            };
+            let ways = [&balls, &*before].map(|some| some.way_from(points[lane], free[lane]));
+            let shorter = |a: Way, b: Way| if b.length() < a.length() { b } else { a };
+            balls.windings[lane] = match ways.into_iter().flatten().reduce(shorter) {
+                Some(way) => {
+                    way.winding + self.turns(simd, way.start, way.heading, way.end, scratch)
                 }
-            }
-            if open == were_open {
-                // Nobody knows: the one with the largest ball is counted, and may tell others.
-                let lanes = (0..points.len()).filter(|lane| open >> lane & 1 == 1);
-                let Some(lane) = lanes.max_by(|&a, &b| free[a].total_cmp(&free[b])) else {
-                    break;
-                };
-                let ways = [&*known, &before].map(|some| some.way_from(points[lane], free[lane]));
-                let shorter = |a: Way, b: Way| if b.length() < a.length() { b } else { a };
-                windings[lane] = match ways.into_iter().flatten().reduce(shorter) {
-                    Some(way) => {
-                        way.winding + self.turns(simd, way.start, way.heading, way.end, scratch)
-                    }
-                    None => self.whole_winding(simd, points[lane], scratch),
-                };
-                known.set(lane, points[lane], free[lane], windings[lane]);
-                open &= !(1 << lane);
-            }
+                None => self.whole_winding(simd, points[lane], scratch),
+            };
+            balls.known |= 1 << lane;
+            balls.spread(simd, 1 << lane, all);
         }
-        windings
+        *before = balls;
+        before.windings
     }
 
     /// The winding number of `point` with respect to the closed surface, or the one closed by lids, counted exactly.

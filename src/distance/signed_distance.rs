@@ -10,7 +10,7 @@ use super::bvh::{Bvh, Slot, WIDTH};
 use super::closing::Closing;
 use super::crossings::{self, on_lattice};
 use super::nearest::{self, Group};
-use super::neighbours::Known;
+use super::neighbours::Balls;
 use super::query_order::along_curve;
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::surface::Surface;
@@ -263,15 +263,15 @@ impl SignedDistance {
         assert_eq!(points.len(), out.len(), "one winding number a point");
         let expansions = self.expansions();
         let runs = points.par_chunks(RUN).zip(out.par_chunks_mut(RUN));
+        let arch = Arch::new();
         runs.for_each_init(winding::Pending::default, |pending, (points, out)| {
-            for (point, out) in points.iter().zip(out) {
-                let unit = self.to_frame(*point);
-                *out = match unit.iter().all(|x| x.abs() <= FAR_AWAY) {
-                    true => expansions.winding_number(&self.bvh, unit, pending),
-                    false if unit.iter().any(|x| x.is_nan()) => f32::NAN,
-                    false => 0.0,
-                };
-            }
+            arch.dispatch(Windings {
+                oracle: self,
+                expansions,
+                points,
+                out,
+                pending,
+            });
         });
     }
 
@@ -344,6 +344,9 @@ impl SignedDistance {
         });
     }
 
+    /// Signed distances of at most [`WIDTH`] of `points`, those in `order`, which are neighbours.
+    // One call, from the loop over groups: bundling what it passes on would only hide it.
+    #[expect(clippy::too_many_arguments)]
     #[inline(always)]
     fn signed_distances<S: Simd>(
         &self,
@@ -393,7 +396,7 @@ impl SignedDistance {
             simd,
             &gathered[..count],
             &distances,
-            &mut neighbours.known,
+            &mut neighbours.balls,
             scratch,
         );
         for lane in 0..count {
@@ -440,6 +443,34 @@ impl WithSimd for Search<'_> {
     }
 }
 
+/// The winding numbers around some points.
+struct Windings<'a> {
+    oracle: &'a SignedDistance,
+    expansions: &'a Expansions,
+    points: &'a [[f32; 3]],
+    out: &'a mut [f32],
+    pending: &'a mut winding::Pending,
+}
+
+impl WithSimd for Windings<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Windings {
+            oracle, expansions, ..
+        } = self;
+        for (point, out) in self.points.iter().zip(self.out) {
+            let unit = oracle.to_frame(*point);
+            *out = match unit.iter().all(|x| x.abs() <= FAR_AWAY) {
+                true => expansions.winding_number(&oracle.bvh, unit, self.pending),
+                false if unit.iter().any(|x| x.is_nan()) => f32::NAN,
+                false => 0.0,
+            };
+        }
+    }
+}
+
 /// Neighbours along the curve.
 struct Run<'a> {
     oracle: &'a SignedDistance,
@@ -457,7 +488,7 @@ impl WithSimd for Run<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let mut neighbours = Neighbours {
             closest: None,
-            known: Known::NOTHING,
+            balls: Balls::NONE,
         };
         for (order, out) in self.order.chunks(WIDTH).zip(self.out.chunks_mut(WIDTH)) {
             self.oracle.signed_distances(
@@ -477,7 +508,7 @@ impl WithSimd for Run<'_> {
 struct Neighbours {
     /// The triangle closest to one of them, a good place to begin.
     closest: Option<Slot>,
-    known: Known,
+    balls: Balls,
 }
 
 /// What the searches of one thread reuse.

@@ -193,7 +193,7 @@ fn winding_numbers_agree_with_the_sum_of_all_solid_angles() {
 }
 
 /// Checks every sign against a count of its own, along a ray to infinity.
-fn check_against_counts(mesh: &Mesh, points: &[[f32; 3]]) {
+fn check_against_counts(mesh: &Mesh, points: &[[f32; 3]]) -> usize {
     let oracle = oracle(mesh, SignPolicy::Auto);
     assert_eq!(oracle.sign_report().rule, SignRule::Crossings);
     let scalar = pulp::Scalar::new();
@@ -217,7 +217,7 @@ fn check_against_counts(mesh: &Mesh, points: &[[f32; 3]]) {
             inside += usize::from(distance < 0.0);
         }
     }
-    assert!(inside > points.len() / 100, "{inside} inside");
+    inside
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn signs_told_by_neighbours_are_those_that_a_count_finds() {
     .enumerate()
     {
         let anywhere = narrow(&points_around(mesh, 4000, 80 + seed as u64));
-        check_against_counts(mesh, &anywhere);
+        assert!(check_against_counts(mesh, &anywhere) > 40);
         // Few points are as far apart as the surface is thin.
         check_against_counts(mesh, &anywhere[..500]);
         // Close to vertices and middles of triangles, in all directions and by all small steps.
@@ -256,7 +256,7 @@ fn signs_told_by_neighbours_are_those_that_a_count_finds() {
                 std::array::from_fn(|i| (place[i] + size * f64::from(away[i])) as f32)
             })
             .collect();
-        check_against_counts(mesh, &near);
+        assert!(check_against_counts(mesh, &near) > 4);
         // On the coordinates of vertices, so that rays run through vertices and along edges.
         let coordinate = |axis: usize, i: usize| mesh.positions[i * 7 % mesh.positions.len()][axis];
         let aligned: Vec<[f32; 3]> = (0..12 * 12 * 12)
