@@ -63,8 +63,7 @@ impl Closing {
         let mut smallest = f32::INFINITY;
         for lane in 0..WIDTH {
             let mut squared = 0.0;
-            for axis in 0..3 {
-                let x = point[axis];
+            for (axis, x) in point.into_iter().enumerate() {
                 let outside = larger(root.lo[axis][lane] - x, x - root.hi[axis][lane]);
                 let outside = larger(outside, 0.0);
                 squared += outside * outside;

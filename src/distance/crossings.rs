@@ -182,9 +182,24 @@ fn crossing<const AXIS: usize, const FORWARD: bool>(
     end: f32,
 ) -> i32 {
     let (u, v) = ((AXIS + 1) % 3, (AXIS + 2) % 3);
-    let corners = leaf.triangle(lane).map(|p| p.map(f64::from));
-    let point = point.map(f64::from);
-    let [a, b, c] = corners.map(|p| [p[u], p[v]]);
+    let mut corners = [[0.0; 3]; 3];
+    for (to, from) in corners.iter_mut().zip(&leaf.corners) {
+        *to = [
+            f64::from(from[0][lane]),
+            f64::from(from[1][lane]),
+            f64::from(from[2][lane]),
+        ];
+    }
+    let point = [
+        f64::from(point[0]),
+        f64::from(point[1]),
+        f64::from(point[2]),
+    ];
+    let [a, b, c] = [
+        [corners[0][u], corners[0][v]],
+        [corners[1][u], corners[1][v]],
+        [corners[2][u], corners[2][v]],
+    ];
     let from = [point[u], point[v]];
     let [(at_c, side_c), (at_a, side_a), (at_b, side_b)] =
         [side(a, b, from), side(b, c, from), side(c, a, from)];
@@ -224,6 +239,7 @@ fn side(from: [f64; 2], to: [f64; 2], point: [f64; 2]) -> (f64, bool) {
 ///
 /// Differences of two such numbers have 25 bits, and products of two differences fit into `f64`: that makes counting
 /// crossings exact. A vertex moves by 3e-8 at most, as rounding to `f32` moves it anyway.
+#[inline(always)]
 pub(super) fn on_lattice<T: Into<f64>>(x: T) -> f32 {
     const STEPS: f64 = (1 << 24) as f64;
     ((x.into() * STEPS).round() / STEPS) as f32

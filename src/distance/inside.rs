@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::bvh::{Lanes, WIDTH};
 use super::crossings::{Heading, on_lattice};
-use super::neighbours::{Balls, Way};
+use super::neighbours::Balls;
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::signed_distance::{Scratch, SignedDistance};
 use super::triangle::smaller;
@@ -103,9 +103,13 @@ impl SignedDistance {
             let Some(lane) = lanes.max_by(|&a, &b| free[a].total_cmp(&free[b])) else {
                 break;
             };
-            let ways = [&balls, &*before].map(|some| some.way_from(points[lane], free[lane]));
-            let shorter = |a: Way, b: Way| if b.length() < a.length() { b } else { a };
-            balls.windings[lane] = match ways.into_iter().flatten().reduce(shorter) {
+            let mut way = balls.way_from(points[lane], free[lane]);
+            if let Some(other) = before.way_from(points[lane], free[lane])
+                && way.is_none_or(|way| other.length() < way.length())
+            {
+                way = Some(other);
+            }
+            balls.windings[lane] = match way {
                 Some(way) => {
                     way.winding + self.turns(simd, way.start, way.heading, way.end, scratch)
                 }
@@ -124,11 +128,16 @@ impl SignedDistance {
         if self.bvh.is_outside(point) {
             return 0;
         }
-        let point = point.map(on_lattice);
+        let point = [
+            on_lattice(point[0]),
+            on_lattice(point[1]),
+            on_lattice(point[2]),
+        ];
         let way = self.bvh.shortest_way(point);
         self.turns(simd, point, way, way.infinity(), scratch)
     }
 
+    // No closures here and below: they would not take on the instruction set that was dispatched to.
     /// How the winding number changes on a way along an axis from its end to `point`.
     #[inline(always)]
     fn turns<S: Simd>(
@@ -140,12 +149,14 @@ impl SignedDistance {
         scratch: &mut Scratch,
     ) -> i32 {
         let pending = &mut scratch.crossings;
-        let surface = self.bvh.crossings(simd, point, way, end, pending).winding;
-        let lids = self.closing.as_ref().map_or(0, |closing| {
-            let lids = &closing.lids;
-            lids.crossings(simd, point, way, end, pending).winding
-        });
-        surface + lids
+        let mut turns = self.bvh.crossings(simd, point, way, end, pending).winding;
+        if let Some(closing) = &self.closing {
+            turns += closing
+                .lids
+                .crossings(simd, point, way, end, pending)
+                .winding;
+        }
+        turns
     }
 
     #[inline(always)]
@@ -179,17 +190,33 @@ impl SignedDistance {
         if self.bvh.is_outside(point) {
             return false;
         }
-        let point = point.map(on_lattice);
-        let mut is_odd = |way: Heading| {
-            let pending = &mut scratch.crossings;
-            let end = way.infinity();
-            self.bvh.crossings(simd, point, way, end, pending).count % 2 == 1
-        };
+        let point = [
+            on_lattice(point[0]),
+            on_lattice(point[1]),
+            on_lattice(point[2]),
+        ];
         if self.surface.closed {
-            return is_odd(self.bvh.shortest_way(point));
+            let way = self.bvh.shortest_way(point);
+            return self.is_odd(simd, point, way, scratch);
         }
-        let odd = (0..3).filter(|&axis| is_odd(self.bvh.shorter_way(point, axis)));
-        odd.count() >= 2
+        let mut odd = 0;
+        for axis in 0..3 {
+            let way = self.bvh.shorter_way(point, axis);
+            odd += u32::from(self.is_odd(simd, point, way, scratch));
+        }
+        odd >= 2
+    }
+
+    #[inline(always)]
+    fn is_odd<S: Simd>(
+        &self,
+        simd: S,
+        point: [f32; 3],
+        way: Heading,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let (end, pending) = (way.infinity(), &mut scratch.crossings);
+        self.bvh.crossings(simd, point, way, end, pending).count % 2 == 1
     }
 
     /// The share of points on which winding number and parity disagree.

@@ -7,7 +7,7 @@ use pulp::Simd;
 
 use super::bvh::{Block, Bvh, Child, Lanes, Node, Slot, Target, WIDTH};
 use super::facets::{Facets, dot_of, squared_distances};
-use super::triangle::squared_distance;
+use super::triangle::{larger, smaller, squared_distance};
 use super::vector::{bits, load, store, take_lowest, vectors};
 
 /// Up to [`WIDTH`] points and the closest triangle of each found so far.
@@ -59,10 +59,10 @@ impl Group {
         };
         for lane in 0..WIDTH {
             let point = points.get(lane).unwrap_or(&points[0]);
-            for axis in 0..3 {
-                group.points[axis][lane] = point[axis];
-                group.lo[axis] = group.lo[axis].min(point[axis]);
-                group.hi[axis] = group.hi[axis].max(point[axis]);
+            for (axis, &x) in point.iter().enumerate() {
+                group.points[axis][lane] = x;
+                group.lo[axis] = smaller(group.lo[axis], x);
+                group.hi[axis] = larger(group.hi[axis], x);
             }
             if lane < points.len() {
                 group.squared[lane] = f32::INFINITY;

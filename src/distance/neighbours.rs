@@ -55,8 +55,8 @@ impl Balls {
     pub fn around(points: &[[f32; 3]], radii: &Lanes) -> Balls {
         let mut balls = Balls::NONE;
         for (lane, point) in points.iter().enumerate() {
-            for axis in 0..3 {
-                balls.points[axis][lane] = point[axis];
+            for (lanes, &x) in balls.points.iter_mut().zip(point) {
+                lanes[lane] = x;
             }
             balls.radii[lane] = radii[lane] - ROUNDING;
         }
@@ -126,7 +126,8 @@ impl Balls {
             let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
             let mut lengths = [f32::INFINITY; WIDTH];
             for (lane, length) in lengths.iter_mut().enumerate() {
-                let [du, dv] = [u, v].map(|i| self.points[i][lane] - point[i]);
+                let du = self.points[u][lane] - point[u];
+                let dv = self.points[v][lane] - point[v];
                 let theirs = self.radii[lane];
                 let reach = own + theirs;
                 let along = (self.points[axis][lane] - point[axis]).abs();
@@ -153,7 +154,11 @@ impl Balls {
         }
         let end = self.points[axis][lane];
         Some(Way {
-            start: start.map(on_lattice),
+            start: [
+                on_lattice(start[0]),
+                on_lattice(start[1]),
+                on_lattice(start[2]),
+            ],
             heading: Heading {
                 axis,
                 forward: end > point[axis],
