@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::bvh::{Bvh, Child, Leaf, Node, Target, WIDTH};
+use super::facets::Facets;
 use crate::CancelToken;
 
 /// Builds the hierarchy over `triangles` with vertices at `positions`; `None` if cancelled.
@@ -29,9 +30,11 @@ pub(super) fn build(
     let space = items
         .iter()
         .fold(Space::EMPTY, |space, item| space.around(&item.space));
+    let facets = tree.leaves.par_iter().map(Facets::of).collect();
     Some(Bvh {
         nodes: tree.nodes,
         leaves: tree.leaves,
+        facets,
         lo: space.lo,
         hi: space.hi,
     })
@@ -155,12 +158,10 @@ impl<C: Fn(u32) -> [[f32; 3]; 3] + Sync> Builder<'_, C> {
         let mut leaf = Leaf::empty();
         for (lane, item) in items.iter().enumerate() {
             let corners = (self.corners)(item.triangle);
-            let normal = unit_normal(corners);
             for axis in 0..3 {
                 for (corner, position) in corners.iter().enumerate() {
                     leaf.corners[corner][axis][lane] = position[axis];
                 }
-                leaf.normal[axis][lane] = normal[axis];
             }
             leaf.triangles[lane] = item.triangle;
         }
@@ -190,29 +191,16 @@ fn set_child(node: &mut Node, lane: usize, space: &Space, target: Target) {
         node.hi[axis][lane] = space.hi[axis];
     }
     node.children[lane] = Child::new(target);
+    for axis in 0..3 {
+        node.around.lo[axis] = node.around.lo[axis].min(space.lo[axis]);
+        node.around.hi[axis] = node.around.hi[axis].max(space.hi[axis]);
+    }
 }
 
 fn around_all(items: &[Item]) -> Space {
     items
         .iter()
         .fold(Space::EMPTY, |space, item| space.around(&item.space))
-}
-
-fn unit_normal(corners: [[f32; 3]; 3]) -> [f32; 3] {
-    let [a, b, c] = corners.map(|corner| corner.map(f64::from));
-    let u: [f64; 3] = std::array::from_fn(|i| b[i] - a[i]);
-    let v: [f64; 3] = std::array::from_fn(|i| c[i] - a[i]);
-    let normal = [
-        u[1] * v[2] - u[2] * v[1],
-        u[2] * v[0] - u[0] * v[2],
-        u[0] * v[1] - u[1] * v[0],
-    ];
-    let length = normal.iter().map(|x| x * x).sum::<f64>().sqrt();
-    if length > 0.0 {
-        normal.map(|x| (x / length) as f32)
-    } else {
-        [0.0; 3]
-    }
 }
 
 /// Sorts `items` into at most [`WIDTH`] groups, cutting the group with the largest surface first.

@@ -1,9 +1,12 @@
 //! The bounding volume hierarchy as data: wide nodes and full leaves, one array per coordinate.
 
-/// Children of a node, and triangles of a leaf. Eight `f32` are one AVX register, or two of SSE and NEON.
-pub(super) const WIDTH: usize = 8;
+use super::facets::Facets;
 
-/// One number for each child or triangle.
+/// Children of a node, triangles of a leaf and points of a group. Sixteen `f32` are one AVX-512 register, two of AVX2, or
+/// four of NEON.
+pub(super) const WIDTH: usize = 16;
+
+/// One number for each child, triangle or point.
 pub(super) type Lanes = [f32; WIDTH];
 
 /// The hierarchy over the triangles of one mesh in the unit frame. The root is node 0.
@@ -11,6 +14,8 @@ pub(super) type Lanes = [f32; WIDTH];
 pub(super) struct Bvh {
     pub nodes: Vec<Node>,
     pub leaves: Vec<Leaf>,
+    /// The leaves once more, as the search for the closest triangle wants them.
+    pub facets: Vec<Facets>,
     /// The box around everything.
     pub lo: [f32; 3],
     pub hi: [f32; 3],
@@ -23,6 +28,16 @@ pub(super) struct Node {
     pub lo: [Lanes; 3],
     pub hi: [Lanes; 3],
     pub children: [Child; WIDTH],
+    /// The box around all children.
+    pub around: Block,
+}
+
+/// A box that may be turned: where each of three orthonormal axes reaches from and to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    pub axes: [[f32; 3]; 3],
+    pub lo: [f32; 3],
+    pub hi: [f32; 3],
 }
 
 /// A node or a leaf as one number: the index, and in the lowest bit whether it is a leaf.
@@ -42,8 +57,6 @@ pub(super) enum Target {
 pub(super) struct Leaf {
     /// `corners[c][axis]`.
     pub corners: [[Lanes; 3]; 3],
-    /// Unit normals, zero for triangles without an area. They come from `f64`: those of slivers would be noise in `f32`.
-    pub normal: [Lanes; 3],
     /// Index of each triangle in the mesh.
     pub triangles: [u32; WIDTH],
 }
@@ -80,15 +93,24 @@ impl Node {
             lo: [[f32::INFINITY; WIDTH]; 3],
             hi: [[f32::NEG_INFINITY; WIDTH]; 3],
             children: [Child::NONE; WIDTH],
+            around: Block::EMPTY,
         }
     }
+}
+
+impl Block {
+    /// Straight, and holding nothing.
+    pub const EMPTY: Block = Block {
+        axes: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        lo: [f32::INFINITY; 3],
+        hi: [f32::NEG_INFINITY; 3],
+    };
 }
 
 impl Leaf {
     pub fn empty() -> Leaf {
         Leaf {
             corners: [[[NOWHERE; WIDTH]; 3]; 3],
-            normal: [[0.0; WIDTH]; 3],
             triangles: [u32::MAX; WIDTH],
         }
     }
@@ -113,6 +135,23 @@ impl Leaf {
 pub(super) struct Slot {
     pub leaf: u32,
     pub lane: u32,
+}
+
+impl Slot {
+    /// The slot as one number.
+    #[inline(always)]
+    pub fn number(self) -> u32 {
+        self.leaf * WIDTH as u32 + self.lane
+    }
+
+    /// The slot that has this number.
+    #[inline(always)]
+    pub fn from_number(number: u32) -> Slot {
+        Slot {
+            leaf: number / WIDTH as u32,
+            lane: number % WIDTH as u32,
+        }
+    }
 }
 
 impl Bvh {

@@ -6,9 +6,12 @@
 //! Mücke 1990). So a ray through an edge or a vertex meets one of the triangles there, as it must, and no count of a
 //! closed surface is ever off.
 
-use super::bvh::{Bvh, Child, Leaf, Target, WIDTH};
+use pulp::Simd;
 
-/// What a ray met on its way to infinity.
+use super::bvh::{Bvh, Child, Leaf, Node, Target, WIDTH};
+use super::vector::{bits, load, take_lowest, vectors};
+
+/// What a ray met on its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Crossings {
     /// Faces left through minus faces entered through: the winding number, if the surface is closed.
@@ -22,6 +25,18 @@ pub(super) struct Crossings {
 pub(super) struct Heading {
     pub axis: usize,
     pub forward: bool,
+}
+
+impl Heading {
+    /// The end of the way along its axis.
+    #[inline(always)]
+    pub fn infinity(self) -> f32 {
+        if self.forward {
+            f32::INFINITY
+        } else {
+            f32::NEG_INFINITY
+        }
+    }
 }
 
 /// The nodes that a count has still to visit, kept between counts to spare the allocation.
@@ -56,62 +71,61 @@ impl Bvh {
         )
     }
 
-    /// Counts the crossings of the ray from `point` in direction `heading`.
-    pub fn crossings(&self, point: [f32; 3], heading: Heading, pending: &mut Pending) -> Crossings {
+    /// Counts the crossings of the ray from `point` in direction `heading`, up to the coordinate `end` along its axis,
+    /// which may be infinite and must not be at the surface.
+    #[inline(always)]
+    pub fn crossings<S: Simd>(
+        &self,
+        simd: S,
+        point: [f32; 3],
+        heading: Heading,
+        end: f32,
+        pending: &mut Pending,
+    ) -> Crossings {
         match (heading.axis, heading.forward) {
-            (0, true) => self.count::<0, true>(point, pending),
-            (0, false) => self.count::<0, false>(point, pending),
-            (1, true) => self.count::<1, true>(point, pending),
-            (1, false) => self.count::<1, false>(point, pending),
-            (_, true) => self.count::<2, true>(point, pending),
-            (_, false) => self.count::<2, false>(point, pending),
+            (0, true) => self.count::<S, 0, true>(simd, point, end, pending),
+            (0, false) => self.count::<S, 0, false>(simd, point, end, pending),
+            (1, true) => self.count::<S, 1, true>(simd, point, end, pending),
+            (1, false) => self.count::<S, 1, false>(simd, point, end, pending),
+            (_, true) => self.count::<S, 2, true>(simd, point, end, pending),
+            (_, false) => self.count::<S, 2, false>(simd, point, end, pending),
         }
     }
 
-    fn count<const AXIS: usize, const FORWARD: bool>(
+    #[inline(always)]
+    fn count<S: Simd, const AXIS: usize, const FORWARD: bool>(
         &self,
+        simd: S,
         point: [f32; 3],
+        end: f32,
         pending: &mut Pending,
     ) -> Crossings {
-        let (u, v) = ((AXIS + 1) % 3, (AXIS + 2) % 3);
         let mut crossings = Crossings::default();
         let pending = &mut pending.0;
         pending.clear();
         pending.push(Child::new(Target::Node(0)));
+        let (mut lo, mut hi) = (point, point);
+        if FORWARD {
+            hi[AXIS] = end;
+        } else {
+            lo[AXIS] = end;
+        }
         while let Some(child) = pending.pop() {
             match child.target() {
                 Target::Node(index) => {
                     let node = &self.nodes[index];
-                    let mut met = [false; WIDTH];
-                    for (lane, met) in met.iter_mut().enumerate() {
-                        let ahead = if FORWARD {
-                            node.hi[AXIS][lane] >= point[AXIS]
-                        } else {
-                            node.lo[AXIS][lane] <= point[AXIS]
-                        };
-                        *met = ahead
-                            & (node.lo[u][lane] <= point[u])
-                            & (node.hi[u][lane] >= point[u])
-                            & (node.lo[v][lane] <= point[v])
-                            & (node.hi[v][lane] >= point[v]);
-                    }
-                    for (lane, met) in met.into_iter().enumerate() {
-                        if met {
-                            pending.push(node.children[lane]);
-                        }
+                    let mut met = children_meeting(simd, node, lo, hi);
+                    while let Some(lane) = take_lowest(&mut met) {
+                        pending.push(node.children[lane % WIDTH]);
                     }
                 }
                 Target::Leaf(index) => {
                     let leaf = &self.leaves[index];
-                    for (lane, may_meet) in may_meet::<AXIS, FORWARD>(leaf, point)
-                        .into_iter()
-                        .enumerate()
-                    {
-                        if may_meet {
-                            let turn = crossing::<AXIS, FORWARD>(leaf, lane, point);
-                            crossings.winding += turn;
-                            crossings.count += turn.unsigned_abs();
-                        }
+                    let mut met = triangles_meeting(simd, leaf, lo, hi);
+                    while let Some(lane) = take_lowest(&mut met) {
+                        let turn = crossing::<AXIS, FORWARD>(leaf, lane % WIDTH, point, end);
+                        crossings.winding += turn;
+                        crossings.count += turn.unsigned_abs();
                     }
                 }
             }
@@ -120,39 +134,72 @@ impl Bvh {
     }
 }
 
-/// Lanes whose triangle is not surely missed: the ray passes its box.
+/// Children whose box meets the box from `lo` to `hi`.
 #[inline(always)]
-fn may_meet<const AXIS: usize, const FORWARD: bool>(leaf: &Leaf, point: [f32; 3]) -> [bool; WIDTH] {
-    let (u, v) = ((AXIS + 1) % 3, (AXIS + 2) % 3);
-    let [a, b, c] = &leaf.corners;
-    let mut may = [false; WIDTH];
-    for lane in 0..WIDTH {
-        let below = |axis: usize| {
-            (a[axis][lane] <= point[axis])
-                | (b[axis][lane] <= point[axis])
-                | (c[axis][lane] <= point[axis])
-        };
-        let above = |axis: usize| {
-            (a[axis][lane] >= point[axis])
-                | (b[axis][lane] >= point[axis])
-                | (c[axis][lane] >= point[axis])
-        };
-        let ahead = if FORWARD { above(AXIS) } else { below(AXIS) };
-        may[lane] = below(u) & above(u) & below(v) & above(v) & ahead;
+fn children_meeting<S: Simd>(simd: S, node: &Node, lo: [f32; 3], hi: [f32; 3]) -> u32 {
+    let mut meeting = 0;
+    for part in 0..vectors::<S>() {
+        let mut apart = simd.splat_f32s(f32::NEG_INFINITY);
+        for axis in 0..3 {
+            let below = simd.sub_f32s(load::<S>(&node.lo[axis], part), simd.splat_f32s(hi[axis]));
+            let above = simd.sub_f32s(simd.splat_f32s(lo[axis]), load::<S>(&node.hi[axis], part));
+            apart = simd.max_f32s(apart, simd.max_f32s(below, above));
+        }
+        let meets = simd.less_than_or_equal_f32s(apart, simd.splat_f32s(0.0));
+        meeting |= bits::<S>(meets) << (part * S::F32_LANES);
     }
-    may
+    meeting
+}
+
+/// Triangles whose box meets the box from `lo` to `hi`: the others are surely missed.
+#[inline(always)]
+fn triangles_meeting<S: Simd>(simd: S, leaf: &Leaf, lo: [f32; 3], hi: [f32; 3]) -> u32 {
+    let mut meeting = 0;
+    for part in 0..vectors::<S>() {
+        let mut apart = simd.splat_f32s(f32::NEG_INFINITY);
+        for axis in 0..3 {
+            let a = load::<S>(&leaf.corners[0][axis], part);
+            let b = load::<S>(&leaf.corners[1][axis], part);
+            let c = load::<S>(&leaf.corners[2][axis], part);
+            let least = simd.min_f32s(a, simd.min_f32s(b, c));
+            let most = simd.max_f32s(a, simd.max_f32s(b, c));
+            let below = simd.sub_f32s(least, simd.splat_f32s(hi[axis]));
+            let above = simd.sub_f32s(simd.splat_f32s(lo[axis]), most);
+            apart = simd.max_f32s(apart, simd.max_f32s(below, above));
+        }
+        let meets = simd.less_than_or_equal_f32s(apart, simd.splat_f32s(0.0));
+        meeting |= bits::<S>(meets) << (part * S::F32_LANES);
+    }
+    meeting
 }
 
 /// 1 if the ray leaves through the triangle in `lane`, -1 if it enters through it, 0 if it misses it.
+#[inline(always)]
 fn crossing<const AXIS: usize, const FORWARD: bool>(
     leaf: &Leaf,
     lane: usize,
     point: [f32; 3],
+    end: f32,
 ) -> i32 {
     let (u, v) = ((AXIS + 1) % 3, (AXIS + 2) % 3);
-    let corners = leaf.triangle(lane).map(|p| p.map(f64::from));
-    let point = point.map(f64::from);
-    let [a, b, c] = corners.map(|p| [p[u], p[v]]);
+    let mut corners = [[0.0; 3]; 3];
+    for (to, from) in corners.iter_mut().zip(&leaf.corners) {
+        *to = [
+            f64::from(from[0][lane]),
+            f64::from(from[1][lane]),
+            f64::from(from[2][lane]),
+        ];
+    }
+    let point = [
+        f64::from(point[0]),
+        f64::from(point[1]),
+        f64::from(point[2]),
+    ];
+    let [a, b, c] = [
+        [corners[0][u], corners[0][v]],
+        [corners[1][u], corners[1][v]],
+        [corners[2][u], corners[2][v]],
+    ];
     let from = [point[u], point[v]];
     let [(at_c, side_c), (at_a, side_a), (at_b, side_b)] =
         [side(a, b, from), side(b, c, from), side(c, a, from)];
@@ -162,10 +209,11 @@ fn crossing<const AXIS: usize, const FORWARD: bool>(
     // The edge functions are the weights of the opposite corners, so this is where the ray meets the plane.
     let met = (at_a * corners[0][AXIS] + at_b * corners[1][AXIS] + at_c * corners[2][AXIS])
         / (at_a + at_b + at_c);
+    let end = f64::from(end);
     let ahead = if FORWARD {
-        met > point[AXIS]
+        met > point[AXIS] && met < end
     } else {
-        met < point[AXIS]
+        met < point[AXIS] && met > end
     };
     // A triangle seen counter-clockwise along the axis looks forward.
     i32::from(ahead) * if side_a == FORWARD { 1 } else { -1 }
@@ -191,6 +239,7 @@ fn side(from: [f64; 2], to: [f64; 2], point: [f64; 2]) -> (f64, bool) {
 ///
 /// Differences of two such numbers have 25 bits, and products of two differences fit into `f64`: that makes counting
 /// crossings exact. A vertex moves by 3e-8 at most, as rounding to `f32` moves it anyway.
+#[inline(always)]
 pub(super) fn on_lattice<T: Into<f64>>(x: T) -> f32 {
     const STEPS: f64 = (1 << 24) as f64;
     ((x.into() * STEPS).round() / STEPS) as f32

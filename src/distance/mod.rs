@@ -12,9 +12,12 @@
 
 mod build;
 mod bvh;
+mod closing;
 mod crossings;
+mod facets;
 mod inside;
 mod nearest;
+mod neighbours;
 mod query_order;
 mod ray;
 #[cfg(test)]
@@ -25,6 +28,7 @@ mod surface;
 #[cfg(test)]
 mod tests;
 mod triangle;
+mod vector;
 mod winding;
 
 pub use sign::{SignPolicy, SignReport, SignRule, UnknownSignPolicy};

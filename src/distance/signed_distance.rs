@@ -2,12 +2,15 @@
 
 use std::sync::OnceLock;
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::build::build;
-use super::bvh::{Bvh, Slot};
+use super::bvh::{Bvh, Slot, WIDTH};
+use super::closing::Closing;
 use super::crossings::{self, on_lattice};
-use super::nearest::{self, Nearest};
+use super::nearest::{self, Group};
+use super::neighbours::Balls;
 use super::query_order::along_curve;
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::surface::Surface;
@@ -31,6 +34,8 @@ pub struct SignedDistance {
     pub(super) policy: SignPolicy,
     pub(super) rule: SignRule,
     pub(super) surface: Surface,
+    /// What closes the surface where the winding number of an open one gives the sign.
+    pub(super) closing: Option<Closing>,
     expansions: OnceLock<Expansions>,
     pub(super) report: OnceLock<SignReport>,
 }
@@ -138,12 +143,20 @@ impl SignedDistance {
             SignPolicy::Auto | SignPolicy::Winding => SignRule::Winding,
             SignPolicy::Parity => SignRule::Parity,
         };
+        let open = rule == SignRule::Winding || rule == SignRule::Parity;
+        let closing = (open && !surface.closed)
+            .then(|| Closing::of(&positions, &mesh.triangles, cancel))
+            .flatten();
+        if cancel.is_cancelled() {
+            return Err(DistanceError::Cancelled);
+        }
         Ok(SignedDistance {
             bvh,
             frame,
             policy,
             rule,
             surface,
+            closing,
             expansions: OnceLock::new(),
             report: OnceLock::new(),
         })
@@ -157,11 +170,7 @@ impl SignedDistance {
     /// If the lengths differ.
     pub fn distances(&self, points: &[[f32; 3]], out: &mut [f32]) {
         assert_eq!(points.len(), out.len(), "one distance a point");
-        let unit: Vec<[f32; 3]> = points.iter().map(|&point| self.to_frame(point)).collect();
-        let distances = self.distances_in_frame(&unit, None);
-        for (out, distance) in out.iter_mut().zip(distances) {
-            *out = (f64::from(distance) / self.frame.scale) as f32;
-        }
+        self.distances_in_place(points, None, out);
     }
 
     /// Like [`distances`](Self::distances), told for each point a bound that its unsigned distance is not above, as is
@@ -174,15 +183,36 @@ impl SignedDistance {
     pub fn distances_within(&self, points: &[[f32; 3]], upper_bounds: &[f32], out: &mut [f32]) {
         assert_eq!(points.len(), upper_bounds.len(), "one bound a point");
         assert_eq!(points.len(), out.len(), "one distance a point");
-        let unit: Vec<[f32; 3]> = points.iter().map(|&point| self.to_frame(point)).collect();
-        let bounds: Vec<f32> = upper_bounds
-            .iter()
-            .map(|&b| (f64::from(b) * self.frame.scale) as f32)
-            .collect();
-        let distances = self.distances_in_frame(&unit, Some(&bounds));
-        for (out, distance) in out.iter_mut().zip(distances) {
-            *out = (f64::from(distance) / self.frame.scale) as f32;
-        }
+        self.distances_in_place(points, Some(upper_bounds), out);
+    }
+
+    /// Like [`distances`](Self::distances), but first puts the points into the order in which they are searched, along a
+    /// space-filling curve, and answers in that order: for samples that come in no order, and whose readers gain from
+    /// neighbours that stay together. Spares the way back.
+    ///
+    /// `upper_bounds`, if given, are those of [`distances_within`](Self::distances_within), in the order that the points
+    /// came in. The new order is the same for any number of threads; which point is which is told by its place alone.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn distances_along_curve(
+        &self,
+        points: &mut [[f32; 3]],
+        upper_bounds: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        assert_eq!(points.len(), out.len(), "one distance a point");
+        assert!(
+            upper_bounds.is_none_or(|bounds| bounds.len() == points.len()),
+            "one bound a point"
+        );
+        let unit = self.all_to_frame(points);
+        let order = along_curve(&unit);
+        self.distances_in_order(Arch::new(), &unit, upper_bounds, &order, out);
+        let sorted: Vec<[f32; 3]> = order.par_iter().map(|&at| points[at as usize]).collect();
+        points.copy_from_slice(&sorted);
+        out.par_iter_mut()
+            .for_each(|distance| *distance = (f64::from(*distance) / self.frame.scale) as f32);
     }
 
     /// Signed distances of `points`, `[N, 3]`, given in `f64`: for meshes so far from the origin that `f32` points would
@@ -192,11 +222,14 @@ impl SignedDistance {
             .iter()
             .map(|&p| self.frame.apply(p).map(|x| x as f32))
             .collect();
-        let distances = self.distances_in_frame(&unit, None);
+        let order = along_curve(&unit);
+        let mut sorted = vec![0.0; points.len()];
+        self.distances_in_order(Arch::new(), &unit, None, &order, &mut sorted);
+        let mut distances = vec![0.0; points.len()];
+        for (&index, distance) in order.iter().zip(sorted) {
+            distances[index as usize] = f64::from(distance) / self.frame.scale;
+        }
         distances
-            .into_iter()
-            .map(|distance| f64::from(distance) / self.frame.scale)
-            .collect()
     }
 
     /// The point of the surface that is closest to `point`. `None` if the point is not finite.
@@ -206,10 +239,9 @@ impl SignedDistance {
         }
         // A point far away is searched from the border of what can be searched.
         let from = self.to_frame(point).map(|x| x.clamp(-FAR_AWAY, FAR_AWAY));
-        let mut best = Nearest::within(f32::INFINITY);
-        self.bvh
-            .search(from, &mut best, &mut nearest::Pending::default());
-        let slot = best.slot?;
+        let mut group = Group::new(&[from]);
+        Arch::new().dispatch(Search(&self.bvh, &mut group));
+        let slot = group.slot(0)?;
         let own = self
             .frame
             .invert(closest_point(self.bvh.corners(slot), from));
@@ -231,15 +263,15 @@ impl SignedDistance {
         assert_eq!(points.len(), out.len(), "one winding number a point");
         let expansions = self.expansions();
         let runs = points.par_chunks(RUN).zip(out.par_chunks_mut(RUN));
+        let arch = Arch::new();
         runs.for_each_init(winding::Pending::default, |pending, (points, out)| {
-            for (point, out) in points.iter().zip(out) {
-                let unit = self.to_frame(*point);
-                *out = match unit.iter().all(|x| x.abs() <= FAR_AWAY) {
-                    true => expansions.winding_number(&self.bvh, unit, pending),
-                    false if unit.iter().any(|x| x.is_nan()) => f32::NAN,
-                    false => 0.0,
-                };
-            }
+            arch.dispatch(Windings {
+                oracle: self,
+                expansions,
+                points,
+                out,
+                pending,
+            });
         });
     }
 
@@ -263,7 +295,7 @@ impl SignedDistance {
         })
     }
 
-    fn to_frame(&self, point: [f32; 3]) -> [f32; 3] {
+    pub(super) fn to_frame(&self, point: [f32; 3]) -> [f32; 3] {
         self.frame.apply(point.map(f64::from)).map(|x| x as f32)
     }
 
@@ -271,55 +303,105 @@ impl SignedDistance {
         self.expansions.get_or_init(|| Expansions::of(&self.bvh))
     }
 
-    /// Signed distances in the frame of the hierarchy, of points in that frame.
-    fn distances_in_frame(&self, points: &[[f32; 3]], bounds: Option<&[f32]>) -> Vec<f32> {
-        let order = along_curve(points);
-        let mut sorted = vec![0.0; points.len()];
-        let runs = order.par_chunks(RUN).zip(sorted.par_chunks_mut(RUN));
-        runs.for_each_init(Scratch::default, |scratch, (order, out)| {
-            let mut previous = None;
-            for (&index, out) in order.iter().zip(out) {
-                let bound = bounds.map(|bounds| bounds[index as usize]);
-                *out = self.signed_distance(points[index as usize], bound, &mut previous, scratch);
-            }
-        });
-        let mut distances = vec![0.0; points.len()];
-        for (&index, distance) in order.iter().zip(sorted) {
-            distances[index as usize] = distance;
-        }
-        distances
+    fn all_to_frame(&self, points: &[[f32; 3]]) -> Vec<[f32; 3]> {
+        points
+            .par_iter()
+            .map(|&point| self.to_frame(point))
+            .collect()
     }
 
-    /// The signed distance of one point. `previous` is the triangle closest to the point before, a good place to begin.
-    fn signed_distance(
+    /// Signed distances of `points` in their own order.
+    fn distances_in_place(&self, points: &[[f32; 3]], bounds: Option<&[f32]>, out: &mut [f32]) {
+        let unit = self.all_to_frame(points);
+        let order = along_curve(&unit);
+        let mut sorted = vec![0.0; points.len()];
+        self.distances_in_order(Arch::new(), &unit, bounds, &order, &mut sorted);
+        for (&index, distance) in order.iter().zip(sorted) {
+            out[index as usize] = (f64::from(distance) / self.frame.scale) as f32;
+        }
+    }
+
+    /// Signed distances, in the frame of the hierarchy, of `points` in that frame, which are taken in `order`. The bounds
+    /// are in the units of the mesh.
+    pub(super) fn distances_in_order(
         &self,
-        point: [f32; 3],
-        bound: Option<f32>,
-        previous: &mut Option<Slot>,
-        scratch: &mut Scratch,
-    ) -> f32 {
-        if !point.iter().all(|x| x.abs() <= FAR_AWAY) {
-            return self.distance_to_box(point);
-        }
-        let mut best = previous.map_or(Nearest::within(f32::INFINITY), |slot| {
-            self.bvh.measure(point, slot)
+        arch: Arch,
+        points: &[[f32; 3]],
+        bounds: Option<&[f32]>,
+        order: &[u32],
+        out: &mut [f32],
+    ) {
+        let runs = order.par_chunks(RUN).zip(out.par_chunks_mut(RUN));
+        runs.for_each_init(Scratch::default, |scratch, (order, out)| {
+            arch.dispatch(Run {
+                oracle: self,
+                points,
+                bounds,
+                order,
+                out,
+                scratch,
+            });
         });
-        // The bound was computed in f32, and in another frame.
-        let limit = bound.map_or(f32::INFINITY, |bound| (bound * 1.0001 + 1e-6).powi(2));
-        if limit < best.squared {
-            best = Nearest::within(limit);
+    }
+
+    /// Signed distances of at most [`WIDTH`] of `points`, those in `order`, which are neighbours.
+    // One call, from the loop over groups: bundling what it passes on would only hide it.
+    #[expect(clippy::too_many_arguments)]
+    #[inline(always)]
+    fn signed_distances<S: Simd>(
+        &self,
+        simd: S,
+        order: &[u32],
+        points: &[[f32; 3]],
+        bounds: Option<&[f32]>,
+        neighbours: &mut Neighbours,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let mut gathered = [[0.0; 3]; WIDTH];
+        let mut lanes = [0; WIDTH];
+        let mut count = 0;
+        for (at, &index) in order.iter().enumerate() {
+            let point = points[index as usize];
+            if point.iter().all(|x| x.abs() <= FAR_AWAY) {
+                gathered[count] = point;
+                lanes[count] = at;
+                count += 1;
+            } else {
+                out[at] = self.distance_to_box(point);
+            }
         }
-        self.bvh.search(point, &mut best, &mut scratch.nearest);
-        if best.slot.is_none() {
-            best = Nearest::within(f32::INFINITY);
-            self.bvh.search(point, &mut best, &mut scratch.nearest);
+        if count == 0 {
+            return;
         }
-        *previous = best.slot;
-        let distance = best.squared.sqrt();
-        if self.is_inside(point, scratch) {
-            -distance
-        } else {
-            distance
+        let mut group = Group::new(&gathered[..count]);
+        if let Some(slot) = neighbours.closest {
+            group.measure(simd, &self.bvh.facets[slot.leaf as usize], slot);
+        }
+        if let Some(bounds) = bounds {
+            for lane in 0..count {
+                // The bound was computed in f32, and in another frame.
+                let own = f64::from(bounds[order[lanes[lane]] as usize]);
+                let bound = (own * self.frame.scale) as f32;
+                group.bound(lane, (bound * 1.0001 + 1e-6).powi(2));
+            }
+        }
+        self.bvh.search(simd, &mut group, &mut scratch.nearest);
+        if group.forget_bounds() {
+            self.bvh.search(simd, &mut group, &mut scratch.nearest);
+        }
+        neighbours.closest = group.slot(count - 1);
+        let distances = group.distances(&self.bvh);
+        let inside = self.are_inside(
+            simd,
+            &gathered[..count],
+            &distances,
+            &mut neighbours.balls,
+            scratch,
+        );
+        for lane in 0..count {
+            let distance = distances[lane];
+            out[lanes[lane]] = if inside[lane] { -distance } else { distance };
         }
     }
 
@@ -346,6 +428,87 @@ impl SignedDistance {
             max: corner(self.bvh.hi),
         }
     }
+}
+
+/// The search for one group alone.
+struct Search<'a>(&'a Bvh, &'a mut Group);
+
+impl WithSimd for Search<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.0
+            .search(simd, self.1, &mut nearest::Pending::default());
+    }
+}
+
+/// The winding numbers around some points.
+struct Windings<'a> {
+    oracle: &'a SignedDistance,
+    expansions: &'a Expansions,
+    points: &'a [[f32; 3]],
+    out: &'a mut [f32],
+    pending: &'a mut winding::Pending,
+}
+
+impl WithSimd for Windings<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Windings {
+            oracle, expansions, ..
+        } = self;
+        for (point, out) in self.points.iter().zip(self.out) {
+            let unit = oracle.to_frame(*point);
+            *out = match unit.iter().all(|x| x.abs() <= FAR_AWAY) {
+                true => expansions.winding_number(&oracle.bvh, unit, self.pending),
+                false if unit.iter().any(|x| x.is_nan()) => f32::NAN,
+                false => 0.0,
+            };
+        }
+    }
+}
+
+/// Neighbours along the curve.
+struct Run<'a> {
+    oracle: &'a SignedDistance,
+    points: &'a [[f32; 3]],
+    bounds: Option<&'a [f32]>,
+    order: &'a [u32],
+    out: &'a mut [f32],
+    scratch: &'a mut Scratch,
+}
+
+impl WithSimd for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut neighbours = Neighbours {
+            closest: None,
+            balls: Balls::NONE,
+        };
+        for (order, out) in self.order.chunks(WIDTH).zip(self.out.chunks_mut(WIDTH)) {
+            self.oracle.signed_distances(
+                simd,
+                order,
+                self.points,
+                self.bounds,
+                &mut neighbours,
+                self.scratch,
+                out,
+            );
+        }
+    }
+}
+
+/// What a group of points takes over from the one before.
+struct Neighbours {
+    /// The triangle closest to one of them, a good place to begin.
+    closest: Option<Slot>,
+    balls: Balls,
 }
 
 /// What the searches of one thread reuse.

@@ -1,29 +1,12 @@
 //! The distance from a point to a triangle.
 
-use super::bvh::{Lanes, Leaf, WIDTH};
-
-/// Squared distances from `point` to all triangles of a leaf.
+/// Squared distance from `point` to the triangle with these corners and this unit normal, which is zero or anything for
+/// triangles without an area.
 ///
 /// The closest point of a triangle lies on one of its edges, or inside if the point stands over the inside. All cases
-/// are computed and one is selected: without branches the compiler handles several lanes at once.
+/// are computed and one is selected: without branches the compiler handles several points at once.
 #[inline(always)]
-pub(super) fn squared_distances(leaf: &Leaf, point: [f32; 3]) -> Lanes {
-    let mut squared = [0.0; WIDTH];
-    for (lane, squared) in squared.iter_mut().enumerate() {
-        *squared = squared_distance(leaf, lane, point);
-    }
-    squared
-}
-
-/// Squared distance from `point` to the triangle in `lane`.
-#[inline(always)]
-pub(super) fn squared_distance(leaf: &Leaf, lane: usize, point: [f32; 3]) -> f32 {
-    let [a, b, c] = [
-        leaf.corner(0, lane),
-        leaf.corner(1, lane),
-        leaf.corner(2, lane),
-    ];
-    let normal = leaf.normal.map(|axis| axis[lane]);
+pub(super) fn squared_distance([a, b, c]: [[f32; 3]; 3], normal: [f32; 3], point: [f32; 3]) -> f32 {
     let [from_a, from_b, from_c] = [sub(point, a), sub(point, b), sub(point, c)];
     let [ab, bc, ca] = [sub(b, a), sub(c, b), sub(a, c)];
 
@@ -33,7 +16,8 @@ pub(super) fn squared_distance(leaf: &Leaf, lane: usize, point: [f32; 3]) -> f32
     let to_edges = smaller(to_ab, smaller(to_bc, to_ca));
 
     let height = dot(normal, from_a);
-    let inside = (dot(normal, cross(ab, from_a)) > 0.0)
+    let inside = (dot(normal, cross(bc, ca)) > 0.0)
+        & (dot(normal, cross(ab, from_a)) > 0.0)
         & (dot(normal, cross(bc, from_b)) > 0.0)
         & (dot(normal, cross(ca, from_c)) > 0.0);
     if inside { height * height } else { to_edges }

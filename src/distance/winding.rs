@@ -133,6 +133,7 @@ impl Expansions {
     }
 
     /// The winding number of the surface around `point`.
+    #[inline(always)]
     pub fn winding_number(&self, bvh: &Bvh, point: [f32; 3], pending: &mut Pending) -> f32 {
         let pending = &mut pending.0;
         pending.clear();
@@ -238,21 +239,46 @@ impl Expansion {
     fn terms(&self, point: [f32; 3]) -> (Lanes, Lanes) {
         let (mut terms, mut squared) = ([0.0; WIDTH], [0.0; WIDTH]);
         for lane in 0..WIDTH {
-            let [x, y, z] = [0, 1, 2].map(|axis| self.center[axis][lane] - point[axis]);
+            let x = self.center[0][lane] - point[0];
+            let y = self.center[1][lane] - point[1];
+            let z = self.center[2][lane] - point[2];
             let square = x * x + y * y + z * z;
             let inverse = 1.0 / larger(square, f32::MIN_POSITIVE);
             let cubed = inverse * inverse.sqrt();
-            let along = dot([x, y, z], [0, 1, 2].map(|axis| self.normal[axis][lane]));
-            let m = |entry: usize| self.first[entry][lane];
+            let normal = &self.normal;
+            let along = dot(
+                [x, y, z],
+                [normal[0][lane], normal[1][lane], normal[2][lane]],
+            );
+            let m: [f32; 6] = [
+                self.first[0][lane],
+                self.first[1][lane],
+                self.first[2][lane],
+                self.first[3][lane],
+                self.first[4][lane],
+                self.first[5][lane],
+            ];
             let (xx, yy, zz) = (x * x, y * y, z * z);
             let bent =
-                m(0) * xx + m(1) * yy + m(2) * zz + m(3) * x * y + m(4) * x * z + m(5) * y * z;
-            let t = |entry: usize| self.second[entry][lane];
-            let twisted = x * (t(0) * xx + t(5) * yy + t(7) * zz + t(9) * y * z)
-                + y * (t(1) * yy + t(3) * xx + t(8) * zz)
-                + z * (t(2) * zz + t(4) * xx + t(6) * yy);
-            let traced = dot([x, y, z], [0, 1, 2].map(|axis| self.trace[axis][lane]));
-            let plain = along + m(0) + m(1) + m(2);
+                m[0] * xx + m[1] * yy + m[2] * zz + m[3] * x * y + m[4] * x * z + m[5] * y * z;
+            let t: [f32; 10] = [
+                self.second[0][lane],
+                self.second[1][lane],
+                self.second[2][lane],
+                self.second[3][lane],
+                self.second[4][lane],
+                self.second[5][lane],
+                self.second[6][lane],
+                self.second[7][lane],
+                self.second[8][lane],
+                self.second[9][lane],
+            ];
+            let twisted = x * (t[0] * xx + t[5] * yy + t[7] * zz + t[9] * y * z)
+                + y * (t[1] * yy + t[3] * xx + t[8] * zz)
+                + z * (t[2] * zz + t[4] * xx + t[6] * yy);
+            let trace = &self.trace;
+            let traced = dot([x, y, z], [trace[0][lane], trace[1][lane], trace[2][lane]]);
+            let plain = along + m[0] + m[1] + m[2];
             terms[lane] =
                 cubed * (plain + inverse * (7.5 * twisted * inverse - 4.5 * traced - 3.0 * bent));
             squared[lane] = square;
@@ -266,10 +292,11 @@ impl Expansion {
 fn half_solid_angles(leaf: &Leaf, point: [f32; 3]) -> Lanes {
     let mut angles = [0.0; WIDTH];
     for (lane, angle) in angles.iter_mut().enumerate() {
-        let a = sub(leaf.corner(0, lane), point);
-        let b = sub(leaf.corner(1, lane), point);
-        let c = sub(leaf.corner(2, lane), point);
-        let [la, lb, lc] = [dot(a, a).sqrt(), dot(b, b).sqrt(), dot(c, c).sqrt()];
+        let at = &leaf.corners;
+        let a = sub([at[0][0][lane], at[0][1][lane], at[0][2][lane]], point);
+        let b = sub([at[1][0][lane], at[1][1][lane], at[1][2][lane]], point);
+        let c = sub([at[2][0][lane], at[2][1][lane], at[2][2][lane]], point);
+        let (la, lb, lc) = (dot(a, a).sqrt(), dot(b, b).sqrt(), dot(c, c).sqrt());
         let volume = dot(a, cross(b, c));
         let rest = la * lb * lc + dot(a, b) * lc + dot(b, c) * la + dot(c, a) * lb;
         *angle = arc_tangent(volume, rest);

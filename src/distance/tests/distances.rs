@@ -1,5 +1,7 @@
 //! Distances, closest points and rays.
 
+use pulp::Arch;
+
 use super::{narrow, oracle, points_around, soup};
 use crate::distance::{DistanceError, SignPolicy, SignedDistance, reference};
 use crate::geometry::{Mesh, shapes};
@@ -109,6 +111,33 @@ fn bounds_change_nothing_but_the_speed() {
 }
 
 #[test]
+fn along_the_curve_the_answers_are_the_same_and_neighbours_stay_together() {
+    let mesh = shapes::torus(3.0, 1.0, 40, 20);
+    let oracle = oracle(&mesh, SignPolicy::Auto);
+    let points = narrow(&points_around(&mesh, 3000, 13));
+    let mut plain = vec![0.0; points.len()];
+    oracle.distances(&points, &mut plain);
+    let bounds: Vec<f32> = plain.iter().map(|d| d.abs() * 1.2).collect();
+    let step = |points: &[[f32; 3]]| -> f32 {
+        let steps = points.windows(2);
+        steps
+            .map(|pair| (0..3).map(|i| (pair[0][i] - pair[1][i]).abs()).sum::<f32>())
+            .sum()
+    };
+    for bounds in [None, Some(&bounds[..])] {
+        let (mut sorted, mut found) = (points.clone(), vec![0.0; points.len()]);
+        oracle.distances_along_curve(&mut sorted, bounds, &mut found);
+        assert!(step(&sorted) < step(&points) / 5.0);
+        let key = |point: &[f32; 3], distance: f32| (point.map(f32::to_bits), distance.to_bits());
+        let mut expected: Vec<_> = points.iter().zip(&plain).map(|(p, &d)| key(p, d)).collect();
+        let mut got: Vec<_> = sorted.iter().zip(&found).map(|(p, &d)| key(p, d)).collect();
+        expected.sort_unstable();
+        got.sort_unstable();
+        assert_eq!(got, expected);
+    }
+}
+
+#[test]
 fn one_point_alone_is_like_one_of_many() {
     let mesh = shapes::torus(1.0, 0.3, 40, 20);
     let oracle = oracle(&mesh, SignPolicy::None);
@@ -153,6 +182,34 @@ fn the_number_of_threads_changes_nothing() {
     };
     assert_eq!(run(1), run(2));
     assert_eq!(run(1), run(5));
+}
+
+#[test]
+fn every_instruction_set_finds_the_same() {
+    for mesh in [
+        soup(500, 14),
+        shapes::torus(1.0, 0.3, 40, 20),
+        shapes::hemisphere(1.0, 24, 8),
+    ] {
+        let oracle = oracle(&mesh, SignPolicy::Auto);
+        let points: Vec<[f32; 3]> = narrow(&points_around(&mesh, 1500, 15))
+            .into_iter()
+            .map(|point| oracle.to_frame(point))
+            .collect();
+        let order: Vec<u32> = (0..points.len() as u32).collect();
+        let [scalar, vector] = [Arch::Scalar, Arch::new()].map(|arch| {
+            let mut distances = vec![0.0; points.len()];
+            oracle.distances_in_order(arch, &points, None, &order, &mut distances);
+            distances
+        });
+        let mut signs_differ = 0;
+        for (a, b) in scalar.iter().zip(&vector) {
+            assert!((a.abs() - b.abs()).abs() < 3e-7, "{a} and {b}");
+            signs_differ += usize::from((*a < 0.0) != (*b < 0.0));
+        }
+        // A winding number of just one half may round to either side.
+        assert!(signs_differ <= 2, "{signs_differ} signs differ");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Inside and outside by every rule, on sound and unsound surfaces.
 
 use super::{narrow, oracle, points_around, soup};
+use crate::distance::crossings::{self, on_lattice};
 use crate::distance::{SignPolicy, SignRule, reference};
 use crate::geometry::{Mesh, shapes};
 
@@ -187,6 +188,113 @@ fn winding_numbers_agree_with_the_sum_of_all_solid_angles() {
                 (f64::from(found) - expected).abs() < 3e-3,
                 "at {point:?}: {found} instead of {expected}"
             );
+        }
+    }
+}
+
+/// Checks every sign against a count of its own, along a ray to infinity.
+fn check_against_counts(mesh: &Mesh, points: &[[f32; 3]]) -> usize {
+    let oracle = oracle(mesh, SignPolicy::Auto);
+    assert_eq!(oracle.sign_report().rule, SignRule::Crossings);
+    let scalar = pulp::Scalar::new();
+    let mut pending = crossings::Pending::default();
+    let mut distances = vec![0.0; points.len()];
+    oracle.distances(points, &mut distances);
+    let mut inside = 0;
+    for (&point, &distance) in points.iter().zip(&distances) {
+        let unit = oracle.to_frame(point).map(on_lattice);
+        let mut windings = [0, 1, 2].map(|axis| {
+            let way = oracle.bvh.shorter_way(unit, axis);
+            let end = way.infinity();
+            let count = oracle.bvh.crossings(scalar, unit, way, end, &mut pending);
+            count.winding
+        });
+        // At the surface the three rays may start on different sides of it.
+        if distance.abs() > 1e-6 {
+            windings.sort_unstable();
+            assert_eq!(windings[0], windings[2], "at {point:?}");
+            assert_eq!(distance < 0.0, windings[0] != 0, "at {point:?}");
+            inside += usize::from(distance < 0.0);
+        }
+    }
+    inside
+}
+
+#[test]
+fn signs_told_by_neighbours_are_those_that_a_count_finds() {
+    let ball = shapes::icosphere(3, 1.0);
+    let overlapping = (ball.clone())
+        .joined(&ball.clone().translated([0.7, 0.2, 0.1]))
+        .joined(&shapes::torus(1.0, 0.4, 40, 20).translated([0.3, 0.3, 0.0]))
+        .joined(&shapes::cuboid([-0.5; 3], [0.5; 3]).flipped());
+    for (seed, mesh) in [
+        overlapping,
+        shapes::torus(1.0, 0.1, 200, 12),
+        shapes::torus(1.0, 0.5, 8, 8),
+        shapes::cuboid([0.0; 3], [1.0; 3])
+            .joined(&shapes::cuboid([1.0, 0.0, 0.0], [2.0, 1.0, 1.0])),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let anywhere = narrow(&points_around(mesh, 4000, 80 + seed as u64));
+        assert!(check_against_counts(mesh, &anywhere) > 40);
+        // Few points are as far apart as the surface is thin.
+        check_against_counts(mesh, &anywhere[..500]);
+        // Close to vertices and middles of triangles, in all directions and by all small steps.
+        let near: Vec<[f32; 3]> = (0..mesh.triangles.len())
+            .flat_map(|index| {
+                let corners = mesh.corners(index);
+                let middle =
+                    std::array::from_fn(|i| corners.iter().map(|c| c[i]).sum::<f64>() / 3.0);
+                [corners[0], corners[1], middle].map(|place| (index, place))
+            })
+            .enumerate()
+            .map(|(step, (index, place))| {
+                let size = 10_f64.powi(-1 - (step % 6) as i32);
+                let away = anywhere[(step + index) % anywhere.len()];
+                std::array::from_fn(|i| (place[i] + size * f64::from(away[i])) as f32)
+            })
+            .collect();
+        assert!(check_against_counts(mesh, &near) > 4);
+        // On the coordinates of vertices, so that rays run through vertices and along edges.
+        let coordinate = |axis: usize, i: usize| mesh.positions[i * 7 % mesh.positions.len()][axis];
+        let aligned: Vec<[f32; 3]> = (0..12 * 12 * 12)
+            .map(|i| {
+                [
+                    coordinate(0, i % 12),
+                    coordinate(1, i / 12 % 12),
+                    coordinate(2, i / 144),
+                ]
+                .map(|x| x as f32)
+            })
+            .collect();
+        check_against_counts(mesh, &aligned);
+    }
+}
+
+#[test]
+fn lids_give_open_surfaces_their_exact_winding_number() {
+    let bowl = shapes::hemisphere(1.0, 96, 32);
+    let shell = bowl
+        .clone()
+        .joined(&shapes::sheet(0.5, 0.5, 9, 9).translated([0.0, 0.0, 2.0]));
+    let mut turned = shapes::icosphere(3, 1.0);
+    for index in [3, 4, 500] {
+        turned.triangles[index].swap(0, 1);
+    }
+    for (seed, mesh) in [bowl.clone(), bowl.flipped(), shell, turned]
+        .iter()
+        .enumerate()
+    {
+        let oracle = oracle(mesh, SignPolicy::Winding);
+        assert!(oracle.closing.is_some());
+        let points = points_around(mesh, 1000, 90 + seed as u64);
+        for (point, distance) in points.iter().zip(oracle.distances_f64(&points)) {
+            let winding = reference::winding_number(mesh, *point).abs();
+            if (winding - 0.5).abs() > 0.003 {
+                assert_eq!(distance < 0.0, winding > 0.5, "at {point:?}: {winding}");
+            }
         }
     }
 }
