@@ -1,0 +1,42 @@
+//! The surface of a hash grid that has seen a few training steps.
+
+use criterion::Criterion;
+use overfit::CancelToken;
+use overfit::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
+use overfit::field::{DeviceChoice, initial_parameters, open_engine};
+use overfit::geometry::{Bounds, Similarity};
+
+use crate::field::{hash_grid, train};
+use crate::uniform_points;
+
+pub(crate) fn bench(criterion: &mut Criterion) {
+    let engine = open_engine(DeviceChoice::Auto).expect("the processor is there");
+    let architecture = hash_grid();
+    let mut learner = engine.learner(&architecture, &initial_parameters(&architecture, 0));
+    let points = uniform_points(1 << 14);
+    for step in 1..=100 {
+        train(&mut *learner, step, &points);
+    }
+    let field = learner.field();
+    let bounds = Bounds {
+        min: [-0.7; 3],
+        max: [0.7; 3],
+    };
+    let grid =
+        Grid::around_level_set(&bounds, Resolution::Cells(128), 0.0).expect("the grid has a size");
+    let mut group = criterion.benchmark_group("extraction");
+    group.sample_size(10);
+    group.bench_function("128 cells", |bencher| {
+        bencher.iter(|| {
+            extract_surface(
+                &*field,
+                &grid,
+                &Similarity::IDENTITY,
+                &SurfaceSettings::default(),
+                &CancelToken::new(),
+                &mut |_| {},
+            )
+            .expect("the field has a surface")
+        });
+    });
+}
