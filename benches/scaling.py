@@ -16,10 +16,10 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
-from shape import write_rippled_sphere  # noqa: E402
+from shape import write_rippled_sphere
 
 TABLES = range(10, 21)
 """Base-2 logarithms of the hash grid's entries a level."""

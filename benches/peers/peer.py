@@ -74,7 +74,8 @@ def main() -> None:
             answer(value=prepared.measure(float(line)))
     except Exception as error:
         # Whatever a program fails with belongs into the table.
-        answer(error=f"{type(error).__name__}: {str(error).strip().splitlines()[:1]}")
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        answer(error=f"{type(error).__name__}: {reason}")
         raise
 
 

@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -61,14 +61,14 @@ class Peer:
 
     def __init__(self, program: str, work: str, shape: Path, threads: int, stack: ExitStack):
         self.program, self.work = program, work
-        self.log = stack.enter_context(tempfile.TemporaryFile("w+"))
+        self.log = shape.with_name(f"{program}.log")
         # Each library's own way to be told its threads.
         variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "IGL_NUM_THREADS")
         environment = os.environ | dict.fromkeys(variables, str(threads))
         command = [sys.executable, HERE / "peer.py", program, work, "--shape", shape, "--threads", str(threads)]
-        self.process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True
-        )
+        pipe = subprocess.PIPE
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=log, text=True)
         stack.callback(self.stop)
         self.values: list[float | None] = []
         answer = self.read()
@@ -80,18 +80,16 @@ class Peer:
         line = self.process.stdout.readline()
         if line:
             return json.loads(line)
-        self.log.seek(0)
-        last = (self.log.read().strip().splitlines() or ["without a word"])[-1]
+        last = (self.log.read_text().strip().splitlines() or ["without a word"])[-1]
         return {"error": f"ended with code {self.process.wait()}: {last}"}
 
     def measure(self, seconds: float) -> None:
         """One round."""
         if self.error:
             return
-        try:
+        # `read` tells why.
+        with suppress(BrokenPipeError):
             print(seconds, file=self.process.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # `read` tells why.
         answer = self.read()
         self.error = answer.get("error")
         self.values.append(answer.get("value"))

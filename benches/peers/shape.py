@@ -75,7 +75,7 @@ def on_surface(vertices: np.ndarray, faces: np.ndarray, count: int, rng: np.rand
 def write_rippled_sphere(path: Path, cells: int) -> int:
     """Writes a sphere with waves on it, made of 12 cells² triangles, as binary PLY. Gives their number.
 
-    It is a cube, each side cut into cells × cells squares, blown up to the unit sphere: closed, with any number of
+    It is a cube, each side cut into cells² squares, blown up to the unit sphere: closed, with any number of
     triangles. The waves, those of `overfit bench`, keep its distances from being those of a sphere.
     """
     step = np.arange(cells + 1)

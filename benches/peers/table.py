@@ -27,7 +27,8 @@ MULTIPLY_ADDS = {"hash-grid": 32 * 64 + 64 * 64 + 64, "siren": 3 * 256 + 3 * 256
 PASSES = {"fit": 3, "train": 3, "evaluate": 1}
 """Training goes forward, back to the inputs and back to the weights, each as long as the first."""
 GRID_BYTES = {"fit": 3 * 1024, "train": 3 * 1024, "evaluate": 1024}
-"""Of table rows for one point: 8 levels × 8 corners × 16 bytes read; in training also gradients read and written."""
+"""Of table rows for one point: 16 bytes read at 8 corners in 8 levels; in training also gradients read and written."""
+TIMES, NONE = "\u00d7", "\u2013"
 
 
 def write_table(results: list[dict], folder: Path) -> str:
@@ -76,14 +77,14 @@ def line_of(row: dict) -> str:
     seconds = row["work"].startswith("extract")
     names = {"peak/fma": "FMA", "peak/bandwidth": "bandwidth"}
     share = ", ".join(f"{share:.0%} {names[peak]}" for peak, share in row["shares"].items())
-    peer, theirs, ratio = PEERS.get(row.get("peer"), "–"), "–", "–"
+    peer, theirs, ratio = PEERS.get(row.get("peer"), NONE), NONE, NONE
     if row.get("error"):
-        theirs = f"failed: {row['error']}"
+        theirs = "failed: " + row["error"].replace("|", " ")
     elif "ratio" in row:
         theirs = figure(row["theirs"], seconds)
         least, most = row["ratios"]
-        ratio = f"**{row['ratio']:.1f}×** ({least:.1f}–{most:.1f})"
-    return f"| {OURS[row['work']]} | {figure(row['ours'], seconds)} | {peer} | {theirs} | {ratio} | {share or '–'} |"
+        ratio = f"**{row['ratio']:.1f}{TIMES}** ({least:.1f} to {most:.1f})"
+    return f"| {OURS[row['work']]} | {figure(row['ours'], seconds)} | {peer} | {theirs} | {ratio} | {share or NONE} |"
 
 
 def figure(value: float, seconds: bool) -> str:
@@ -94,4 +95,5 @@ def figure(value: float, seconds: bool) -> str:
 def caption(machine: dict) -> str:
     """What the figures belong to."""
     versions = ", ".join(f"{package} {version or 'missing'}" for package, version in machine["versions"].items())
-    return f"{machine['mesh']}, {machine['faces']:,} triangles; {machine['threads']} threads of {machine['processor']}; {versions}."
+    place = f"{machine['threads']} threads of {machine['processor']}"
+    return f"{machine['mesh']}, {machine['faces']:,} triangles; {place}; {versions}."

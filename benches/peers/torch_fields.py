@@ -1,7 +1,7 @@
 """The two networks of `overfit bench` in PyTorch, each in the ways that could be its fastest on a processor.
 
 The hash grid is the one of docs/model-format.md to the bit: 8 levels of 4 features, 2^15 entries, 16 to 256 cells, then
-32 → 64 → 64 → 1 with ReLU. The other is a SIREN, 3 → 256 ×4 → 1, ω 30.
+32 → 64 → 64 → 1 with ReLU. The other is a SIREN, 3 → four of 256 → 1, ω 30.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ PRIMES = (1, 2_654_435_761 - (1 << 32), 805_459_861)
 class HashGrid(nn.Module):
     """Positions `[N, 3]` in [-1, 1] to features `[N, 32]`.
 
-    All levels and all eight corners are looked up at once, with 32-bit indices, which halves what 64-bit ones (PyTorch's
-    default) move. Only the table needs a gradient, so the indices and weights are made outside of autograd.
+    All levels and all eight corners are looked up at once, with 32-bit indices, half the size of PyTorch's usual ones.
+    Only the table needs a gradient, so the indices and weights are made outside of autograd.
     """
 
     def __init__(self, lookup: str):

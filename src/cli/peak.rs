@@ -76,3 +76,28 @@ impl WithSimd for Read<'_> {
         sums.into_iter().map(|sum| simd.reduce_sum_f32s(sum)).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_of_the_pool_counts() {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(3)
+            .build()
+            .unwrap();
+        let table = vec![1.0; 1000];
+        assert_eq!(pool.install(|| read(&table)), 3 * READS * 4000);
+        let operations = multiply_add() / rayon::current_num_threads();
+        assert_eq!(pool.install(multiply_add), 3 * operations);
+        assert_eq!(operations % (2 * TURNS * SUMS), 0);
+    }
+
+    #[test]
+    fn reading_reads_every_number() {
+        let table: Vec<f32> = (0..SUMS * 64).map(|number| number as f32).collect();
+        let sum = Arch::new().dispatch(Read(&table));
+        assert_eq!(sum, table.iter().sum::<f32>());
+    }
+}
