@@ -1,4 +1,4 @@
-//! The surface of a hash grid that has seen a few training steps.
+//! The surface of a hash grid that has seen 256 training steps.
 
 use criterion::Criterion;
 use overfit::CancelToken;
@@ -13,9 +13,10 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let engine = open_engine(DeviceChoice::Auto).expect("the processor is there");
     let architecture = hash_grid();
     let mut learner = engine.learner(&architecture, &initial_parameters(&architecture, 0));
-    let points = uniform_points(1 << 14);
-    for step in 1..=100 {
-        train(&mut *learner, step, &points);
+    // Many points, each seen once or twice: on few, the fine levels would fit only those, and the surface would be noise.
+    let points = uniform_points(1 << 21);
+    for (step, batch) in points.chunks(1 << 14).cycle().take(256).enumerate() {
+        train(&mut *learner, step as u64 + 1, batch);
     }
     let field = learner.field();
     let bounds = Bounds {
