@@ -10,18 +10,20 @@ ADDON_VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' blender_addon/blend
 ADDON_SOURCES := $(wildcard blender_addon/*.*) $(wildcard proto/overfit/v1/*.proto)
 ZIP := dist/overfit_blender-$(ADDON_VERSION).zip
 TOOLS := $(OVERFIT_CACHE)/tools/bin
+# An environment that has benches/peers/requirements.txt, to measure against; made unless given.
+OVERFIT_PEERS ?=
 DEBUG := $(CARGO_TARGET_DIR)/debug/overfit
 RELEASE := $(CARGO_TARGET_DIR)/release/overfit
 
 .DEFAULT_GOAL := help
 # One target at a time: cargo and Blender use every core by themselves.
 .NOTPARALLEL:
-.PHONY: help setup build debug test demo addon lint docs clean window-test bare-test test-wgpu check-cuda compiler tools
+.PHONY: help setup build debug test demo bench bench-scaling addon lint docs clean window-test bare-test test-wgpu check-cuda compiler tools
 
 help: ## this list
 	@echo "Overfit $(VERSION): neural signed distance fields of meshes"
 	@echo
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done
 	@echo
 	@echo "What is fetched and built lies in $(OVERFIT_CACHE) (set OVERFIT_CACHE to move it)."
 
@@ -38,6 +40,14 @@ demo: build tools $(ZIP) ## Suzanne in real Blender, fitted and brought back: pi
 
 test: debug tools $(ZIP) ## all tests: Rust, the daemon with stock clients, the add-on in every Blender that fits
 	"$(TOOLS)/python" scripts/test.py --binary "$(DEBUG)" --addon "$(ZIP)"
+
+bench: build ## ours beside PyTorch, Open3D, libigl and scikit-image: a table in bench/ (MESH=file, ARGS="--case train/siren")
+	peers=$${OVERFIT_PEERS:-$$(scripts/venv.sh peers)} && "$$peers/bin/python" benches/peers/run.py \
+	--overfit "$(RELEASE)" --out bench $(if $(MESH),--mesh "$(MESH)") $(ARGS)
+
+bench-scaling: build ## speed against threads, table size, triangles and resolution: a figure in bench/
+	peers=$${OVERFIT_PEERS:-$$(scripts/venv.sh peers)} && "$$peers/bin/python" benches/scaling.py \
+	--overfit "$(RELEASE)" --out bench $(ARGS)
 
 addon: $(ZIP) ## the Blender extension: dist/overfit_blender-*.zip
 	@echo "$(ZIP)"
@@ -75,8 +85,8 @@ check-cuda: compiler ## that the CUDA build compiles: needs no CUDA
 bare-test: ## make demo and make test in a bare Debian (root only)
 	scripts/bare-debian.sh
 
-clean: ## removes demo/, dist/ and what cargo built
-	rm -rf demo dist
+clean: ## removes demo/, dist/, bench/ and what cargo built
+	rm -rf demo dist bench
 	cargo clean
 
 compiler:

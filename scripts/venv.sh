@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes a virtual environment in OVERFIT_CACHE, or finds it finished, and prints its folder.
 # usage: venv.sh tools           what builds, lints and tests: scripts/tools.txt, and what the add-on is built with
+#        venv.sh peers           the programs that `make bench` measures ours against: benches/peers/requirements.txt
 #        venv.sh bpy VERSION     Blender as a Python module, and pytest: nothing else, so that the add-on is tested
 #                                with the packages that it brings along
 # One that broke off, or was made from other requirements, is made again.
@@ -11,13 +12,14 @@ scripts=$(cd "$(dirname "$0")" && pwd)
 python=$("$scripts/python.sh")
 case $1 in
   tools) name=tools requirements=$(grep -hv '^#' "$scripts/tools.txt" "$scripts/../blender_addon/requirements-build.txt") hint="" ;;
+  peers) name=peers requirements=$(grep -v '^#' "$scripts/../benches/peers/requirements.txt") hint=" (several GB)" ;;
   bpy)
     name=bpy-$2 hint=" (over 300 MB)" requirements="bpy==$2
 pytest==9.2.0"
     # Blender 4.2 carries NumPy 1, which its module does not ask for.
     [[ $2 != 4.2.* ]] || requirements+=$'\nnumpy<2'
     ;;
-  *) echo "usage: venv.sh tools | bpy VERSION" >&2; exit 2 ;;
+  *) echo "usage: venv.sh tools | peers | bpy VERSION" >&2; exit 2 ;;
 esac
 venv=$OVERFIT_CACHE/$name
 made_from="$("$python" -V) $python
@@ -55,6 +57,13 @@ if [ "$1" = bpy ] && ! "$venv/bin/python" -c 'import bpy' >/dev/null 2>&1; then
     echo "overfit: Blender's Python module does not load: see the message above." >&2
     exit 1
   fi
+fi
+
+if [ "$1" = peers ]; then
+  # What is still missing after this is no reason to stop: the table says which program does not run, and why.
+  "$venv/bin/python" -c 'import open3d' >/dev/null 2>&1 ||
+    "$scripts/system.sh" "Open3D" libusb-1.0-0 libgl1 libgomp1 libx11-6 || true
+  command -v g++ >/dev/null || "$scripts/system.sh" "PyTorch's compiler" g++ || true
 fi
 
 printf '%s\n' "$made_from" >"$venv/.made-from"

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::arguments::{DeviceArguments, finite};
 use super::output::{count_in_words, print_json, print_text};
 use super::progress::Bar;
-use super::workload::{Network, Region, Work, Workload, rippled_sphere};
+use super::workload::{LOG2_ENTRIES, Network, Peak, Region, Work, Workload, rippled_sphere};
 use crate::field::open_engine;
 use crate::geometry::read_mesh;
 
@@ -26,6 +26,11 @@ pub(super) struct BenchArguments {
     /// Only this case; may be repeated
     #[arg(long = "case", value_name = "NAME", value_parser = CASES.map(|case| case.name))]
     cases: Vec<String>,
+
+    /// Base-2 logarithm of the hash grid's entries a level
+    #[arg(long, value_name = "N", default_value_t = LOG2_ENTRIES)]
+    #[arg(value_parser = clap::value_parser!(u32).range(4..=20))]
+    log2_entries: u32,
 
     #[command(flatten)]
     device: DeviceArguments,
@@ -59,7 +64,7 @@ struct Case {
     work: Work,
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 10] = [
     case(
         "train/hash-grid",
         "samples/s",
@@ -80,6 +85,8 @@ const CASES: [Case; 8] = [
     case("distance/near", "queries/s", Work::Distance(Region::Near)),
     case("extract/256", "s", Work::Extract(256)),
     case("extract/512", "s", Work::Extract(512)),
+    case("peak/fma", "FLOP/s", Work::Peak(Peak::MultiplyAdd)),
+    case("peak/bandwidth", "B/s", Work::Peak(Peak::Read)),
 ];
 
 const fn case(name: &'static str, unit: &'static str, work: Work) -> Case {
@@ -92,7 +99,8 @@ pub(super) fn run(arguments: &BenchArguments) -> anyhow::Result<()> {
         None => ("rippled sphere".to_owned(), rippled_sphere()),
     };
     let engine = open_engine(arguments.device.device)?;
-    let workload = Workload::new(&mesh, &*engine, arguments.seconds).context(name.clone())?;
+    let workload = Workload::new(&mesh, &*engine, arguments.seconds, arguments.log2_entries)
+        .context(name.clone())?;
     let wanted = |case: &Case| {
         arguments.cases.is_empty() || arguments.cases.iter().any(|name| name == case.name)
     };

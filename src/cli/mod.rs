@@ -17,6 +17,7 @@ mod interrupt;
 mod mesh;
 mod model;
 mod output;
+mod peak;
 mod points;
 mod progress;
 mod serve;

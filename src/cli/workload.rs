@@ -8,6 +8,7 @@ use anyhow::Context;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
+use super::peak;
 use crate::CancelToken;
 use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
@@ -28,6 +29,17 @@ pub(super) enum Work {
     Distance(Region),
     /// The surface of a hash grid after a few training steps, at this resolution.
     Extract(u32),
+    /// What any program could do at most.
+    Peak(Peak),
+}
+
+/// What bounds the speed of a network.
+#[derive(Clone, Copy)]
+pub(super) enum Peak {
+    /// Multiply-adds in registers, which bound a perceptron.
+    MultiplyAdd,
+    /// Reading a table as large as the hash grid's, end to end.
+    Read,
 }
 
 /// A network to work with.
@@ -48,13 +60,13 @@ pub(super) enum Region {
 
 impl Network {
     /// The networks that other programs were measured with, and whose figures are known.
-    fn architecture(self) -> Architecture {
+    fn architecture(self, log2_entries: u32) -> Architecture {
         match self {
             Network::HashGrid => Architecture {
                 encoding: Encoding::HashGrid(HashGrid {
                     levels: 8,
                     features: 4,
-                    log2_entries: 15,
+                    log2_entries,
                     base_resolution: 16,
                     finest_resolution: 256,
                 }),
@@ -97,11 +109,15 @@ impl Network {
 pub(super) struct Workload<'a> {
     engine: &'a dyn Engine,
     seconds: f64,
+    log2_entries: u32,
     mesh: Mesh,
     distances: SignedDistance,
     /// A field that has seen some training, for the cases that extract it.
     trained: OnceCell<SharedField>,
 }
+
+/// Base-2 logarithm of the hash grid's entries a level, unless asked otherwise.
+pub(super) const LOG2_ENTRIES: u32 = 15;
 
 /// Points that a case works on at a time.
 const POINTS: usize = 1 << 18;
@@ -115,12 +131,14 @@ impl<'a> Workload<'a> {
         mesh: &Mesh,
         engine: &'a dyn Engine,
         seconds: f64,
+        log2_entries: u32,
     ) -> anyhow::Result<Workload<'a>> {
         let frame = Similarity::to_unit_frame(&mesh.bounds()).context("the mesh has no extent")?;
         let mesh = frame.apply_to_mesh(mesh);
         Ok(Workload {
             engine,
             seconds,
+            log2_entries,
             distances: SignedDistance::new(&mesh, SignPolicy::Auto)?,
             mesh,
             trained: OnceCell::new(),
@@ -135,7 +153,7 @@ impl<'a> Workload<'a> {
                 Ok(self.rate(|| training.steps()))
             }
             Work::Evaluate(network) => {
-                let architecture = network.architecture();
+                let architecture = network.architecture(self.log2_entries);
                 let field = self
                     .engine
                     .load(&architecture, &initial_parameters(&architecture, 0));
@@ -155,6 +173,11 @@ impl<'a> Workload<'a> {
                 }))
             }
             Work::Extract(resolution) => self.extraction_seconds(resolution),
+            Work::Peak(Peak::MultiplyAdd) => Ok(self.rate(peak::multiply_add)),
+            Work::Peak(Peak::Read) => {
+                let table = vec![1.0; peak::TABLE];
+                Ok(self.rate(|| peak::read(&table)))
+            }
         }
     }
 
@@ -232,7 +255,7 @@ impl<'a> Workload<'a> {
     }
 
     fn training(&self, network: Network) -> Training {
-        let architecture = network.architecture();
+        let architecture = network.architecture(self.log2_entries);
         let mut points = self.points(Region::Near);
         // As a fit does it: four near the surface for each one anywhere.
         for (near, uniform) in points
@@ -313,7 +336,7 @@ mod tests {
     #[test]
     fn its_networks_can_be_built_and_its_mesh_is_closed() {
         for network in [Network::HashGrid, Network::Siren] {
-            assert_eq!(network.architecture().validate(), Ok(()));
+            assert_eq!(network.architecture(LOG2_ENTRIES).validate(), Ok(()));
             assert_eq!(POINTS % network.batch_size(), 0);
         }
         let mesh = rippled_sphere();
@@ -324,7 +347,7 @@ mod tests {
     #[test]
     fn near_points_have_the_spread_of_the_protocol() {
         let engine = open_engine(DeviceChoice::Auto).unwrap();
-        let workload = Workload::new(&rippled_sphere(), &*engine, 0.1).unwrap();
+        let workload = Workload::new(&rippled_sphere(), &*engine, 0.1, LOG2_ENTRIES).unwrap();
         let points = workload.points(Region::Near);
         let mut distances = vec![0.0; points.len()];
         workload.distances.distances(&points, &mut distances);
