@@ -36,6 +36,12 @@ pub fn available() -> Vec<&'static str> {
     known().into_iter().map(|(name, _)| name).collect()
 }
 
+/// Every instruction set that this processor has, for tests that compare them.
+#[cfg(test)]
+pub(crate) fn all() -> Vec<Arch> {
+    known().into_iter().map(|(_, arch)| arch).collect()
+}
+
 fn asked() -> String {
     std::env::var(VARIABLE).unwrap_or_default()
 }

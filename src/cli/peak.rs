@@ -2,7 +2,9 @@
 
 use std::hint::black_box;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::instruction_set::instruction_set;
 
 /// Independent sums: enough for two multiply-adds a cycle that take four cycles each, few enough for sixteen registers.
 const SUMS: usize = 12;
@@ -18,7 +20,7 @@ pub(super) const TABLE: usize = 1 << 20;
 
 /// Multiplies and adds in registers, on every thread of the pool. Gives the number of floating-point operations.
 pub(super) fn multiply_add() -> usize {
-    rayon::broadcast(|_| Arch::new().dispatch(MultiplyAdd))
+    rayon::broadcast(|_| instruction_set().dispatch(MultiplyAdd))
         .into_iter()
         .sum()
 }
@@ -27,7 +29,7 @@ pub(super) fn multiply_add() -> usize {
 pub(super) fn read(table: &[f32]) -> usize {
     rayon::broadcast(|_| {
         for _ in 0..READS {
-            black_box(Arch::new().dispatch(Read(black_box(table))));
+            black_box(instruction_set().dispatch(Read(black_box(table))));
         }
         READS * size_of_val(table)
     })
@@ -97,7 +99,7 @@ mod tests {
     #[test]
     fn reading_reads_every_number() {
         let table: Vec<f32> = (0..SUMS * 64).map(|number| number as f32).collect();
-        let sum = Arch::new().dispatch(Read(&table));
+        let sum = instruction_set().dispatch(Read(&table));
         assert_eq!(sum, table.iter().sum::<f32>());
     }
 }

@@ -1,6 +1,6 @@
 //! Inside or outside: the rules at work, and the report about them.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::bvh::{Lanes, WIDTH};
@@ -9,6 +9,7 @@ use super::neighbours::Balls;
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::signed_distance::{Scratch, SignedDistance};
 use super::triangle::smaller;
+use crate::instruction_set::instruction_set;
 
 /// Larger balls are not made use of: rounding would count in them.
 const FARTHEST_SHARED: f32 = 4.0;
@@ -223,7 +224,7 @@ impl SignedDistance {
     fn disagreement(&self) -> f64 {
         let size: [f32; 3] = std::array::from_fn(|axis| self.bvh.hi[axis] - self.bvh.lo[axis]);
         let margin = 0.05 * size.into_iter().fold(0.0, f32::max);
-        let arch = Arch::new();
+        let arch = instruction_set();
         let differ = (0..SignReport::SAMPLES).into_par_iter().map_init(
             Scratch::default,
             |scratch, index| {

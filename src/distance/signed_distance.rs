@@ -18,10 +18,11 @@ use super::triangle::closest_point;
 use super::winding::{self, Expansions};
 use crate::CancelToken;
 use crate::geometry::{Bounds, Mesh, Similarity};
+use crate::instruction_set::instruction_set;
 
 /// Points that a caller should pass at once if it wants to look at a cancel token in between: enough to fill all threads,
 /// and done in a fraction of a second.
-pub const CHUNK: usize = 16_384;
+pub const CHUNK: usize = 65_536;
 
 /// Signed distances to one mesh. Queries take `&self` and may come from many threads.
 ///
@@ -208,7 +209,7 @@ impl SignedDistance {
         );
         let unit = self.all_to_frame(points);
         let order = along_curve(&unit);
-        self.distances_in_order(Arch::new(), &unit, upper_bounds, &order, out);
+        self.distances_in_order(instruction_set(), &unit, upper_bounds, &order, out);
         let sorted: Vec<[f32; 3]> = order.par_iter().map(|&at| points[at as usize]).collect();
         points.copy_from_slice(&sorted);
         out.par_iter_mut()
@@ -224,7 +225,7 @@ impl SignedDistance {
             .collect();
         let order = along_curve(&unit);
         let mut sorted = vec![0.0; points.len()];
-        self.distances_in_order(Arch::new(), &unit, None, &order, &mut sorted);
+        self.distances_in_order(instruction_set(), &unit, None, &order, &mut sorted);
         let mut distances = vec![0.0; points.len()];
         for (&index, distance) in order.iter().zip(sorted) {
             distances[index as usize] = f64::from(distance) / self.frame.scale;
@@ -240,7 +241,7 @@ impl SignedDistance {
         // A point far away is searched from the border of what can be searched.
         let from = self.to_frame(point).map(|x| x.clamp(-FAR_AWAY, FAR_AWAY));
         let mut group = Group::new(&[from]);
-        Arch::new().dispatch(Search(&self.bvh, &mut group));
+        instruction_set().dispatch(Search(&self.bvh, &mut group));
         let slot = group.slot(0)?;
         let own = self
             .frame
@@ -263,7 +264,7 @@ impl SignedDistance {
         assert_eq!(points.len(), out.len(), "one winding number a point");
         let expansions = self.expansions();
         let runs = points.par_chunks(RUN).zip(out.par_chunks_mut(RUN));
-        let arch = Arch::new();
+        let arch = instruction_set();
         runs.for_each_init(winding::Pending::default, |pending, (points, out)| {
             arch.dispatch(Windings {
                 oracle: self,
@@ -315,7 +316,7 @@ impl SignedDistance {
         let unit = self.all_to_frame(points);
         let order = along_curve(&unit);
         let mut sorted = vec![0.0; points.len()];
-        self.distances_in_order(Arch::new(), &unit, bounds, &order, &mut sorted);
+        self.distances_in_order(instruction_set(), &unit, bounds, &order, &mut sorted);
         for (&index, distance) in order.iter().zip(sorted) {
             out[index as usize] = (f64::from(distance) / self.frame.scale) as f32;
         }

@@ -63,9 +63,9 @@ impl From<DistanceError> for FitError {
 /// Samples that training starts with; more come while it runs.
 const FIRST_SAMPLES: usize = 1 << 16;
 
-/// Fresh samples come so many at a time: enough to keep every thread busy, and to lie close together along the curve on
-/// which they are measured.
-const REFRESH: usize = 1 << 14;
+/// Fresh samples come so many at a time: the more there are, the closer they lie together along the curve on which they
+/// are measured, and the less each costs.
+const REFRESH: usize = 1 << 16;
 
 /// Checks on held-out points over a budget: to keep the best state and to see a quality target.
 const CHECKS: f64 = 20.0;

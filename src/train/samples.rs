@@ -138,7 +138,7 @@ impl<'a> SampleSource<'a> {
             .collect())
     }
 
-    /// Points of some regions, so many of each, with their distances.
+    /// Points of some regions, so many of each, with their distances; neighbours stay together.
     fn measured(
         &self,
         regions: &[(Region, usize)],
@@ -153,12 +153,13 @@ impl<'a> SampleSource<'a> {
             bounds.extend(region_bounds);
         }
         let mut distances = vec![0.0; points.len()];
-        let chunks = points.chunks(CHUNK).zip(bounds.chunks(CHUNK));
+        let chunks = points.chunks_mut(CHUNK).zip(bounds.chunks(CHUNK));
         for ((points, bounds), distances) in chunks.zip(distances.chunks_mut(CHUNK)) {
             if cancel.is_cancelled() {
                 return Err(Cancelled);
             }
-            self.oracle.distances_within(points, bounds, distances);
+            self.oracle
+                .distances_along_curve(points, Some(bounds), distances);
         }
         Ok(Samples { points, distances })
     }

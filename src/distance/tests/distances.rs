@@ -5,6 +5,7 @@ use pulp::Arch;
 use super::{narrow, oracle, points_around, soup};
 use crate::distance::{DistanceError, SignPolicy, SignedDistance, reference};
 use crate::geometry::{Mesh, shapes};
+use crate::instruction_set;
 
 /// Checks unsigned distances against brute force to 3e-7 of the longest side.
 fn check_against_brute_force(mesh: &Mesh, seed: u64) {
@@ -197,18 +198,21 @@ fn every_instruction_set_finds_the_same() {
             .map(|point| oracle.to_frame(point))
             .collect();
         let order: Vec<u32> = (0..points.len() as u32).collect();
-        let [scalar, vector] = [Arch::Scalar, Arch::new()].map(|arch| {
+        let found = |arch| {
             let mut distances = vec![0.0; points.len()];
             oracle.distances_in_order(arch, &points, None, &order, &mut distances);
             distances
-        });
-        let mut signs_differ = 0;
-        for (a, b) in scalar.iter().zip(&vector) {
-            assert!((a.abs() - b.abs()).abs() < 3e-7, "{a} and {b}");
-            signs_differ += usize::from((*a < 0.0) != (*b < 0.0));
+        };
+        let scalar = found(Arch::Scalar);
+        for arch in instruction_set::all() {
+            let mut signs_differ = 0;
+            for (a, b) in scalar.iter().zip(found(arch)) {
+                assert!((a.abs() - b.abs()).abs() < 3e-7, "{arch:?}: {a} and {b}");
+                signs_differ += usize::from((*a < 0.0) != (b < 0.0));
+            }
+            // A winding number of just one half may round to either side.
+            assert!(signs_differ <= 2, "{arch:?}: {signs_differ} signs differ");
         }
-        // A winding number of just one half may round to either side.
-        assert!(signs_differ <= 2, "{signs_differ} signs differ");
     }
 }
 
