@@ -98,8 +98,10 @@ struct FitReport {
 
 #[derive(Serialize)]
 struct Seconds {
-    /// Reading and checking the mesh.
+    /// Reading the mesh.
     load: f64,
+    /// From the start to the first training step.
+    first_step: f64,
     /// Training alone, without preparation and evaluation.
     train: f64,
     /// From start to the written model.
@@ -116,7 +118,6 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     tracing::info!("reading {}", arguments.mesh.display());
     let mut bar = Bar::new("reading the mesh");
     let loaded = read_mesh(&arguments.mesh)?;
-    let health = HealthReport::of(&loaded.mesh, &loaded.cleanup);
     let load = started.elapsed().as_secs_f64();
 
     let name = arguments
@@ -124,11 +125,19 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
         .file_stem()
         .unwrap_or_default()
         .to_string_lossy();
-    let mut show = |progress: Progress| show_progress(&mut bar, &progress);
+    let mut first_step = None;
+    let mut show = |progress: Progress| {
+        if progress.phase == Phase::Train {
+            first_step.get_or_insert_with(|| started.elapsed().as_secs_f64());
+        }
+        show_progress(&mut bar, &progress);
+    };
     let model = crate::train::fit(&loaded.mesh, &name, &settings, interrupt.token(), &mut show)
         .map_err(|error| interrupt.explain(error))?;
     drop(bar);
     save(&model, &arguments.output)?;
+    // Training does not wait for what only the report tells.
+    let health = HealthReport::of(&loaded.mesh, &loaded.cleanup);
 
     let training = &model.training;
     let mut warnings = health.warnings();
@@ -150,6 +159,7 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
         health,
         seconds: Seconds {
             load,
+            first_step: first_step.unwrap_or_default(),
             train: training.seconds,
             total: started.elapsed().as_secs_f64(),
         },
