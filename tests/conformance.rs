@@ -44,6 +44,7 @@ fn architectures() -> Vec<Architecture> {
         (hash_grid(8, 17), mlp(32, 1, Activation::Relu)),
         (Encoding::Identity, mlp(64, 3, sine)),
         (Encoding::Identity, mlp(37, 2, Activation::Relu)),
+        (Encoding::Identity, mlp(80, 2, sine)),
     ]
     .into_iter()
     .map(|(encoding, mlp)| Architecture { encoding, mlp })

@@ -113,16 +113,14 @@ pub(super) fn gradient_by_both_outputs(
     by_outputs: &[[f32; 4]],
 ) -> Vec<f32> {
     let network = &Network::new(architecture, parameters, true);
-    let tile = second_order::tile(network);
     let threads = rayon::current_num_threads();
-    let run = run_length(points.len(), tile);
+    let run = run_length(points.len(), network.tile);
     let gradients = (0..threads).into_par_iter().map(|index| {
         let first = (index * run).min(points.len());
         let range = first..(first + run).min(points.len());
         let mut gradient = Gradient::zeros(architecture);
         instruction_set().dispatch(BackwardThroughBoth {
             network,
-            tile,
             points: &points[range.clone()],
             by_outputs: &by_outputs[range],
             gradient: &mut gradient,
@@ -239,8 +237,6 @@ impl WithSimd for Backward<'_> {
 
 struct BackwardThroughBoth<'a> {
     network: &'a Network<'a>,
-    /// Points worked on at a time.
-    tile: usize,
     points: &'a [[f32; 3]],
     by_outputs: &'a [[f32; 4]],
     gradient: &'a mut Gradient,
@@ -251,9 +247,10 @@ impl WithSimd for BackwardThroughBoth<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let mut workspace = second_order::Workspace::new(self.network, self.tile);
-        let tiles = self.points.chunks(self.tile);
-        for (points, by_outputs) in tiles.zip(self.by_outputs.chunks(self.tile)) {
+        let mut workspace = second_order::Workspace::new(self.network);
+        let tile = self.network.tile;
+        let tiles = self.points.chunks(tile);
+        for (points, by_outputs) in tiles.zip(self.by_outputs.chunks(tile)) {
             workspace.points.set(points.iter().copied());
             self.network
                 .backward_with_tangents(simd, by_outputs, &mut workspace, self.gradient);

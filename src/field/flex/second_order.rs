@@ -9,23 +9,15 @@ use pulp::Simd;
 use super::activation::{BackThroughTangents, BackThroughValues, Keep, ReluWithSlope, Sine};
 use super::matrix::{AddTo, Left, Matrix, multiply};
 use super::network::{Gradient, Network};
-use super::points::{GROUP, Points};
+use super::points::Points;
 use super::tile::add_column_sums;
 use crate::field::architecture::Activation;
 
 /// Values, then their derivatives by the three axes.
 type WithTangents = [Matrix; 4];
 
-/// Bytes that a tile may take: most of a core's own cache.
-const TILE_BYTES: usize = 768 << 10;
-
-/// Points in a tile, the most that fit: multiples of the sixteen points of a group.
-const TILES: [usize; 3] = [48, 32, 16];
-
 /// Buffers for one tile.
 pub(super) struct Workspace {
-    /// Points that there is room for.
-    tile: usize,
     pub points: Points,
     /// The input of the first layer, `[tile, in]`; on the way back the gradient by it.
     encoded: WithTangents,
@@ -48,24 +40,13 @@ struct HiddenLayer {
     before: WithTangents,
 }
 
-/// Points in a tile of the network.
-pub(super) fn tile(network: &Network<'_>) -> usize {
-    let (inputs, width) = (network.inputs_of(0), widest(network));
-    let floats = 4 * inputs + (5 * network.hidden.len() + 4) * width;
-    let fits = |tile: &&usize| **tile * floats * size_of::<f32>() <= TILE_BYTES;
-    *TILES.iter().find(fits).unwrap_or(&GROUP)
-}
-
-/// Width of the widest hidden layer.
-fn widest(network: &Network<'_>) -> usize {
-    let widths = network.hidden.iter().map(|layer| layer.size.outputs);
-    widths.max().unwrap_or(0)
-}
-
 impl Workspace {
     /// For a network that was made to be asked for gradients.
-    pub(super) fn new(network: &Network<'_>, tile: usize) -> Self {
-        let (inputs, width) = (network.inputs_of(0), widest(network));
+    pub(super) fn new(network: &Network<'_>) -> Self {
+        let tile = network.tile;
+        let inputs = network.inputs_of(0);
+        // All hidden layers are as wide as each other.
+        let width = network.inputs_of(network.hidden.len());
         let with_tangents = |columns| [0, 1, 2, 3].map(|_| Matrix::zeros(tile, columns));
         let mut encoded = with_tangents(inputs);
         if network.grid.is_none() {
@@ -82,11 +63,9 @@ impl Workspace {
             before: with_tangents(layer.size.outputs),
         });
         Self {
-            tile,
             points: Points::new(tile),
             encoded,
             hidden: hidden.collect(),
-            // All hidden layers are as wide as each other.
             tangents_in: [0, 1, 2].map(|_| Matrix::zeros(tile, width)),
             by_slopes: Matrix::zeros(tile, width),
             by_output: with_tangents(1),
@@ -143,8 +122,8 @@ impl Network<'_> {
                 }
             };
             let outputs = by_layer[0].columns();
-            for part in 0..4 {
-                let left = Left::Columns(&by_layer[part]);
+            for (part, by) in by_layer.iter().enumerate() {
+                let left = Left::Columns(by);
                 let input = input(&workspace.encoded, before, &workspace.tangents_in, part);
                 let mut sum = AddTo(weight);
                 multiply(simd, [outputs, count], left, input, outputs, &mut sum);
@@ -171,7 +150,7 @@ impl Network<'_> {
             }
             None => workspace.points.copy_into(&mut workspace.encoded[0]),
         }
-        let rows = workspace.tile;
+        let rows = self.tile;
         for (index, layer) in self.hidden.iter().enumerate() {
             workspace.set_tangents_in(simd, index);
             let shape = [workspace.points.count(), layer.size.inputs];
@@ -231,7 +210,7 @@ impl Network<'_> {
         } = &mut below[index - 1];
         let by_slopes = &mut workspace.by_slopes;
         by_slopes.elements_mut().fill(0.0);
-        let rows = workspace.tile;
+        let rows = self.tile;
         let shape = [workspace.points.count(), by_layer[0].columns()];
         // The values come last: they need what the tangents tell of the slopes, and their gradient takes the slopes' place.
         for (by_tangents, tangents) in by_layer[1..].iter().zip(tangents) {
@@ -270,7 +249,7 @@ impl Network<'_> {
             Some(layer) => (&layer.before, &self.hidden[0].backward),
             None => (&workspace.by_output, &self.output.weight),
         };
-        let rows = workspace.tile;
+        let rows = self.tile;
         let shape = [workspace.points.count(), by_layer[0].columns()];
         for (by, encoded) in by_layer.iter().zip(&mut workspace.encoded) {
             multiply(simd, shape, Left::Rows(by), right, rows, &mut Keep(encoded));
