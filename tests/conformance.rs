@@ -1,6 +1,8 @@
 //! One suite that every backend passes: the reference is proved against finite differences in f64, everything else against
 //! the reference.
 
+use std::process::Command;
+
 use burn::backend::{Autodiff, Flex, NdArray};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
@@ -8,6 +10,7 @@ use overfit::field::{
     Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
     Loss, Mlp, initial_parameters,
 };
+use overfit::instruction_set;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
@@ -41,6 +44,7 @@ fn architectures() -> Vec<Architecture> {
         (hash_grid(8, 17), mlp(32, 1, Activation::Relu)),
         (Encoding::Identity, mlp(64, 3, sine)),
         (Encoding::Identity, mlp(37, 2, Activation::Relu)),
+        (Encoding::Identity, mlp(80, 2, sine)),
     ]
     .into_iter()
     .map(|(encoding, mlp)| Architecture { encoding, mlp })
@@ -266,12 +270,14 @@ fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
         assert_trains_like_the_reference::<B>(&case, device);
         assert_autodiff_agrees::<B>(&case, device, tolerance);
 
-        assert_eq!(
-            case.backward::<B>(1, device),
-            case.backward::<B>(1, device),
-            "{}: not the same twice",
-            case.architecture
-        );
+        for columns in [1, 4] {
+            assert_eq!(
+                case.backward::<B>(columns, device),
+                case.backward::<B>(columns, device),
+                "{}: not the same twice with {columns} columns",
+                case.architecture
+            );
+        }
     }
 }
 
@@ -404,6 +410,25 @@ fn ndarray_conforms() {
 #[test]
 fn flex_conforms() {
     conforms::<Flex>(&Default::default(), 1e-4);
+}
+
+/// A process settles for one instruction set, so each gets a process of its own.
+#[test]
+fn flex_conforms_on_every_instruction_set_of_this_machine() {
+    let this = std::env::current_exe().expect("a test runs from a file");
+    for name in instruction_set::available() {
+        let child = Command::new(&this)
+            .args(["flex_conforms", "--exact"])
+            .env(instruction_set::VARIABLE, name)
+            .output()
+            .expect("a test can start itself");
+        let output = String::from_utf8_lossy(&child.stdout);
+        let errors = String::from_utf8_lossy(&child.stderr);
+        assert!(
+            child.status.success() && output.contains("1 passed"),
+            "{name}:\n{output}\n{errors}"
+        );
+    }
 }
 
 #[cfg(feature = "wgpu")]

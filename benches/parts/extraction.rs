@@ -3,20 +3,19 @@
 use criterion::Criterion;
 use overfit::CancelToken;
 use overfit::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
-use overfit::field::{DeviceChoice, initial_parameters, open_engine};
+use overfit::field::{DeviceChoice, open_engine};
 use overfit::geometry::{Bounds, Similarity};
 
-use crate::field::{hash_grid, train};
+use crate::field::{hash_grid, learner, train};
 use crate::uniform_points;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let engine = open_engine(DeviceChoice::Auto).expect("the processor is there");
-    let architecture = hash_grid();
-    let mut learner = engine.learner(&architecture, &initial_parameters(&architecture, 0));
     // Many points, each seen once or twice: on few, the fine levels would fit only those, and the surface would be noise.
     let points = uniform_points(1 << 21);
-    for (step, batch) in points.chunks(1 << 14).cycle().take(256).enumerate() {
-        train(&mut *learner, step as u64 + 1, batch);
+    let mut learner = learner(&*engine, &hash_grid(), &points);
+    for step in 1..=256 {
+        train(&mut *learner, step, points.len());
     }
     let field = learner.field();
     let bounds = Bounds {

@@ -1,9 +1,11 @@
 //! Both kinds of network: a training step and evaluation, on points that lie ready.
 
+use burn::backend::Flex;
+use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput};
 use overfit::field::{
-    Activation, AdamStep, Architecture, DeviceChoice, Encoding, HashGrid, Learner, Loss, Mlp,
-    initial_parameters, open_engine,
+    Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, FieldBackend,
+    HashGrid, Learner, Loss, Mlp, initial_parameters, open_engine,
 };
 
 use crate::uniform_points;
@@ -21,14 +23,21 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     for (name, architecture) in [("hash-grid", hash_grid()), ("siren", siren())] {
         let parameters = initial_parameters(&architecture, 0);
         group.throughput(Throughput::Elements(BATCH as u64));
-        let mut learner = engine.learner(&architecture, &parameters);
+        let mut learner = learner(&*engine, &architecture, &points);
         let mut step = 0;
         group.bench_function(format!("{name}/train"), |bencher| {
             bencher.iter(|| {
                 step += 1;
-                train(&mut *learner, step, &points[..BATCH])
+                train(&mut *learner, step, POINTS);
+                learner.mean_loss()
             });
         });
+
+        for (outputs, columns) in [("values", 1), ("values and gradients", 4)] {
+            group.bench_function(format!("{name}/backward through {outputs}"), |bencher| {
+                bencher.iter(|| backward(&architecture, &parameters, &points[..BATCH], columns));
+            });
+        }
 
         group.throughput(Throughput::Elements(POINTS as u64));
         let field = engine.load(&architecture, &parameters);
@@ -42,10 +51,24 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     }
 }
 
-/// A training step towards a sphere.
-pub(crate) fn train(learner: &mut dyn Learner, step: u64, points: &[[f32; 3]]) -> f32 {
-    let radius = |point: &[f32; 3]| point.iter().map(|x| x * x).sum::<f32>().sqrt();
-    let targets: Vec<f32> = points.iter().map(|point| radius(point) - 0.7).collect();
+/// A network about to learn a sphere from points that lie in its pool.
+pub(crate) fn learner(
+    engine: &dyn Engine,
+    architecture: &Architecture,
+    points: &[[f32; 3]],
+) -> Box<dyn Learner> {
+    let samples: Vec<[f32; 4]> = points
+        .iter()
+        .map(|&[x, y, z]| [x, y, z, (x * x + y * y + z * z).sqrt() - 0.7])
+        .collect();
+    let parameters = initial_parameters(architecture, 0);
+    let mut learner = engine.learner(architecture, &parameters, samples.len());
+    learner.store(0, &samples);
+    learner
+}
+
+/// A training step on samples out of the first `kept` of the pool.
+pub(crate) fn train(learner: &mut dyn Learner, step: u64, kept: usize) {
     let adam = AdamStep {
         step,
         learning_rate: 1e-3,
@@ -53,7 +76,24 @@ pub(crate) fn train(learner: &mut dyn Learner, step: u64, points: &[[f32; 3]]) -
         beta2: 0.99,
         epsilon: 1e-15,
     };
-    learner.step(points, &targets, Loss::L1, adam)
+    learner.step(BatchDraw::of_step(0, step, kept, BATCH), Loss::L1, adam);
+}
+
+/// The gradient by the parameters on the processor, for a loss of the user's own on values or on all four outputs.
+fn backward(
+    architecture: &Architecture,
+    parameters: &[f32],
+    points: &[[f32; 3]],
+    columns: usize,
+) -> Tensor<Flex, 1> {
+    let device = Default::default();
+    let tensor = TensorData::new(points.as_flattened().to_vec(), [points.len(), 3]);
+    Flex::field_backward(
+        architecture,
+        Tensor::from_data(TensorData::from(parameters), &device),
+        Tensor::from_data(tensor, &device),
+        Tensor::ones([points.len(), columns], &device),
+    )
 }
 
 /// Eight grids of four features, a small perceptron behind them.

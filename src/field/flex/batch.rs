@@ -7,6 +7,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::network::{Gradient, Network};
+use super::second_order;
 use super::tile::Workspace;
 use crate::field::architecture::Architecture;
 use crate::field::backend::Loss;
@@ -101,6 +102,37 @@ pub(super) fn gradient(
 ) -> (f32, Vec<f32>) {
     let mut gradients = Vec::new();
     let loss = backward(architecture, parameters, batch, &mut gradients);
+    (loss, sum(gradients))
+}
+
+/// The gradient by the parameters, `[P]`, given the gradients by the points' values and by their gradients by position.
+pub(super) fn gradient_by_both_outputs(
+    architecture: &Architecture,
+    parameters: &[f32],
+    points: &[[f32; 3]],
+    by_outputs: &[[f32; 4]],
+) -> Vec<f32> {
+    let network = &Network::new(architecture, parameters, true);
+    let threads = rayon::current_num_threads();
+    let run = run_length(points.len(), network.tile);
+    let gradients = (0..threads).into_par_iter().map(|index| {
+        let first = (index * run).min(points.len());
+        let range = first..(first + run).min(points.len());
+        let mut gradient = Gradient::zeros(architecture);
+        instruction_set().dispatch(BackwardThroughBoth {
+            network,
+            points: &points[range.clone()],
+            by_outputs: &by_outputs[range],
+            gradient: &mut gradient,
+        });
+        gradient.collect();
+        gradient
+    });
+    sum(gradients.collect())
+}
+
+/// The sum over the threads, in order.
+fn sum(gradients: Vec<Gradient>) -> Vec<f32> {
     let mut parts = gradients.into_iter().map(|gradient| gradient.flat);
     let mut total = parts.next().expect("the pool has a thread");
     for part in parts {
@@ -111,7 +143,7 @@ pub(super) fn gradient(
             }
         });
     }
-    (loss, total)
+    total
 }
 
 /// Points for each thread: whole tiles.
@@ -200,6 +232,29 @@ impl WithSimd for Backward<'_> {
                 .backward(simd, by_values, &mut workspace, self.gradient);
         }
         loss
+    }
+}
+
+struct BackwardThroughBoth<'a> {
+    network: &'a Network<'a>,
+    points: &'a [[f32; 3]],
+    by_outputs: &'a [[f32; 4]],
+    gradient: &'a mut Gradient,
+}
+
+impl WithSimd for BackwardThroughBoth<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut workspace = second_order::Workspace::new(self.network);
+        let tile = self.network.tile;
+        let tiles = self.points.chunks(tile);
+        for (points, by_outputs) in tiles.zip(self.by_outputs.chunks(tile)) {
+            workspace.points.set(points.iter().copied());
+            self.network
+                .backward_with_tangents(simd, by_outputs, &mut workspace, self.gradient);
+        }
     }
 }
 

@@ -10,14 +10,14 @@ use super::points::{GROUP, Points};
 use crate::field::architecture::{GridLevel, HashGrid};
 
 /// One number for each point of a group.
-type Lanes<T> = [T; GROUP];
+pub(super) type Lanes<T> = [T; GROUP];
 
 /// The grid with its levels worked out. `features` is 1, 2, 4 or 8: architectures are validated.
 pub(super) struct Grid {
-    levels: Vec<GridLevel>,
-    features: usize,
+    pub levels: Vec<GridLevel>,
+    pub features: usize,
     /// Rows of the table.
-    entries: usize,
+    pub entries: usize,
 }
 
 impl Grid {
@@ -168,7 +168,7 @@ impl Grid {
 }
 
 /// The cells of one level in which a group of points lies.
-struct Cells {
+pub(super) struct Cells {
     /// Lowest corner of each cell, by axis.
     corner: [Lanes<u32>; 3],
     /// Position inside the cell, by axis: 0 to 1, beyond for points outside the grid.
@@ -180,7 +180,7 @@ impl Cells {
     ///
     /// Points outside fall into the nearest cell: the interpolation then continues its line.
     #[inline(always)]
-    fn of<S: Simd>(simd: S, level: &GridLevel, points: [&Lanes<f32>; 3]) -> Self {
+    pub(super) fn of<S: Simd>(simd: S, level: &GridLevel, points: [&Lanes<f32>; 3]) -> Self {
         let mut cells = Self {
             corner: [[0; GROUP]; 3],
             fraction: [[0.0; GROUP]; 3],
@@ -199,7 +199,7 @@ impl Cells {
 
     /// Table rows of the eight corners; corner `c` takes the upper side of axis `a` where bit `a` of `c` is set.
     #[inline(always)]
-    fn rows(&self, level: &GridLevel) -> [Lanes<u32>; 8] {
+    pub(super) fn rows(&self, level: &GridLevel) -> [Lanes<u32>; 8] {
         let mut rows = [[0; GROUP]; 8];
         if level.dense {
             let side = level.resolution + 1;
@@ -233,7 +233,7 @@ impl Cells {
 
     /// Trilinear weights of the eight corners.
     #[inline(always)]
-    fn weights(&self) -> [Lanes<f32>; 8] {
+    pub(super) fn weights(&self) -> [Lanes<f32>; 8] {
         let mut weights = [[0.0; GROUP]; 8];
         for lane in 0..GROUP {
             let sides = self.sides(lane);
@@ -258,6 +258,24 @@ impl Cells {
                     let sign = if corner >> axis & 1 == 1 { half } else { -half };
                     let weight = sides[u][corner >> u & 1] * sides[v][corner >> v & 1];
                     slopes[lane] += sign * weight * factors[corner][lane];
+                }
+            }
+        }
+        slopes
+    }
+
+    /// By axis: the derivatives of the eight corners' weights by position.
+    #[inline(always)]
+    pub(super) fn slopes(&self, level: &GridLevel) -> [[Lanes<f32>; 8]; 3] {
+        let half = level.resolution as f32 / 2.0;
+        let mut slopes = [[[0.0; GROUP]; 8]; 3];
+        for lane in 0..GROUP {
+            let sides = self.sides(lane);
+            for (axis, slopes) in slopes.iter_mut().enumerate() {
+                let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+                for (corner, slopes) in slopes.iter_mut().enumerate() {
+                    let sign = if corner >> axis & 1 == 1 { half } else { -half };
+                    slopes[lane] = sign * sides[u][corner >> u & 1] * sides[v][corner >> v & 1];
                 }
             }
         }
@@ -295,7 +313,11 @@ fn cell_along_axis<S: Simd>(simd: S, level: &GridLevel, coordinate: S::f32s) -> 
 
 /// `sum + weight × vector`, in one instruction where there is one.
 #[inline(always)]
-fn add_scaled<S: Simd, const F: usize>(sum: [f32; F], weight: f32, vector: [f32; F]) -> [f32; F] {
+pub(super) fn add_scaled<S: Simd, const F: usize>(
+    sum: [f32; F],
+    weight: f32,
+    vector: [f32; F],
+) -> [f32; F] {
     let mut result = [0.0; F];
     for feature in 0..F {
         // Plain code would call a function that computes `mul_add` without rounding in between.

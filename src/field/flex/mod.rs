@@ -1,14 +1,14 @@
 //! The field on the processor: one fused pass a tile, on AVX-512, AVX2, NEON or plain code, chosen at run time by `pulp`.
-//!
-//! Only the gradient by the parameters of the gradient by position is left to tensor operations.
 
 mod activation;
 mod adam;
 mod batch;
 mod encoding;
+mod encoding_tangents;
 mod matrix;
 mod network;
 mod points;
+mod second_order;
 mod sine;
 mod tile;
 
@@ -19,7 +19,6 @@ use burn::tensor::{Tensor, TensorData, TensorPrimitive};
 use super::architecture::Architecture;
 use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
 use super::batch_draw::BatchDraw;
-use super::composed;
 use batch::Batch;
 use network::Gradient;
 
@@ -61,16 +60,20 @@ impl FieldBackend for Flex {
         points: Tensor<Self, 2>,
         cotangent: Tensor<Self, 2>,
     ) -> Tensor<Self, 1> {
-        if cotangent.dims()[1] == 4 {
-            return composed::field_backward(architecture, parameters, points, cotangent);
-        }
+        let both_outputs = cotangent.dims()[1] == 4;
         let [parameters, points, cotangent] = [
             primitive(parameters),
             primitive(points),
             primitive(cotangent),
         ];
-        let batch = Batch::Cotangent(rows_of_three(&points), slice(&cotangent));
-        let (_, gradient) = batch::gradient(architecture, slice(&parameters), batch);
+        let (parameters, points) = (slice(&parameters), rows_of_three(&points));
+        let gradient = if both_outputs {
+            let by_outputs = slice(&cotangent).as_chunks().0;
+            batch::gradient_by_both_outputs(architecture, parameters, points, by_outputs)
+        } else {
+            let batch = Batch::Cotangent(points, slice(&cotangent));
+            batch::gradient(architecture, parameters, batch).1
+        };
         let length = gradient.len();
         tensor(gradient, [length])
     }

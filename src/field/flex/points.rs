@@ -1,5 +1,7 @@
 //! The points of a tile, one array per coordinate.
 
+use super::matrix::Matrix;
+
 /// Points whose cells are worked out at a time: one AVX-512 vector of each coordinate.
 pub(super) const GROUP: usize = 16;
 
@@ -51,8 +53,14 @@ impl Points {
         })
     }
 
+    /// Writes the coordinates into the first rows of a matrix, `[N, 3]`.
     #[inline(always)]
-    pub(super) fn point(&self, index: usize) -> [f32; 3] {
-        [0, 1, 2].map(|axis| self.axes[axis][index])
+    pub(super) fn copy_into(&self, matrix: &mut Matrix) {
+        for row in 0..self.count {
+            let place = matrix.place(row, 0);
+            for axis in 0..3 {
+                matrix.elements_mut()[place + axis] = self.axes[axis][row];
+            }
+        }
     }
 }

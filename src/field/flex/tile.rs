@@ -59,7 +59,7 @@ impl Workspace {
 
 impl Network<'_> {
     /// Inputs of hidden layer `index`, or of the output layer behind the last one.
-    fn inputs_of(&self, index: usize) -> usize {
+    pub(super) fn inputs_of(&self, index: usize) -> usize {
         let layer = self.hidden.get(index);
         layer.map_or(self.output.weight.columns(), |layer| layer.size.inputs)
     }
@@ -116,12 +116,7 @@ impl Network<'_> {
         } = workspace;
         match &self.grid {
             Some(grid) => grid.encode(simd, self.table, points, encoded),
-            None => {
-                for row in 0..points.count() {
-                    let place = encoded.place(row, 0);
-                    encoded.elements_mut()[place..place + 3].copy_from_slice(&points.point(row));
-                }
-            }
+            None => points.copy_into(encoded),
         }
     }
 
@@ -287,7 +282,7 @@ impl Network<'_> {
 
 /// Adds the sum of the first `count` rows to `sums`, `[columns]`, padded.
 #[inline(always)]
-fn add_column_sums<S: Simd>(simd: S, matrix: &Matrix, count: usize, sums: &mut [f32]) {
+pub(super) fn add_column_sums<S: Simd>(simd: S, matrix: &Matrix, count: usize, sums: &mut [f32]) {
     let mut column = 0;
     while column < sums.len() {
         let (start, step) = matrix.column(column);
