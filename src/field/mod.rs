@@ -5,6 +5,8 @@ mod autodiff;
 mod backend;
 mod batch_draw;
 pub mod composed;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+mod cube;
 mod device;
 mod engine;
 mod extended;

@@ -1,0 +1,173 @@
+//! How a network is laid out in a workgroup: sizes that are known when its kernels are compiled.
+
+use cubecl::ir::HardwareProperties;
+
+use crate::field::architecture::{Activation, Architecture, Encoding};
+
+/// Sizes of a network's kernels. Each distinct plan compiles kernels of its own.
+///
+/// A workgroup works on one tile of samples at a time. All that is kept of a tile lies in shared memory as rows of
+/// samples, four samples an element: the encoded position, then one row a unit of each hidden layer. Each unit of the
+/// workgroup computes blocks of four rows by four samples in registers, a pass of `rows` rows at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// Samples in a tile: a multiple of 4.
+    pub tile: usize,
+    /// Rows that one pass over a layer computes: a multiple of 4.
+    pub rows: usize,
+    /// Length of the encoded position.
+    pub encoded: usize,
+    /// Units in a hidden layer.
+    pub width: usize,
+    /// Hidden layers.
+    pub layers: usize,
+    /// Levels of the grid; 0 without one.
+    pub levels: usize,
+    /// Features of a grid entry.
+    pub features: usize,
+    /// Parameters of the grid, which come first in the flat vector.
+    pub table: usize,
+    /// The activation is a sine; else it is ReLU.
+    pub sine: bool,
+    /// Bits of ω of the first layer.
+    pub first_omega: u32,
+    /// Bits of ω of the other layers.
+    pub omega: u32,
+}
+
+/// Samples in a tile, the most wanted first: a larger one reads the weights less often.
+const TILES: [usize; 4] = [64, 32, 16, 8];
+
+/// Rows of a pass at most: with the largest tile a workgroup then has 256 units.
+const ROWS: usize = 64;
+
+/// Inputs of a layer whose weights are in shared memory at a time.
+pub const DEPTH: usize = 16;
+
+/// Bytes of an element of shared memory: four samples.
+const ELEMENT: usize = 16;
+
+/// Workgroups where the device does not tell how many it runs at once.
+const CUBES: usize = 256;
+
+/// Workgroups for each multiprocessor where the device tells their number.
+const CUBES_PER_MULTIPROCESSOR: usize = 4;
+
+impl Plan {
+    /// The plan of a network on a device; none if its shared memory has no room for the smallest tile.
+    pub fn new(architecture: &Architecture, device: &HardwareProperties) -> Option<Self> {
+        let (levels, features) = match &architecture.encoding {
+            Encoding::Identity => (0, 0),
+            Encoding::HashGrid(grid) => (grid.levels as usize, grid.features as usize),
+        };
+        let grid = architecture.tensors().swap_remove(0);
+        let mlp = &architecture.mlp;
+        let width = mlp.hidden_width as usize;
+        let passes = width.div_ceil(ROWS);
+        let plan = Self {
+            tile: 0,
+            rows: width.div_ceil(passes).next_multiple_of(4),
+            encoded: architecture.encoded_width(),
+            width,
+            layers: mlp.hidden_layers as usize,
+            levels,
+            features,
+            table: if levels == 0 { 0 } else { grid.len() },
+            sine: matches!(mlp.activation, Activation::Sine { .. }),
+            first_omega: mlp.activation.omega(0).to_bits(),
+            omega: mlp.activation.omega(1).to_bits(),
+        };
+        let fits = |plan: &Self| {
+            let units = plan.units() as u32;
+            plan.shared_bytes() <= device.max_shared_memory_size
+                && units <= device.max_units_per_cube
+                && units <= device.max_cube_dim.0
+        };
+        let tiles = TILES.into_iter().map(|tile| Self { tile, ..plan });
+        tiles.into_iter().find(fits)
+    }
+
+    /// Units of a workgroup: one for each block of four rows by four samples.
+    pub fn units(&self) -> usize {
+        self.rows / 4 * self.groups()
+    }
+
+    /// Groups of four samples in a tile.
+    pub fn groups(&self) -> usize {
+        self.tile / 4
+    }
+
+    /// Elements from one row to the next: one more than needed, so that the rows of a column lie in different banks.
+    pub fn stride(&self) -> usize {
+        self.groups() + 1
+    }
+
+    /// Rows of a hidden layer, in whole blocks.
+    pub fn padded(&self) -> usize {
+        self.width.next_multiple_of(4)
+    }
+
+    /// First row of the first hidden layer.
+    pub fn first_hidden(&self) -> usize {
+        self.encoded.next_multiple_of(4)
+    }
+
+    /// First row of the activated layer. A sine's layers keep what goes into it, from which slopes are computed.
+    pub fn activated(&self) -> usize {
+        self.first_hidden() + self.layers * self.padded()
+    }
+
+    /// Elements of all rows.
+    pub fn elements(&self) -> usize {
+        let rows = self.activated() + if self.sine { self.padded() } else { 0 };
+        rows * self.stride()
+    }
+
+    /// Elements of the weights that are in shared memory at a time.
+    pub fn staged(&self) -> usize {
+        DEPTH * (self.rows / 4 + 1)
+    }
+
+    /// Elements that partial sums over the units of a layer take.
+    pub fn partial_sums(&self) -> usize {
+        self.units()
+    }
+
+    fn shared_bytes(&self) -> usize {
+        // Positions, targets and the gradient by the values are a few elements a group more.
+        let elements = self.elements() + self.staged() + self.partial_sums() + 5 * self.groups();
+        elements * ELEMENT
+    }
+
+    /// Parameters of a hidden layer behind the first: weights, then biases.
+    pub fn middle_parameters(&self) -> usize {
+        self.width * (self.width + 1)
+    }
+
+    /// Parameters of the first hidden layer.
+    pub fn first_parameters(&self) -> usize {
+        self.width * (self.encoded + 1)
+    }
+
+    /// Place of the output layer's weights, counted from the first layer's.
+    pub fn output_weights(&self) -> usize {
+        self.first_parameters() + (self.layers - 1) * self.middle_parameters()
+    }
+
+    /// Parameters of the perceptron.
+    pub fn perceptron(&self) -> usize {
+        self.output_weights() + self.width + 1
+    }
+
+    /// Numbers that each workgroup sums for itself: the perceptron's gradient, then the loss.
+    pub fn sums(&self) -> usize {
+        self.perceptron() + 1
+    }
+
+    /// Workgroups for `samples` samples: each takes every so many tiles, so that the sums do not depend on timing.
+    pub fn cubes(&self, samples: usize, device: &HardwareProperties) -> usize {
+        let multiprocessors = device.num_streaming_multiprocessors.map(|n| n as usize);
+        let most = multiprocessors.map_or(CUBES, |n| n * CUBES_PER_MULTIPROCESSOR);
+        samples.div_ceil(self.tile).clamp(1, most)
+    }
+}
