@@ -13,6 +13,8 @@ mod gradient;
 mod perceptron;
 mod plan;
 mod sine;
+#[cfg(all(test, feature = "wgpu"))]
+mod tests;
 mod workgroup;
 
 use burn::tensor::{DType, Int, Shape, Tensor, TensorPrimitive};

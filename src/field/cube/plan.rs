@@ -47,8 +47,12 @@ pub const DEPTH: usize = 16;
 /// Bytes of an element of shared memory: four samples.
 const ELEMENT: usize = 16;
 
-/// Workgroups where the device does not tell how many it runs at once.
+/// Workgroups, if there are tiles for them, where the device does not tell how many it runs at once.
 const CUBES: usize = 256;
+
+/// Turns of loops that a unit may take in a kernel where the device may be software: Mesa leaves every loop of a shader after
+/// 65,535 turns in all, as a guard against endless ones, and goes on with what there is.
+const TURNS: usize = 50_000;
 
 /// Workgroups for each multiprocessor where the device tells their number.
 const CUBES_PER_MULTIPROCESSOR: usize = 4;
@@ -166,8 +170,36 @@ impl Plan {
 
     /// Workgroups for `samples` samples: each takes every so many tiles, so that the sums do not depend on timing.
     pub fn cubes(&self, samples: usize, device: &HardwareProperties) -> usize {
-        let multiprocessors = device.num_streaming_multiprocessors.map(|n| n as usize);
-        let most = multiprocessors.map_or(CUBES, |n| n * CUBES_PER_MULTIPROCESSOR);
-        samples.div_ceil(self.tile).clamp(1, most)
+        let tiles = samples.div_ceil(self.tile).max(1);
+        match device.num_streaming_multiprocessors {
+            Some(multiprocessors) => tiles.min(multiprocessors as usize * CUBES_PER_MULTIPROCESSOR),
+            None => {
+                let tiles_of_a_cube = (TURNS / self.turns()).max(1);
+                tiles.min(CUBES.max(tiles.div_ceil(tiles_of_a_cube)))
+            }
+        }
+    }
+
+    /// Turns that a unit takes in the loops of one tile, at most.
+    fn turns(&self) -> usize {
+        let (units, groups) = (self.units(), self.groups());
+        let product = |inputs: usize, outputs: usize| {
+            let stage = (DEPTH * self.rows / 4).div_ceil(units);
+            let chunk = DEPTH + stage + 1;
+            outputs.div_ceil(self.rows) * (inputs.div_ceil(DEPTH) * chunk + 1)
+        };
+        let gradient = |inputs: usize| {
+            let blocks = self.width.div_ceil(4) * inputs.div_ceil(4);
+            (blocks.div_ceil(units) + self.width.div_ceil(units) + 1) * (groups + 1)
+        };
+        let layer = |inputs: usize| {
+            let activate = 3 * (self.padded() * groups).div_ceil(units);
+            let back = product(self.width, inputs);
+            product(inputs, self.width) + back + gradient(inputs) + activate + 1
+        };
+        let output = 2 * self.width.div_ceil(self.rows / 4) + gradient(1) + self.rows;
+        let samples = 4 * groups.div_ceil(units) + 4;
+        let encoding = 9 * (self.levels * groups).div_ceil(units) + self.levels + 9;
+        layer(self.encoded) + (self.layers - 1) * layer(self.width) + output + samples + encoding
     }
 }
