@@ -15,7 +15,7 @@ pub(super) fn on_device<T>(device: Device, work: impl FnOnce() -> T) -> T {
         return work();
     }
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let reason = panic_message(&*panic);
+        let reason = driver_message(&*panic, "its driver gives no reason");
         resume_unwind(Box::new(DeviceError::Stopped { device, reason }))
     })
 }
@@ -26,6 +26,17 @@ pub(super) fn on_device<T>(device: Device, work: impl FnOnce() -> T) -> T {
 /// Gives the panic back if it is another one.
 pub fn device_failure(panic: Box<dyn Any + Send>) -> Result<DeviceError, Box<dyn Any + Send>> {
     panic.downcast().map(|error| *error)
+}
+
+/// What a driver said when it panicked, or `otherwise` if that was about the program's own insides.
+pub(super) fn driver_message(panic: &(dyn Any + Send), otherwise: &str) -> String {
+    let message = panic_message(panic);
+    // A driver's thread that ended leaves its callers with failed channels, which they unwrap.
+    if message.starts_with("called `") {
+        otherwise.to_owned()
+    } else {
+        message
+    }
 }
 
 /// The text that a panic was raised with.
@@ -53,6 +64,19 @@ mod tests {
         let error = device_failure(panic_of(Device::Vulkan(1))).unwrap();
         let expected = "device vulkan:1 stopped: out of memory. Use --device cpu, or try again";
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_driver_that_only_hangs_up_is_not_quoted() {
+        let hang_up = || {
+            let (_, receiver) = std::sync::mpsc::channel::<()>();
+            on_device(Device::Cuda(0), || receiver.recv().unwrap());
+        };
+        let error = device_failure(catch_unwind(hang_up).unwrap_err()).unwrap();
+        assert!(
+            error.to_string().contains("its driver gives no reason"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::architecture::Architecture;
 use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
 use super::batch_draw::BatchDraw;
 use super::device::{Device, DeviceChoice, DeviceError};
-use super::device_failure::{on_device, panic_message};
+use super::device_failure::{driver_message, on_device};
 use super::scalar_field::ScalarField;
 
 /// A field on a device, ready to be evaluated from any thread.
@@ -64,7 +64,7 @@ pub trait Learner: Send {
 
 /// Every device that this build can use here; the first is what `auto` takes.
 ///
-/// The processor comes first: graphics cards run the composed operations, which its kernels outrun.
+/// The processor comes first: a device that calls itself a graphics card may be software.
 pub fn available_devices() -> Vec<Device> {
     let known = [Device::Cpu, Device::Cuda(0), Device::Vulkan(0)];
     let usable = |device: &Device| open_engine(DeviceChoice::Named(*device)).is_ok();
@@ -147,7 +147,10 @@ fn start<B: FieldBackend>(
     match opened {
         Ok((handle, 2.0)) => Ok(Arc::new(BackendEngine::<B> { device, handle })),
         Ok((_, other)) => Err(unusable(format!("it computes 1 + 1 = {other}"))),
-        Err(panic) => Err(unusable(panic_message(&*panic))),
+        Err(panic) => {
+            let otherwise = "there is none of this number, or its driver does not start";
+            Err(unusable(driver_message(&*panic, otherwise)))
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn evaluate(
     let count = count as usize;
     let columns = comptime!(if gradient { 4usize } else { 1 });
     let mut workgroup = Workgroup::new(plan);
-    let mut first = CUBE_POS as usize * tile;
+    let mut first = CUBE_POS * tile;
     while first < count {
         workgroup.take_points(points, first, count, plan);
         sync_cube();
@@ -66,7 +66,7 @@ pub(super) fn evaluate(
             }
             sync_cube();
         }
-        first += CUBE_COUNT as usize * tile;
+        first += CUBE_COUNT * tile;
     }
 }
 

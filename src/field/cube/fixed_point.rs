@@ -49,7 +49,7 @@ pub(super) fn add_term(
             u32::reinterpret(i32::cast_from(over))
         };
         let before = low[index].fetch_add(low_term);
-        if before + low_term < before {
+        if low_term > u32::MAX - before {
             high_term += 1u32;
         }
         if high_term != 0u32 {

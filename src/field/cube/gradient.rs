@@ -47,11 +47,11 @@ pub(super) fn gradient(
 ) {
     let groups = comptime!(plan.groups());
     let tile = comptime!(plan.tile);
-    let start = CUBE_POS as usize * comptime!(plan.sums()).runtime();
+    let start = CUBE_POS * comptime!(plan.sums()).runtime();
     let mut workgroup = Workgroup::new(plan);
     let mut loss = 0.0f32;
     let mut first_tile = true;
-    let mut first = CUBE_POS as usize * tile;
+    let mut first = CUBE_POS * tile;
     while first < count as usize {
         workgroup.draw(pool, first, seed, kept, count, plan);
         sync_cube();
@@ -98,7 +98,7 @@ pub(super) fn gradient(
         }
         sync_cube();
         first_tile = false;
-        first += CUBE_COUNT as usize * tile;
+        first += CUBE_COUNT * tile;
     }
     if (UNIT_POS as usize) < groups {
         workgroup.sums[UNIT_POS as usize] = Lanes::new(loss);

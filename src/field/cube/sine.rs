@@ -1,8 +1,18 @@
 //! Sine and cosine to the accuracy that training needs: what devices offer may be as coarse as 2⁻¹¹.
 
+use std::f32::consts::FRAC_1_PI;
+
 use cubecl::prelude::*;
 
 use super::Lanes;
+
+/// π in three parts: products of the first two with whole numbers below 2¹² are exact (Cody and Waite 1980).
+#[allow(clippy::excessive_precision, clippy::approx_constant)]
+const PI_PARTS: [f32; 3] = [
+    3.140_625,
+    9.670_257_568_359_375e-4,
+    6.277_114_152_908_325e-7,
+];
 
 /// Sine of `x`; see [`cosine`] for the bound.
 #[cube]
@@ -40,16 +50,15 @@ pub(super) fn cosine(x: Lanes) -> Lanes {
 /// The nearest whole number of half turns.
 #[cube]
 fn half_turns(x: Lanes) -> Lanes {
-    fma(x, Lanes::new(0.318_309_9), Lanes::new(0.5)).floor()
+    fma(x, Lanes::new(FRAC_1_PI), Lanes::new(0.5)).floor()
 }
 
-/// `x` less so many half turns: |result| ≤ π / 2. π is in three parts, whose products with whole numbers below 2¹² are exact
-/// (Cody and Waite 1980).
+/// `x` less so many half turns: |result| ≤ π / 2.
 #[cube]
 fn remainder(x: Lanes, turns: Lanes) -> Lanes {
-    let mut r = fma(turns, Lanes::new(-3.140_625), x);
-    r = fma(turns, Lanes::new(-9.670_257_568_359_375e-4), r);
-    fma(turns, Lanes::new(-6.277_114_152_908_325e-7), r)
+    let mut r = fma(turns, Lanes::new(comptime!(-PI_PARTS[0]).runtime()), x);
+    r = fma(turns, Lanes::new(comptime!(-PI_PARTS[1]).runtime()), r);
+    fma(turns, Lanes::new(comptime!(-PI_PARTS[2]).runtime()), r)
 }
 
 /// -1 for an odd number of half turns, 1 for an even one.
