@@ -54,7 +54,7 @@ const CUBES: usize = 256;
 /// 65,535 turns in all, as a guard against endless ones, and goes on with what there is.
 const TURNS: usize = 50_000;
 
-/// Workgroups for each multiprocessor where the device tells their number.
+/// Workgroups for each multiprocessor, where the device tells their number and shared memory has room for so many.
 const CUBES_PER_MULTIPROCESSOR: usize = 4;
 
 impl Plan {
@@ -172,7 +172,11 @@ impl Plan {
     pub fn cubes(&self, samples: usize, device: &HardwareProperties) -> usize {
         let tiles = samples.div_ceil(self.tile).max(1);
         match device.num_streaming_multiprocessors {
-            Some(multiprocessors) => tiles.min(multiprocessors as usize * CUBES_PER_MULTIPROCESSOR),
+            Some(multiprocessors) => {
+                let at_once = device.max_shared_memory_size / self.shared_bytes();
+                let at_once = at_once.clamp(1, CUBES_PER_MULTIPROCESSOR);
+                tiles.min(multiprocessors as usize * at_once)
+            }
             None => {
                 let tiles_of_a_cube = (TURNS / self.turns()).max(1);
                 tiles.min(CUBES.max(tiles.div_ceil(tiles_of_a_cube)))
@@ -201,5 +205,110 @@ impl Plan {
         let samples = 4 * groups.div_ceil(units) + 4;
         let encoding = 9 * (self.levels * groups).div_ceil(units) + self.levels + 9;
         layer(self.encoded) + (self.layers - 1) * layer(self.width) + output + samples + encoding
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::{HashGrid, Mlp};
+
+    fn device(shared_memory: usize, multiprocessors: Option<u32>) -> HardwareProperties {
+        HardwareProperties {
+            load_width: 128,
+            plane_size_min: 32,
+            plane_size_max: 32,
+            max_bindings: 8,
+            max_shared_memory_size: shared_memory,
+            max_cube_count: (65_535, 65_535, 65_535),
+            max_units_per_cube: 1024,
+            max_cube_dim: (1024, 1024, 64),
+            num_streaming_multiprocessors: multiprocessors,
+            num_cpu_cores: None,
+            num_tensor_cores: None,
+            min_tensor_cores_dim: None,
+            max_vector_size: 4,
+        }
+    }
+
+    fn grid() -> Architecture {
+        let grid = HashGrid {
+            levels: 8,
+            features: 4,
+            log2_entries: 15,
+            base_resolution: 16,
+            finest_resolution: 256,
+        };
+        Architecture {
+            encoding: Encoding::HashGrid(grid),
+            mlp: Mlp {
+                hidden_width: 64,
+                hidden_layers: 2,
+                activation: Activation::Relu,
+            },
+        }
+    }
+
+    fn siren() -> Architecture {
+        Architecture {
+            encoding: Encoding::Identity,
+            mlp: Mlp {
+                hidden_width: 256,
+                hidden_layers: 4,
+                activation: Activation::Sine {
+                    first_omega: 30.0,
+                    omega: 30.0,
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn tiles_are_as_large_as_shared_memory_allows() {
+        let tile = |architecture: &Architecture, bytes: usize| {
+            Plan::new(architecture, &device(bytes, None)).map(|plan| plan.tile)
+        };
+        assert_eq!(tile(&grid(), 227 << 10), Some(64));
+        assert_eq!(tile(&siren(), 227 << 10), Some(32));
+        assert_eq!(tile(&grid(), 32 << 10), Some(32));
+        assert_eq!(tile(&siren(), 32 << 10), None);
+    }
+
+    #[test]
+    fn places_of_parameters_are_those_of_the_architecture() {
+        for architecture in [grid(), siren()] {
+            let plan = Plan::new(&architecture, &device(227 << 10, None)).unwrap();
+            let specs = architecture.tensors();
+            let offset = |name: &str| specs.iter().find(|s| s.name == name).unwrap().offset;
+            assert_eq!(plan.table, offset("mlp.0.weight"));
+            assert_eq!(plan.table + plan.first_parameters(), offset("mlp.1.weight"));
+            let output = format!("mlp.{}.weight", plan.layers);
+            assert_eq!(plan.table + plan.output_weights(), offset(&output));
+            assert_eq!(
+                plan.table + plan.perceptron(),
+                architecture.parameter_count()
+            );
+        }
+    }
+
+    #[test]
+    fn workgroups_fill_a_card_and_keep_to_the_turns_of_software() {
+        let cubes = |architecture: &Architecture, samples| {
+            let card = device(227 << 10, Some(132));
+            Plan::new(architecture, &card)
+                .unwrap()
+                .cubes(samples, &card)
+        };
+        assert_eq!(cubes(&grid(), 1 << 18), 132 * CUBES_PER_MULTIPROCESSOR);
+        // Shared memory has room for one at a time.
+        assert_eq!(cubes(&siren(), 1 << 18), 132);
+        assert_eq!(cubes(&siren(), 33), 2);
+
+        let software = device(32 << 10, None);
+        let plan = Plan::new(&grid(), &software).unwrap();
+        let samples = 1 << 20;
+        let tiles = samples / plan.tile;
+        let tiles_of_a_cube = tiles.div_ceil(plan.cubes(samples, &software));
+        assert!(tiles_of_a_cube * plan.turns() <= TURNS);
     }
 }
