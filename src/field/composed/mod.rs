@@ -13,7 +13,7 @@ use super::architecture::{Activation, Architecture, Encoding, TensorSpec};
 use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
 use super::batch_draw::BatchDraw;
 
-/// [`FieldBackend::field`](super::FieldBackend::field) by tensor operations.
+/// [`FieldBackend::field`] by tensor operations.
 pub fn field<B: Backend>(
     architecture: &Architecture,
     parameters: Tensor<B, 1>,
@@ -23,7 +23,7 @@ pub fn field<B: Backend>(
     Forward::run(architecture, &parameters, &points, gradient).output()
 }
 
-/// [`FieldBackend::field_backward`](super::FieldBackend::field_backward) by tensor operations.
+/// [`FieldBackend::field_backward`] by tensor operations.
 pub fn field_backward<B: Backend>(
     architecture: &Architecture,
     parameters: Tensor<B, 1>,
@@ -84,7 +84,7 @@ pub fn train_step<B: FieldBackend>(
     (B::adam(state, gradient, step), loss)
 }
 
-/// [`FieldBackend::adam`](super::FieldBackend::adam) by tensor operations.
+/// [`FieldBackend::adam`] by tensor operations.
 pub fn adam<B: Backend>(
     state: AdamState<B>,
     gradient: Tensor<B, 1>,

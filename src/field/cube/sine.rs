@@ -14,7 +14,7 @@ const PI_PARTS: [f32; 3] = [
     6.277_114_152_908_325e-7,
 ];
 
-/// Sine of `x`; see [`cosine`] for the bound.
+/// Sine of `x`; see [`cosine()`] for the bound.
 #[cube]
 pub(super) fn sine(x: Lanes) -> Lanes {
     let turns = half_turns(x);
