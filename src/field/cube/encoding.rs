@@ -188,7 +188,7 @@ pub(super) fn scatter(
     let items = comptime!(8 * plan.levels * groups);
     let units = comptime!(plan.units());
     let turns = comptime!((8 * plan.levels * plan.groups()).div_ceil(plan.units()));
-    // Every unit takes as many turns: Mesa 22.3 loses units that leave a loop of atomic operations before others.
+    // Every unit takes as many turns: with unequal numbers of them, units of Mesa 22.3 were lost after this loop.
     for turn in 0..turns {
         let item = turn * units + UNIT_POS as usize;
         if item < items {
