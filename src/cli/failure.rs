@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 
 use super::interrupt::Interrupted;
-use crate::field::panic_message;
+use crate::field::{DeviceError, panic_message};
 
 /// Prints `error` with its causes and gives the exit code.
 pub(super) fn report(error: &anyhow::Error) -> ExitCode {
@@ -18,6 +18,10 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
 
 /// Prints what a panic said.
 pub(super) fn report_panic(panic: &(dyn Any + Send)) -> ExitCode {
+    if let Some(error) = panic.downcast_ref::<DeviceError>() {
+        print(&error.to_string());
+        return ExitCode::FAILURE;
+    }
     let message = panic_message(panic);
     print(&format!(
         "internal error: {message} (a bug, please report it; RUST_LOG=debug shows where it was)"

@@ -109,10 +109,7 @@ pub trait FieldBackend: Backend {
         targets: Tensor<Self, 2>,
         loss: Loss,
     ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
-        let values = Self::field(architecture, parameters.clone(), points.clone(), false);
-        let (loss, cotangent) = composed::loss_and_cotangent(values, targets, loss);
-        let gradient = Self::field_backward(architecture, parameters, points, cotangent);
-        (loss, gradient)
+        composed::loss_and_gradient(architecture, parameters, points, targets, loss)
     }
 
     /// One step of Adam. An element whose gradient is exactly zero keeps its value and both moments.
@@ -148,12 +145,7 @@ pub trait FieldBackend: Backend {
         loss: Loss,
         step: AdamStep,
     ) -> (AdamState<Self>, Tensor<Self, 1>) {
-        let batch = composed::batch(pool.clone(), draw);
-        let (points, targets) = (batch.clone().narrow(1, 0, 3), batch.narrow(1, 3, 1));
-        let parameters = state.parameters.clone();
-        let (loss, gradient) =
-            Self::loss_and_gradient(architecture, parameters, points, targets, loss);
-        (Self::adam(state, gradient, step), loss)
+        composed::train_step(architecture, state, pool, draw, loss, step)
     }
 }
 
@@ -162,15 +154,5 @@ impl FieldBackend for burn::backend::NdArray<f32> {
     type Workspace = ();
 }
 impl FieldBackend for burn::backend::NdArray<f64> {
-    type Workspace = ();
-}
-
-#[cfg(feature = "cuda")]
-impl FieldBackend for burn::backend::Cuda {
-    type Workspace = ();
-}
-
-#[cfg(feature = "wgpu")]
-impl FieldBackend for burn::backend::Vulkan {
     type Workspace = ();
 }

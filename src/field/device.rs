@@ -56,6 +56,14 @@ pub enum DeviceError {
         /// What its driver said.
         reason: String,
     },
+    /// The device failed in the middle of work: it is out of memory, or was lost.
+    #[error("device {device} stopped: {reason}. Use --device cpu, or try again")]
+    Stopped {
+        /// The device that was worked on.
+        device: Device,
+        /// What its driver said.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Device {

@@ -9,12 +9,16 @@ use super::architecture::Architecture;
 use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
 use super::batch_draw::BatchDraw;
 use super::device::{Device, DeviceChoice, DeviceError};
+use super::device_failure::{driver_message, on_device};
 use super::scalar_field::ScalarField;
 
 /// A field on a device, ready to be evaluated from any thread.
 pub type SharedField = Arc<dyn ScalarField + Send + Sync>;
 
 /// Evaluates and trains fields on one device.
+///
+/// A device that fails in the middle of work (out of memory, lost) ends the call by a panic whose payload is a
+/// [`DeviceError`]: see [`device_failure`](super::device_failure()).
 pub trait Engine: Send + Sync {
     /// Where it runs.
     fn device(&self) -> Device;
@@ -60,7 +64,7 @@ pub trait Learner: Send {
 
 /// Every device that this build can use here; the first is what `auto` takes.
 ///
-/// The processor comes first: graphics cards run the composed operations, which its kernels outrun.
+/// The processor comes first: a device that calls itself a graphics card may be software.
 pub fn available_devices() -> Vec<Device> {
     let known = [Device::Cpu, Device::Cuda(0), Device::Vulkan(0)];
     let usable = |device: &Device| open_engine(DeviceChoice::Named(*device)).is_ok();
@@ -143,19 +147,11 @@ fn start<B: FieldBackend>(
     match opened {
         Ok((handle, 2.0)) => Ok(Arc::new(BackendEngine::<B> { device, handle })),
         Ok((_, other)) => Err(unusable(format!("it computes 1 + 1 = {other}"))),
-        Err(panic) => Err(unusable(panic_message(&*panic))),
+        Err(panic) => {
+            let otherwise = "there is none of this number, or its driver does not start";
+            Err(unusable(driver_message(&*panic, otherwise)))
+        }
     }
-}
-
-/// The text that a panic was raised with.
-pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied());
-    // Drivers add a backtrace: the first line says it.
-    let line = text.and_then(|text| text.lines().next());
-    line.unwrap_or("no reason given").to_owned()
 }
 
 /// The one element of a tensor.
@@ -169,12 +165,14 @@ struct BackendEngine<B: FieldBackend> {
 }
 
 struct BackendField<B: FieldBackend> {
+    device: Device,
     architecture: Architecture,
     handle: B::Device,
     parameters: Tensor<B, 1>,
 }
 
 struct BackendLearner<B: FieldBackend> {
+    device: Device,
     architecture: Architecture,
     handle: B::Device,
     // Taken out while an operation owns it, so that kernels may write in place.
@@ -194,13 +192,12 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
 
     fn load(&self, architecture: &Architecture, parameters: &[f32]) -> SharedField {
         assert_eq!(parameters.len(), architecture.parameter_count());
+        let data = TensorData::new(parameters.to_vec(), [parameters.len()]);
         Arc::new(BackendField::<B> {
+            device: self.device,
             architecture: architecture.clone(),
             handle: self.handle.clone(),
-            parameters: Tensor::from_data(
-                TensorData::new(parameters.to_vec(), [parameters.len()]),
-                &self.handle,
-            ),
+            parameters: on_device(self.device, || Tensor::from_data(data, &self.handle)),
         })
     }
 
@@ -212,14 +209,17 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
     ) -> Box<dyn Learner> {
         assert_eq!(parameters.len(), architecture.parameter_count());
         let data = TensorData::new(parameters.to_vec(), [parameters.len()]);
-        Box::new(BackendLearner::<B> {
-            architecture: architecture.clone(),
-            handle: self.handle.clone(),
-            state: Some(AdamState::new(Tensor::from_data(data, &self.handle))),
-            workspace: B::Workspace::default(),
-            pool: Some(Tensor::zeros([pool_size, 4], &self.handle)),
-            loss_sum: None,
-            losses: 0,
+        on_device(self.device, || {
+            Box::new(BackendLearner::<B> {
+                device: self.device,
+                architecture: architecture.clone(),
+                handle: self.handle.clone(),
+                state: Some(AdamState::new(Tensor::from_data(data, &self.handle))),
+                workspace: B::Workspace::default(),
+                pool: Some(Tensor::zeros([pool_size, 4], &self.handle)),
+                loss_sum: None,
+                losses: 0,
+            })
         })
     }
 }
@@ -242,13 +242,15 @@ impl<B: FieldBackend> BackendField<B> {
     fn run(&self, points: &[[f32; 3]], gradient: bool, mut take: impl FnMut(usize, &[f32])) {
         const BATCH: usize = 1 << 16;
         for (index, batch) in points.chunks(BATCH).enumerate() {
-            let output = B::field(
-                &self.architecture,
-                self.parameters.clone(),
-                points_tensor::<B>(batch, &self.handle),
-                gradient,
-            );
-            take(index * BATCH, &to_vec(output));
+            let output = on_device(self.device, || {
+                to_vec(B::field(
+                    &self.architecture,
+                    self.parameters.clone(),
+                    points_tensor::<B>(batch, &self.handle),
+                    gradient,
+                ))
+            });
+            take(index * BATCH, &output);
         }
     }
 }
@@ -287,7 +289,7 @@ impl<B: FieldBackend> BackendLearner<B> {
 impl<B: FieldBackend> Learner for BackendLearner<B> {
     fn store(&mut self, at: usize, samples: &[[f32; 4]]) {
         let pool = self.pool.take().expect("only a panicking store takes it");
-        self.pool = Some(B::store(pool, at, samples));
+        self.pool = Some(on_device(self.device, || B::store(pool, at, samples)));
     }
 
     fn step(&mut self, draw: BatchDraw, loss: Loss, adam: AdamStep) {
@@ -295,27 +297,35 @@ impl<B: FieldBackend> Learner for BackendLearner<B> {
         let pool = self.pool.as_ref().expect("only a panicking store takes it");
         let architecture = &self.architecture;
         let workspace = &mut self.workspace;
-        let (state, loss) = B::train_step(architecture, state, workspace, pool, draw, loss, adam);
+        let sum = self.loss_sum.take();
+        let (state, sum) = on_device(self.device, || {
+            let (state, loss) =
+                B::train_step(architecture, state, workspace, pool, draw, loss, adam);
+            let sum = match sum {
+                None => loss,
+                Some(sum) => sum.add(loss),
+            };
+            (state, sum)
+        });
         self.state = Some(state);
         self.losses += 1;
-        self.loss_sum = Some(match self.loss_sum.take() {
-            None => loss,
-            Some(sum) => sum.add(loss),
-        });
+        self.loss_sum = Some(sum);
     }
 
     fn mean_loss(&mut self) -> f32 {
         let losses = std::mem::take(&mut self.losses);
         let sum = self.loss_sum.take();
-        sum.map_or(f32::NAN, |sum| scalar(sum) / losses as f32)
+        let mean = |sum| on_device(self.device, || scalar(sum)) / losses as f32;
+        sum.map_or(f32::NAN, mean)
     }
 
     fn parameters(&self) -> Vec<f32> {
-        to_vec(self.state().parameters.clone())
+        on_device(self.device, || to_vec(self.state().parameters.clone()))
     }
 
     fn field(&self) -> SharedField {
         Arc::new(BackendField::<B> {
+            device: self.device,
             architecture: self.architecture.clone(),
             handle: self.handle.clone(),
             parameters: self.state().parameters.clone(),

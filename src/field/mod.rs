@@ -5,7 +5,10 @@ mod autodiff;
 mod backend;
 mod batch_draw;
 pub mod composed;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+mod cube;
 mod device;
+mod device_failure;
 mod engine;
 mod extended;
 mod flex;
@@ -21,7 +24,8 @@ pub use architecture::{
 pub use backend::{AdamState, AdamStep, FieldBackend, Loss};
 pub use batch_draw::BatchDraw;
 pub use device::{Device, DeviceChoice, DeviceError};
-pub use engine::{Engine, Learner, SharedField, available_devices, open_engine, panic_message};
+pub use device_failure::{device_failure, panic_message};
+pub use engine::{Engine, Learner, SharedField, available_devices, open_engine};
 pub use extended::Extended;
 pub use initial::initial_parameters;
 pub use metrics::Metrics;

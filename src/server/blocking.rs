@@ -4,7 +4,6 @@ use tokio::task::spawn_blocking;
 
 use super::error::ApiError;
 use crate::CancelToken;
-use crate::field::panic_message;
 
 /// Sets its token when it is dropped: by a call that ends, or whose client goes away.
 #[derive(Default)]
@@ -20,7 +19,7 @@ impl Drop for CancelOnDrop {
 /// passes: then the token that `work` was given is set.
 ///
 /// # Errors
-/// What `work` returns; [`ApiError::Panic`] if it panics.
+/// What `work` returns; [`ApiError::Panic`] if it panics, [`ApiError::Device`] if that was a device's failure.
 pub(super) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce(&CancelToken) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
@@ -31,7 +30,7 @@ pub(super) async fn run_blocking<T: Send + 'static>(
     match task.await {
         Ok(result) => result,
         Err(error) => Err(match error.try_into_panic() {
-            Ok(panic) => ApiError::Panic(panic_message(&*panic)),
+            Ok(panic) => ApiError::of_panic(panic),
             Err(_) => ApiError::ShuttingDown,
         }),
     }
@@ -43,6 +42,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::field::{Device, DeviceError};
 
     #[tokio::test]
     async fn a_panic_is_an_error_with_its_message() {
@@ -51,6 +51,18 @@ mod tests {
             matches!(&error, ApiError::Panic(text) if text == "seven"),
             "{error}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_device_that_stops_is_named() {
+        let error = DeviceError::Stopped {
+            device: Device::Cuda(0),
+            reason: "out of memory".to_owned(),
+        };
+        let work = |_: &CancelToken| std::panic::panic_any(error);
+        let error = run_blocking::<()>(work).await.unwrap_err();
+        assert_eq!(error.reason(), "DEVICE_STOPPED");
+        assert!(error.to_string().contains("cuda:0"), "{error}");
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! field of the request is to blame, a `google.rpc.BadRequest` that names it. The message is for people: it says what is
 //! wrong and what to do.
 
+use std::any::Any;
 use std::io;
 
 use thiserror::Error;
@@ -12,7 +13,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::resource_name::Collection;
 use crate::extract::ExtractError;
-use crate::field::{DeviceError, ModelError};
+use crate::field::{DeviceError, ModelError, device_failure, panic_message};
 use crate::geometry::{MeshError, ReadError};
 use crate::train::{FitError, SettingsError};
 
@@ -109,6 +110,14 @@ impl ApiError {
             field,
             message: message.into(),
         }
+    }
+
+    /// What a caught panic was about.
+    pub(super) fn of_panic(panic: Box<dyn Any + Send>) -> Self {
+        device_failure(panic).map_or_else(
+            |panic| ApiError::Panic(panic_message(&*panic)),
+            ApiError::Device,
+        )
     }
 
     /// `ErrorInfo.reason`, also used for fits that failed.
@@ -211,6 +220,7 @@ fn device_verdict(error: &DeviceError) -> Verdict {
         DeviceError::Unknown(_) => (Code::InvalidArgument, "DEVICE_UNKNOWN"),
         DeviceError::NotBuilt { .. } => (Code::FailedPrecondition, "DEVICE_NOT_BUILT"),
         DeviceError::Unusable { .. } => (Code::FailedPrecondition, "DEVICE_UNUSABLE"),
+        DeviceError::Stopped { .. } => (Code::Unavailable, "DEVICE_STOPPED"),
     };
     Verdict {
         code,

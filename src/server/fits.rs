@@ -18,7 +18,7 @@ use super::page::{Place, page};
 use super::proto::{self, FitState};
 use super::resource_name::{Collection, new_id};
 use crate::CancelToken;
-use crate::field::{Model, panic_message};
+use crate::field::Model;
 use crate::geometry::Mesh;
 use crate::train::{FitError, FitSettings, Progress};
 
@@ -290,7 +290,7 @@ impl Shared {
                 return;
             }
             Ok(Err(error)) => ApiError::Fit(error),
-            Err(panic) => ApiError::Panic(panic_message(&*panic)),
+            Err(panic) => ApiError::of_panic(panic),
         };
         tracing::warn!(%error, "failed");
         fit.end(|message| {

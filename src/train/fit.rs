@@ -1,5 +1,6 @@
 //! The loop: from a mesh to a model.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -12,8 +13,8 @@ use super::settings::{FitSettings, SettingsError};
 use crate::CancelToken;
 use crate::distance::{DistanceError, SignedDistance};
 use crate::field::{
-    AdamStep, BatchDraw, DeviceError, Learner, Metrics, Model, Training, initial_parameters,
-    open_engine,
+    AdamStep, BatchDraw, DeviceError, Learner, Metrics, Model, Training, device_failure,
+    initial_parameters, open_engine,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler};
 
@@ -23,7 +24,7 @@ pub enum FitError {
     /// The settings cannot be trained with.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The device cannot be used.
+    /// The device cannot be used, or failed on the way.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The mesh has no distance.
@@ -94,6 +95,21 @@ const CHECK: Protocol = Protocol {
 /// # Errors
 /// See [`FitError`]. The cancel token is looked at in every step and in every chunk of other work.
 pub fn fit(
+    mesh: &Mesh,
+    name: &str,
+    settings: &FitSettings,
+    cancel: &CancelToken,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Model, FitError> {
+    // A device that fails in the middle of work panics.
+    let work = AssertUnwindSafe(|| fit_on_device(mesh, name, settings, cancel, progress));
+    catch_unwind(work).unwrap_or_else(|panic| match device_failure(panic) {
+        Ok(error) => Err(error.into()),
+        Err(panic) => resume_unwind(panic),
+    })
+}
+
+fn fit_on_device(
     mesh: &Mesh,
     name: &str,
     settings: &FitSettings,

@@ -10,10 +10,10 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use self::hash_grid::EncodedGrid;
 use super::architecture::{Activation, Architecture, Encoding, TensorSpec};
-use super::backend::{AdamState, AdamStep, Loss};
+use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
 use super::batch_draw::BatchDraw;
 
-/// [`FieldBackend::field`](super::FieldBackend::field) by tensor operations.
+/// [`FieldBackend::field`] by tensor operations.
 pub fn field<B: Backend>(
     architecture: &Architecture,
     parameters: Tensor<B, 1>,
@@ -23,7 +23,7 @@ pub fn field<B: Backend>(
     Forward::run(architecture, &parameters, &points, gradient).output()
 }
 
-/// [`FieldBackend::field_backward`](super::FieldBackend::field_backward) by tensor operations.
+/// [`FieldBackend::field_backward`] by tensor operations.
 pub fn field_backward<B: Backend>(
     architecture: &Architecture,
     parameters: Tensor<B, 1>,
@@ -54,7 +54,37 @@ pub fn loss_and_cotangent<B: Backend>(
     }
 }
 
-/// [`FieldBackend::adam`](super::FieldBackend::adam) by tensor operations.
+/// [`FieldBackend::loss_and_gradient`] out of the backend's own field and its backward.
+pub fn loss_and_gradient<B: FieldBackend>(
+    architecture: &Architecture,
+    parameters: Tensor<B, 1>,
+    points: Tensor<B, 2>,
+    targets: Tensor<B, 2>,
+    loss: Loss,
+) -> (Tensor<B, 1>, Tensor<B, 1>) {
+    let values = B::field(architecture, parameters.clone(), points.clone(), false);
+    let (loss, cotangent) = loss_and_cotangent(values, targets, loss);
+    let gradient = B::field_backward(architecture, parameters, points, cotangent);
+    (loss, gradient)
+}
+
+/// [`FieldBackend::train_step`] out of the backend's own gradient and Adam.
+pub fn train_step<B: FieldBackend>(
+    architecture: &Architecture,
+    state: AdamState<B>,
+    pool: &Tensor<B, 2>,
+    draw: BatchDraw,
+    loss: Loss,
+    step: AdamStep,
+) -> (AdamState<B>, Tensor<B, 1>) {
+    let batch = batch(pool.clone(), draw);
+    let (points, targets) = (batch.clone().narrow(1, 0, 3), batch.narrow(1, 3, 1));
+    let parameters = state.parameters.clone();
+    let (loss, gradient) = B::loss_and_gradient(architecture, parameters, points, targets, loss);
+    (B::adam(state, gradient, step), loss)
+}
+
+/// [`FieldBackend::adam`] by tensor operations.
 pub fn adam<B: Backend>(
     state: AdamState<B>,
     gradient: Tensor<B, 1>,

@@ -1,0 +1,67 @@
+//! [`BatchDraw::index`](crate::field::BatchDraw::index) on the device: the same samples, bit for bit.
+
+use cubecl::prelude::*;
+
+/// Index in the pool of the sample at `place` of the batch.
+#[cube]
+pub(super) fn drawn_index(place: u32, seed: u32, kept: u32, count: u32) -> u32 {
+    let mut index = place % kept;
+    if kept > count {
+        let size = kept / count;
+        let longer = kept % count;
+        // The first `longer` parts have one more sample.
+        let extra = select(place < longer, 1u32, 0u32);
+        let start = place * size + min(place, longer);
+        index = start + mix(seed + place * 0x9e37_79b9u32) % (size + extra);
+    }
+    index
+}
+
+/// See the function of this name beside `BatchDraw`.
+#[cube]
+fn mix(x: u32) -> u32 {
+    let a = (x ^ (x >> 16)) * 0x7feb_352du32;
+    let b = (a ^ (a >> 15)) * 0x846c_a68bu32;
+    b ^ (b >> 16)
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use cubecl::prelude::*;
+    use cubecl::wgpu::{WgpuDevice, WgpuRuntime};
+
+    use super::*;
+    use crate::field::BatchDraw;
+
+    #[cube(launch)]
+    fn draw_all(indices: &mut Array<u32>, seed: u32, kept: u32, count: u32) {
+        if ABSOLUTE_POS < indices.len() {
+            indices[ABSOLUTE_POS] = drawn_index(ABSOLUTE_POS as u32, seed, kept, count);
+        }
+    }
+
+    #[test]
+    fn the_device_draws_the_same_samples() {
+        let client = WgpuRuntime::client(&WgpuDevice::DefaultDevice);
+        for (kept, count) in [
+            (1000, 300),
+            (1 << 20, 16_384),
+            (4096, 4096),
+            (10, 25),
+            (1, 64),
+        ] {
+            let draw = BatchDraw::of_step(11, 3, kept, count);
+            let indices = client.empty(count * size_of::<u32>());
+            // SAFETY: the buffer was made with room for `count` indices.
+            let output = unsafe { ArrayArg::from_raw_parts(indices.clone(), count) };
+            let cubes = CubeCount::Static(count.div_ceil(64) as u32, 1, 1);
+            let dim = CubeDim::new_1d(64);
+            draw_all::launch::<WgpuRuntime>(
+                &client, cubes, dim, output, draw.seed, draw.kept, draw.count,
+            );
+            let drawn = client.read_one_unchecked(indices);
+            let expected: Vec<u32> = (0..count as u32).map(|place| draw.index(place)).collect();
+            assert_eq!(u32::from_bytes(&drawn), expected, "{count} of {kept}");
+        }
+    }
+}

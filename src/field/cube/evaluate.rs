@@ -1,0 +1,89 @@
+//! One kernel from points to values and gradients by position.
+
+use cubecl::prelude::*;
+
+use super::Lanes;
+use super::encoding::{encode, position_gradients};
+use super::perceptron::{backward, forward, values};
+use super::plan::Plan;
+use super::workgroup::Workgroup;
+
+/// Evaluates `points` `[count, 3]` into `output`: `[count, 1]`, or with `gradient` `[count, 4]`.
+#[cube(launch)]
+pub(super) fn evaluate(
+    parameters: &Array<f32>,
+    points: &Array<f32>,
+    levels: &Array<u32>,
+    output: &mut Array<f32>,
+    count: u32,
+    #[comptime] gradient: bool,
+    #[comptime] plan: Plan,
+) {
+    let groups = comptime!(plan.groups());
+    let tile = comptime!(plan.tile);
+    let stride = comptime!(plan.stride());
+    let count = count as usize;
+    let columns = comptime!(if gradient { 4usize } else { 1 });
+    let mut workgroup = Workgroup::new(plan);
+    let mut first = CUBE_POS * tile;
+    while first < count {
+        workgroup.take_points(points, first, count, plan);
+        sync_cube();
+        encode(&mut workgroup, parameters, levels, plan);
+        forward(&mut workgroup, parameters, plan);
+        if (UNIT_POS as usize) < groups {
+            let group = UNIT_POS as usize;
+            let values = values(&workgroup, parameters, group, plan);
+            store(output, first + group * 4, count, columns, 0, values);
+            workgroup.by_values[group] = Lanes::new(1.0);
+        }
+        sync_cube();
+        if gradient {
+            // There are no sums: `output` only stands in for them.
+            backward(&mut workgroup, parameters, output, 0, true, false, plan);
+            if comptime!(plan.levels > 0) {
+                position_gradients(&mut workgroup, parameters, levels, plan);
+            }
+            for item in range_stepped(
+                UNIT_POS as usize,
+                comptime!(3 * groups),
+                comptime!(plan.units()),
+            ) {
+                let axis = item / groups;
+                let group = item % groups;
+                let mut slopes = Lanes::new(0.0);
+                if comptime!(plan.levels > 0) {
+                    let parts = comptime!(plan.rows / 4);
+                    let start = comptime!(plan.first_hidden() * plan.stride()).runtime()
+                        + axis * parts * groups;
+                    for part in 0..parts {
+                        slopes += workgroup.rows[start + part * groups + group];
+                    }
+                } else {
+                    slopes = workgroup.rows[axis * stride + group];
+                }
+                store(output, first + group * 4, count, columns, axis + 1, slopes);
+            }
+            sync_cube();
+        }
+        first += CUBE_COUNT * tile;
+    }
+}
+
+/// Writes a column of four rows, as far as there are rows.
+#[cube]
+fn store(
+    output: &mut Array<f32>,
+    first: usize,
+    count: usize,
+    #[comptime] columns: usize,
+    column: usize,
+    values: Lanes,
+) {
+    #[unroll]
+    for lane in 0..4usize {
+        if first + lane < count {
+            output[(first + lane) * columns + column] = values[lane];
+        }
+    }
+}

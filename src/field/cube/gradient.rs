@@ -1,0 +1,114 @@
+//! One kernel from a batch to its loss and gradient: draw, encode, forward, loss, backward.
+
+use cubecl::prelude::*;
+
+use super::Lanes;
+use super::encoding::{encode, scatter};
+use super::perceptron::{backward, forward, values};
+use super::plan::Plan;
+use super::workgroup::Workgroup;
+use crate::field::backend::Loss;
+
+/// What a batch's fourth column means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Objective {
+    /// A target: the sum of |value - target|.
+    L1,
+    /// A target: the sum of (value - target)².
+    L2,
+    /// The gradient by the value. The loss is then 0.
+    Given,
+}
+
+impl From<Loss> for Objective {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::L1 => Objective::L1,
+            Loss::L2 => Objective::L2,
+        }
+    }
+}
+
+/// Sums over the batch `[count]` drawn from `pool` `[capacity, 4]`: by workgroup in `sums`
+/// `[cubes, Plan::sums]`, by grid parameter in `low` and `high` (see `fixed_point`), which start at their zero.
+#[cube(launch)]
+pub(super) fn gradient(
+    parameters: &Array<f32>,
+    pool: &Array<f32>,
+    levels: &Array<u32>,
+    low: &mut Array<Atomic<u32>>,
+    high: &mut Array<Atomic<u32>>,
+    sums: &mut Array<f32>,
+    seed: u32,
+    kept: u32,
+    count: u32,
+    #[comptime] objective: Objective,
+    #[comptime] plan: Plan,
+) {
+    let groups = comptime!(plan.groups());
+    let tile = comptime!(plan.tile);
+    let start = CUBE_POS * comptime!(plan.sums()).runtime();
+    let mut workgroup = Workgroup::new(plan);
+    let mut loss = 0.0f32;
+    let mut first_tile = true;
+    let mut first = CUBE_POS * tile;
+    while first < count as usize {
+        workgroup.draw(pool, first, seed, kept, count, plan);
+        sync_cube();
+        encode(&mut workgroup, parameters, levels, plan);
+        forward(&mut workgroup, parameters, plan);
+        if (UNIT_POS as usize) < groups {
+            let group = UNIT_POS as usize;
+            let values = values(&workgroup, parameters, group, plan);
+            let targets = workgroup.samples[3 * groups + group];
+            let mut by_values = Lanes::new(0.0);
+            #[unroll]
+            for lane in 0..4usize {
+                // Places beyond the end of the batch have no say.
+                if first + group * 4 + lane < count as usize {
+                    let residual = values[lane] - targets[lane];
+                    if comptime!(objective == Objective::L1) {
+                        loss += residual.abs();
+                        let above = select(residual > 0.0, 1.0f32, 0.0f32);
+                        by_values[lane] = above - select(residual < 0.0, 1.0f32, 0.0f32);
+                    }
+                    if comptime!(objective == Objective::L2) {
+                        loss += residual * residual;
+                        by_values[lane] = 2.0 * residual;
+                    }
+                    if comptime!(objective == Objective::Given) {
+                        by_values[lane] = targets[lane];
+                    }
+                }
+            }
+            workgroup.by_values[group] = by_values;
+        }
+        sync_cube();
+        backward(
+            &mut workgroup,
+            parameters,
+            sums,
+            start,
+            first_tile,
+            true,
+            plan,
+        );
+        if comptime!(plan.levels > 0) {
+            scatter(&workgroup, levels, low, high, plan);
+        }
+        sync_cube();
+        first_tile = false;
+        first += CUBE_COUNT * tile;
+    }
+    if (UNIT_POS as usize) < groups {
+        workgroup.sums[UNIT_POS as usize] = Lanes::new(loss);
+    }
+    sync_cube();
+    if UNIT_POS == 0 {
+        let mut sum = 0.0f32;
+        for group in 0..groups {
+            sum += workgroup.sums[group][0];
+        }
+        sums[start + comptime!(plan.perceptron()).runtime()] = sum;
+    }
+}

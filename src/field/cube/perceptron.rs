@@ -1,0 +1,227 @@
+//! The layers, for a tile of samples: forward to the values, and back.
+
+use cubecl::prelude::*;
+
+use super::Lanes;
+use super::plan::Plan;
+use super::product::{Finish, Product, product, slopes};
+use super::sine::sine;
+use super::weight_gradient::{layer_gradient, output_gradient};
+use super::workgroup::Workgroup;
+
+/// First row of what hidden layer `layer` gives to the next.
+#[cube]
+fn activated_row(layer: usize, #[comptime] plan: Plan) -> usize {
+    if comptime!(plan.sine) {
+        comptime!(plan.activated()).runtime()
+    } else {
+        hidden_row(layer, plan)
+    }
+}
+
+/// First row of what hidden layer `layer` keeps.
+#[cube]
+fn hidden_row(layer: usize, #[comptime] plan: Plan) -> usize {
+    comptime!(plan.first_hidden()).runtime() + layer * comptime!(plan.padded()).runtime()
+}
+
+/// Place in the flat vector of the weights of hidden layer `layer`, from 1.
+#[cube]
+fn middle_weights(layer: usize, #[comptime] plan: Plan) -> usize {
+    comptime!(plan.table + plan.first_parameters()).runtime()
+        + (layer - 1) * comptime!(plan.middle_parameters()).runtime()
+}
+
+#[cube]
+fn omega(layer: usize, #[comptime] plan: Plan) -> f32 {
+    let first = comptime!(f32::from_bits(plan.first_omega)).runtime();
+    let other = comptime!(f32::from_bits(plan.omega)).runtime();
+    select(layer == 0, first, other)
+}
+
+/// From encoded positions to values. The result is the sums of groups of units, see [`values()`].
+#[cube]
+pub(super) fn forward(workgroup: &mut Workgroup, parameters: &Array<f32>, #[comptime] plan: Plan) {
+    let first = comptime!(Product {
+        inputs: plan.encoded,
+        outputs: plan.width,
+        finish: Finish::Layer,
+    });
+    let weights = comptime!(plan.table).runtime();
+    product(
+        workgroup,
+        parameters,
+        weights,
+        0,
+        hidden_row(0, plan),
+        1.0,
+        first,
+        plan,
+    );
+    activate(workgroup, 0, plan);
+    if comptime!(plan.layers > 1) {
+        let middle = comptime!(Product {
+            inputs: plan.width,
+            outputs: plan.width,
+            finish: Finish::Layer,
+        });
+        for layer in 1..plan.layers {
+            let weights = middle_weights(layer, plan);
+            let input = activated_row(layer - 1, plan);
+            let output = hidden_row(layer, plan);
+            product(
+                workgroup, parameters, weights, input, output, 1.0, middle, plan,
+            );
+            activate(workgroup, layer, plan);
+        }
+    }
+    output_layer(workgroup, parameters, plan);
+}
+
+/// Back from values to the gradient by the encoded positions, which takes their place. With `gradients`, every layer's
+/// weights and biases get their part of the gradient on the way: in `sums` from `sums_start` on.
+#[cube]
+pub(super) fn backward(
+    workgroup: &mut Workgroup,
+    parameters: &Array<f32>,
+    sums: &mut Array<f32>,
+    sums_start: usize,
+    first_tile: bool,
+    #[comptime] gradients: bool,
+    #[comptime] plan: Plan,
+) {
+    let width = comptime!(plan.width);
+    if gradients {
+        let start = sums_start + comptime!(plan.output_weights()).runtime();
+        let input = activated_row(comptime!(plan.layers - 1).runtime(), plan);
+        output_gradient(workgroup, sums, start, first_tile, input, plan);
+        sync_cube();
+    }
+    back_through_output(workgroup, parameters, plan);
+    sync_cube();
+    if comptime!(plan.layers > 1) {
+        let middle = comptime!(Product {
+            inputs: width,
+            outputs: width,
+            finish: Finish::Slopes,
+        });
+        for step in 1..plan.layers {
+            let layer = plan.layers - step;
+            let by_layer = hidden_row(layer, plan);
+            let weights = middle_weights(layer, plan);
+            if gradients {
+                activate(workgroup, layer - 1, plan);
+                let start = sums_start + weights - comptime!(plan.table).runtime();
+                let input = activated_row(layer - 1, plan);
+                layer_gradient(
+                    workgroup, sums, start, first_tile, by_layer, input, width, plan,
+                );
+            }
+            let output = hidden_row(layer - 1, plan);
+            let omega = omega(layer - 1, plan);
+            product(
+                workgroup, parameters, weights, by_layer, output, omega, middle, plan,
+            );
+            sync_cube();
+        }
+    }
+    let by_first = hidden_row(0, plan);
+    if gradients {
+        layer_gradient(
+            workgroup,
+            sums,
+            sums_start,
+            first_tile,
+            by_first,
+            0,
+            plan.encoded,
+            plan,
+        );
+    }
+    if comptime!(plan.levels > 0 || !gradients) {
+        let first = comptime!(Product {
+            inputs: plan.width,
+            outputs: plan.encoded,
+            finish: Finish::Keep,
+        });
+        let weights = comptime!(plan.table).runtime();
+        product(
+            workgroup, parameters, weights, by_first, 0, 1.0, first, plan,
+        );
+        sync_cube();
+    }
+}
+
+/// Makes a sine's activated layer from what goes into it; a ReLU's is there already. Synchronises.
+#[cube]
+fn activate(workgroup: &mut Workgroup, layer: usize, #[comptime] plan: Plan) {
+    sync_cube();
+    if comptime!(plan.sine) {
+        let groups = comptime!(plan.groups());
+        let stride = comptime!(plan.stride());
+        let items = comptime!(plan.padded() * groups);
+        let omega = Lanes::new(omega(layer, plan));
+        let input = hidden_row(layer, plan);
+        let output = comptime!(plan.activated());
+        for item in range_stepped(UNIT_POS as usize, items, comptime!(plan.units())) {
+            let row = item / groups;
+            let group = item % groups;
+            let kept = workgroup.rows[(input + row) * stride + group];
+            workgroup.rows[(output + row) * stride + group] = sine(omega * kept);
+        }
+        sync_cube();
+    }
+}
+
+/// The sums of the output layer, a part of the inputs a unit. Synchronises.
+#[cube]
+fn output_layer(workgroup: &mut Workgroup, parameters: &Array<f32>, #[comptime] plan: Plan) {
+    let groups = comptime!(plan.groups());
+    let stride = comptime!(plan.stride());
+    let weights = comptime!(plan.table + plan.output_weights());
+    let group = UNIT_POS as usize % groups;
+    let part = UNIT_POS as usize / groups;
+    let input = activated_row(comptime!(plan.layers - 1).runtime(), plan);
+    let mut sums = Lanes::new(0.0);
+    for k in range_stepped(part, plan.width, comptime!(plan.rows / 4)) {
+        let weight = Lanes::new(parameters[weights + k]);
+        sums = fma(weight, workgroup.rows[(input + k) * stride + group], sums);
+    }
+    workgroup.sums[part * groups + group] = sums;
+    sync_cube();
+}
+
+/// The values of four samples, after [`forward()`].
+#[cube]
+pub(super) fn values(
+    workgroup: &Workgroup,
+    parameters: &Array<f32>,
+    group: usize,
+    #[comptime] plan: Plan,
+) -> Lanes {
+    let groups = comptime!(plan.groups());
+    let bias = comptime!(plan.table + plan.perceptron() - 1);
+    let mut values = Lanes::new(parameters[bias]);
+    for part in 0..comptime!(plan.rows / 4) {
+        values += workgroup.sums[part * groups + group];
+    }
+    values
+}
+
+/// The gradient by the last hidden layer's sums, in the place of what the layer kept.
+#[cube]
+fn back_through_output(workgroup: &mut Workgroup, parameters: &Array<f32>, #[comptime] plan: Plan) {
+    let groups = comptime!(plan.groups());
+    let stride = comptime!(plan.stride());
+    let weights = comptime!(plan.table + plan.output_weights());
+    let items = comptime!(plan.width * groups);
+    let last = comptime!(plan.layers - 1).runtime();
+    let omega = omega(last, plan);
+    for item in range_stepped(UNIT_POS as usize, items, comptime!(plan.units())) {
+        let row = item / groups;
+        let group = item % groups;
+        let place = (hidden_row(last, plan) + row) * stride + group;
+        let by_hidden = workgroup.by_values[group] * Lanes::new(parameters[weights + row]);
+        workgroup.rows[place] = by_hidden * slopes(workgroup.rows[place], omega, plan);
+    }
+}

@@ -1,0 +1,314 @@
+//! How a network is laid out in a workgroup: sizes that are known when its kernels are compiled.
+
+use cubecl::ir::HardwareProperties;
+
+use crate::field::architecture::{Activation, Architecture, Encoding};
+
+/// Sizes of a network's kernels. Each distinct plan compiles kernels of its own.
+///
+/// A workgroup works on one tile of samples at a time. All that is kept of a tile lies in shared memory as rows of
+/// samples, four samples an element: the encoded position, then one row a unit of each hidden layer. Each unit of the
+/// workgroup computes blocks of four rows by four samples in registers, a pass of `rows` rows at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    /// Samples in a tile: a multiple of 4.
+    pub tile: usize,
+    /// Rows that one pass over a layer computes: a multiple of 4.
+    pub rows: usize,
+    /// Length of the encoded position.
+    pub encoded: usize,
+    /// Units in a hidden layer.
+    pub width: usize,
+    /// Hidden layers.
+    pub layers: usize,
+    /// Levels of the grid; 0 without one.
+    pub levels: usize,
+    /// Features of a grid entry.
+    pub features: usize,
+    /// Parameters of the grid, which come first in the flat vector.
+    pub table: usize,
+    /// The activation is a sine; else it is ReLU.
+    pub sine: bool,
+    /// Bits of ω of the first layer.
+    pub first_omega: u32,
+    /// Bits of ω of the other layers.
+    pub omega: u32,
+}
+
+/// Samples in a tile, the most wanted first: a larger one reads the weights less often.
+const TILES: [usize; 4] = [64, 32, 16, 8];
+
+/// Rows of a pass at most: with the largest tile a workgroup then has 256 units.
+const ROWS: usize = 64;
+
+/// Inputs of a layer whose weights are in shared memory at a time.
+pub const DEPTH: usize = 16;
+
+/// Bytes of an element of shared memory: four samples.
+const ELEMENT: usize = 16;
+
+/// Workgroups, if there are tiles for them, where the device does not tell how many it runs at once.
+const CUBES: usize = 256;
+
+/// Turns of loops that a unit may take in a kernel where the device may be software: Mesa leaves every loop of a shader after
+/// 65,535 turns in all, as a guard against endless ones, and goes on with what there is.
+const TURNS: usize = 50_000;
+
+/// Workgroups for each multiprocessor, where the device tells their number and shared memory has room for so many.
+const CUBES_PER_MULTIPROCESSOR: usize = 4;
+
+impl Plan {
+    /// The plan of a network on a device; none if its shared memory has no room for the smallest tile.
+    pub fn new(architecture: &Architecture, device: &HardwareProperties) -> Option<Self> {
+        let (levels, features) = match &architecture.encoding {
+            Encoding::Identity => (0, 0),
+            Encoding::HashGrid(grid) => (grid.levels as usize, grid.features as usize),
+        };
+        let grid = architecture.tensors().swap_remove(0);
+        let mlp = &architecture.mlp;
+        let width = mlp.hidden_width as usize;
+        let passes = width.div_ceil(ROWS);
+        let plan = Self {
+            tile: 0,
+            rows: width.div_ceil(passes).next_multiple_of(4),
+            encoded: architecture.encoded_width(),
+            width,
+            layers: mlp.hidden_layers as usize,
+            levels,
+            features,
+            table: if levels == 0 { 0 } else { grid.len() },
+            sine: matches!(mlp.activation, Activation::Sine { .. }),
+            first_omega: mlp.activation.omega(0).to_bits(),
+            omega: mlp.activation.omega(1).to_bits(),
+        };
+        let fits = |plan: &Self| {
+            let units = plan.units() as u32;
+            plan.shared_bytes() <= device.max_shared_memory_size
+                && units <= device.max_units_per_cube
+                && units <= device.max_cube_dim.0
+        };
+        let tiles = TILES.into_iter().map(|tile| Self { tile, ..plan });
+        tiles.into_iter().find(fits)
+    }
+
+    /// Units of a workgroup: one for each block of four rows by four samples.
+    pub fn units(&self) -> usize {
+        self.rows / 4 * self.groups()
+    }
+
+    /// Groups of four samples in a tile.
+    pub fn groups(&self) -> usize {
+        self.tile / 4
+    }
+
+    /// Elements from one row to the next: one more than needed, so that the rows of a column lie in different banks.
+    pub fn stride(&self) -> usize {
+        self.groups() + 1
+    }
+
+    /// Rows of a hidden layer, in whole blocks.
+    pub fn padded(&self) -> usize {
+        self.width.next_multiple_of(4)
+    }
+
+    /// First row of the first hidden layer.
+    pub fn first_hidden(&self) -> usize {
+        self.encoded.next_multiple_of(4)
+    }
+
+    /// First row of the activated layer. A sine's layers keep what goes into it, from which slopes are computed.
+    pub fn activated(&self) -> usize {
+        self.first_hidden() + self.layers * self.padded()
+    }
+
+    /// Elements of all rows.
+    pub fn elements(&self) -> usize {
+        let rows = self.activated() + if self.sine { self.padded() } else { 0 };
+        rows * self.stride()
+    }
+
+    /// Elements of the weights that are in shared memory at a time.
+    pub fn staged(&self) -> usize {
+        DEPTH * (self.rows / 4 + 1)
+    }
+
+    /// Elements that partial sums over the units of a layer take.
+    pub fn partial_sums(&self) -> usize {
+        self.units()
+    }
+
+    fn shared_bytes(&self) -> usize {
+        // Positions, targets and the gradient by the values are a few elements a group more.
+        let elements = self.elements() + self.staged() + self.partial_sums() + 5 * self.groups();
+        elements * ELEMENT
+    }
+
+    /// Parameters of a hidden layer behind the first: weights, then biases.
+    pub fn middle_parameters(&self) -> usize {
+        self.width * (self.width + 1)
+    }
+
+    /// Parameters of the first hidden layer.
+    pub fn first_parameters(&self) -> usize {
+        self.width * (self.encoded + 1)
+    }
+
+    /// Place of the output layer's weights, counted from the first layer's.
+    pub fn output_weights(&self) -> usize {
+        self.first_parameters() + (self.layers - 1) * self.middle_parameters()
+    }
+
+    /// Parameters of the perceptron.
+    pub fn perceptron(&self) -> usize {
+        self.output_weights() + self.width + 1
+    }
+
+    /// Numbers that each workgroup sums for itself: the perceptron's gradient, then the loss.
+    pub fn sums(&self) -> usize {
+        self.perceptron() + 1
+    }
+
+    /// Workgroups for `samples` samples: each takes every so many tiles, so that the sums do not depend on timing.
+    pub fn cubes(&self, samples: usize, device: &HardwareProperties) -> usize {
+        let tiles = samples.div_ceil(self.tile).max(1);
+        match device.num_streaming_multiprocessors {
+            Some(multiprocessors) => {
+                let at_once = device.max_shared_memory_size / self.shared_bytes();
+                let at_once = at_once.clamp(1, CUBES_PER_MULTIPROCESSOR);
+                tiles.min(multiprocessors as usize * at_once)
+            }
+            None => {
+                let tiles_of_a_cube = (TURNS / self.turns()).max(1);
+                tiles.min(CUBES.max(tiles.div_ceil(tiles_of_a_cube)))
+            }
+        }
+    }
+
+    /// Turns that a unit takes in the loops of one tile, at most.
+    fn turns(&self) -> usize {
+        let (units, groups) = (self.units(), self.groups());
+        let product = |inputs: usize, outputs: usize| {
+            let stage = (DEPTH * self.rows / 4).div_ceil(units);
+            let chunk = DEPTH + stage + 1;
+            outputs.div_ceil(self.rows) * (inputs.div_ceil(DEPTH) * chunk + 1)
+        };
+        let gradient = |inputs: usize| {
+            let blocks = self.width.div_ceil(4) * inputs.div_ceil(4);
+            (blocks.div_ceil(units) + self.width.div_ceil(units) + 1) * (groups + 1)
+        };
+        let layer = |inputs: usize| {
+            let activate = 3 * (self.padded() * groups).div_ceil(units);
+            let back = product(self.width, inputs);
+            product(inputs, self.width) + back + gradient(inputs) + activate + 1
+        };
+        let output = 2 * self.width.div_ceil(self.rows / 4) + gradient(1) + self.rows;
+        let samples = 4 * groups.div_ceil(units) + 4;
+        let encoding = 9 * (self.levels * groups).div_ceil(units) + self.levels + 9;
+        layer(self.encoded) + (self.layers - 1) * layer(self.width) + output + samples + encoding
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::{HashGrid, Mlp};
+
+    fn device(shared_memory: usize, multiprocessors: Option<u32>) -> HardwareProperties {
+        HardwareProperties {
+            load_width: 128,
+            plane_size_min: 32,
+            plane_size_max: 32,
+            max_bindings: 8,
+            max_shared_memory_size: shared_memory,
+            max_cube_count: (65_535, 65_535, 65_535),
+            max_units_per_cube: 1024,
+            max_cube_dim: (1024, 1024, 64),
+            num_streaming_multiprocessors: multiprocessors,
+            num_cpu_cores: None,
+            num_tensor_cores: None,
+            min_tensor_cores_dim: None,
+            max_vector_size: 4,
+        }
+    }
+
+    fn grid() -> Architecture {
+        let grid = HashGrid {
+            levels: 8,
+            features: 4,
+            log2_entries: 15,
+            base_resolution: 16,
+            finest_resolution: 256,
+        };
+        Architecture {
+            encoding: Encoding::HashGrid(grid),
+            mlp: Mlp {
+                hidden_width: 64,
+                hidden_layers: 2,
+                activation: Activation::Relu,
+            },
+        }
+    }
+
+    fn siren() -> Architecture {
+        Architecture {
+            encoding: Encoding::Identity,
+            mlp: Mlp {
+                hidden_width: 256,
+                hidden_layers: 4,
+                activation: Activation::Sine {
+                    first_omega: 30.0,
+                    omega: 30.0,
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn tiles_are_as_large_as_shared_memory_allows() {
+        let tile = |architecture: &Architecture, bytes: usize| {
+            Plan::new(architecture, &device(bytes, None)).map(|plan| plan.tile)
+        };
+        assert_eq!(tile(&grid(), 227 << 10), Some(64));
+        assert_eq!(tile(&siren(), 227 << 10), Some(32));
+        assert_eq!(tile(&grid(), 32 << 10), Some(32));
+        assert_eq!(tile(&siren(), 32 << 10), None);
+    }
+
+    #[test]
+    fn places_of_parameters_are_those_of_the_architecture() {
+        for architecture in [grid(), siren()] {
+            let plan = Plan::new(&architecture, &device(227 << 10, None)).unwrap();
+            let specs = architecture.tensors();
+            let offset = |name: &str| specs.iter().find(|s| s.name == name).unwrap().offset;
+            assert_eq!(plan.table, offset("mlp.0.weight"));
+            assert_eq!(plan.table + plan.first_parameters(), offset("mlp.1.weight"));
+            let output = format!("mlp.{}.weight", plan.layers);
+            assert_eq!(plan.table + plan.output_weights(), offset(&output));
+            assert_eq!(
+                plan.table + plan.perceptron(),
+                architecture.parameter_count()
+            );
+        }
+    }
+
+    #[test]
+    fn workgroups_fill_a_card_and_keep_to_the_turns_of_software() {
+        let cubes = |architecture: &Architecture, samples| {
+            let card = device(227 << 10, Some(132));
+            Plan::new(architecture, &card)
+                .unwrap()
+                .cubes(samples, &card)
+        };
+        assert_eq!(cubes(&grid(), 1 << 18), 132 * CUBES_PER_MULTIPROCESSOR);
+        // Shared memory has room for one at a time.
+        assert_eq!(cubes(&siren(), 1 << 18), 132);
+        assert_eq!(cubes(&siren(), 33), 2);
+
+        let software = device(32 << 10, None);
+        let plan = Plan::new(&grid(), &software).unwrap();
+        let samples = 1 << 20;
+        let tiles = samples / plan.tile;
+        let tiles_of_a_cube = tiles.div_ceil(plan.cubes(samples, &software));
+        assert!(tiles_of_a_cube * plan.turns() <= TURNS);
+    }
+}

@@ -1,0 +1,212 @@
+//! A product of a layer's weights with the samples of a tile, in blocks of four rows by four samples held in registers.
+
+use cubecl::prelude::*;
+
+use super::Lanes;
+use super::plan::{DEPTH, Plan};
+use super::sine::cosine;
+use super::workgroup::Workgroup;
+
+/// What a product's sums become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Finish {
+    /// A layer: biases are added; ReLU follows, a sine later.
+    Layer,
+    /// The gradient by a layer's sums, in the place of what the layer kept.
+    Slopes,
+    /// The sums as they are.
+    Keep,
+}
+
+/// A product of a layer's weights with rows of samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Product {
+    /// Rows that go in.
+    pub inputs: usize,
+    /// Rows that come out.
+    pub outputs: usize,
+    pub finish: Finish,
+}
+
+/// One layer's product, from rows at `input` to rows at `output`. Forward, a layer's weights `[outputs, inputs]` and then
+/// its biases lie at `weights`; back, they are read the other way round.
+#[cube]
+pub(super) fn product(
+    workgroup: &mut Workgroup,
+    parameters: &Array<f32>,
+    weights: usize,
+    input: usize,
+    output: usize,
+    omega: f32,
+    #[comptime] product: Product,
+    #[comptime] plan: Plan,
+) {
+    let groups = comptime!(plan.groups());
+    let stride = comptime!(plan.stride());
+    let blocks = comptime!(plan.rows / 4);
+    let Product {
+        inputs,
+        outputs,
+        finish,
+    } = comptime!(product);
+    let padded = comptime!(outputs.next_multiple_of(4));
+    let passes = comptime!(outputs.div_ceil(plan.rows));
+    let chunks = comptime!(inputs.div_ceil(DEPTH));
+    let group = UNIT_POS as usize % groups;
+    let block = UNIT_POS as usize / groups;
+    for pass in 0..passes {
+        let mut sums0 = Lanes::new(0.0);
+        let mut sums1 = Lanes::new(0.0);
+        let mut sums2 = Lanes::new(0.0);
+        let mut sums3 = Lanes::new(0.0);
+        for chunk in 0..chunks {
+            let first = chunk * DEPTH;
+            // The units are done with what was staged before, and with the rows that this product overwrites.
+            sync_cube();
+            stage(
+                workgroup,
+                parameters,
+                weights,
+                pass * plan.rows,
+                first,
+                product,
+                plan,
+            );
+            sync_cube();
+            let end = min(inputs - first, DEPTH);
+            for k in 0..end {
+                let values = workgroup.rows[(input + first + k) * stride + group];
+                let column = workgroup.staged[k * (blocks + 1) + block];
+                sums0 = fma(Lanes::new(column[0]), values, sums0);
+                sums1 = fma(Lanes::new(column[1]), values, sums1);
+                sums2 = fma(Lanes::new(column[2]), values, sums2);
+                sums3 = fma(Lanes::new(column[3]), values, sums3);
+            }
+        }
+        let row = pass * plan.rows + block * 4;
+        if row < padded {
+            let biases = weights + inputs * outputs;
+            let place = (output + row) * stride + group;
+            finish_row(
+                workgroup, parameters, sums0, place, biases, row, omega, outputs, finish, plan,
+            );
+            finish_row(
+                workgroup,
+                parameters,
+                sums1,
+                place + stride,
+                biases,
+                row + 1,
+                omega,
+                outputs,
+                finish,
+                plan,
+            );
+            finish_row(
+                workgroup,
+                parameters,
+                sums2,
+                place + 2 * stride,
+                biases,
+                row + 2,
+                omega,
+                outputs,
+                finish,
+                plan,
+            );
+            finish_row(
+                workgroup,
+                parameters,
+                sums3,
+                place + 3 * stride,
+                biases,
+                row + 3,
+                omega,
+                outputs,
+                finish,
+                plan,
+            );
+        }
+    }
+}
+
+#[cube]
+fn finish_row(
+    workgroup: &mut Workgroup,
+    parameters: &Array<f32>,
+    sums: Lanes,
+    place: usize,
+    biases: usize,
+    row: usize,
+    omega: f32,
+    #[comptime] outputs: usize,
+    #[comptime] finish: Finish,
+    #[comptime] plan: Plan,
+) {
+    let mut result = sums;
+    if comptime!(finish == Finish::Layer) {
+        // Rows that fill the last block are read by nobody.
+        if row < outputs {
+            result += Lanes::new(parameters[biases + row]);
+        }
+        if comptime!(!plan.sine) {
+            result = max(result, Lanes::new(0.0));
+        }
+    }
+    if comptime!(finish == Finish::Slopes) {
+        result *= slopes(workgroup.rows[place], omega, plan);
+    }
+    workgroup.rows[place] = result;
+}
+
+/// The activation's derivative, given what its layer keeps.
+#[cube]
+pub(super) fn slopes(kept: Lanes, omega: f32, #[comptime] plan: Plan) -> Lanes {
+    if comptime!(plan.sine) {
+        let omega = Lanes::new(omega);
+        omega * cosine(omega * kept)
+    } else {
+        let mut result = Lanes::new(0.0);
+        #[unroll]
+        for lane in 0..4usize {
+            result[lane] = select(kept[lane] > 0.0, 1.0f32, 0.0f32);
+        }
+        result
+    }
+}
+
+/// Brings weights into shared memory: for each of up to [`DEPTH`] inputs the outputs of a pass, 0 where there are none.
+#[cube]
+fn stage(
+    workgroup: &mut Workgroup,
+    parameters: &Array<f32>,
+    weights: usize,
+    first_row: usize,
+    first: usize,
+    #[comptime] product: Product,
+    #[comptime] plan: Plan,
+) {
+    let blocks = comptime!(plan.rows / 4);
+    let units = comptime!(plan.units());
+    let forward = comptime!(product.finish == Finish::Layer);
+    for item in range_stepped(UNIT_POS as usize, comptime!(DEPTH * blocks), units) {
+        // Neighbouring units read neighbouring weights.
+        let k = if forward { item % DEPTH } else { item / blocks };
+        let block = if forward { item / DEPTH } else { item % blocks };
+        let input = first + k;
+        let mut column = Lanes::new(0.0);
+        #[unroll]
+        for lane in 0..4usize {
+            let row = first_row + block * 4 + lane;
+            if row < product.outputs && input < product.inputs {
+                let place = if forward {
+                    row * product.inputs + input
+                } else {
+                    input * product.outputs + row
+                };
+                column[lane] = parameters[weights + place];
+            }
+        }
+        workgroup.staged[k * (blocks + 1) + block] = column;
+    }
+}

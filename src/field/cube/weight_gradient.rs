@@ -1,0 +1,176 @@
+//! The gradient by the layers' weights and biases: sums over the samples of a tile.
+
+use cubecl::prelude::*;
+
+use super::Lanes;
+use super::plan::Plan;
+use super::workgroup::Workgroup;
+
+/// The gradient by the output layer's weights and bias: `input` is the first row of what went in.
+#[cube]
+pub(super) fn output_gradient(
+    workgroup: &Workgroup,
+    sums: &mut Array<f32>,
+    start: usize,
+    first_tile: bool,
+    input: usize,
+    #[comptime] plan: Plan,
+) {
+    let groups = comptime!(plan.groups());
+    let stride = comptime!(plan.stride());
+    // One more for the bias.
+    for k in range_stepped(
+        UNIT_POS as usize,
+        comptime!(plan.width + 1),
+        comptime!(plan.units()),
+    ) {
+        let mut sum = Lanes::new(0.0);
+        for group in 0..groups {
+            let mut term = workgroup.by_values[group];
+            if k < plan.width {
+                term *= workgroup.rows[(input + k) * stride + group];
+            }
+            sum += term;
+        }
+        add_sum(sums, start + k, total(sum), first_tile);
+    }
+}
+
+/// The gradient by a hidden layer's weights and biases: `by_layer` and `input` are the first rows of the gradient by the
+/// layer's sums and of what went in.
+#[cube]
+pub(super) fn layer_gradient(
+    workgroup: &Workgroup,
+    sums: &mut Array<f32>,
+    start: usize,
+    first_tile: bool,
+    by_layer: usize,
+    input: usize,
+    #[comptime] inputs: usize,
+    #[comptime] plan: Plan,
+) {
+    let groups = comptime!(plan.groups());
+    let stride = comptime!(plan.stride());
+    let units = comptime!(plan.units());
+    let outputs = comptime!(plan.width);
+    // A unit's four inputs lie that far apart, so that neighbouring units read neighbouring rows.
+    let apart = comptime!(inputs.div_ceil(4));
+    let blocks = comptime!(outputs.div_ceil(4) * inputs.div_ceil(4));
+    for item in range_stepped(UNIT_POS as usize, blocks, units) {
+        let column = item % apart;
+        let row = item / apart * 4;
+        let mut sums0 = Lanes::new(0.0);
+        let mut sums1 = Lanes::new(0.0);
+        let mut sums2 = Lanes::new(0.0);
+        let mut sums3 = Lanes::new(0.0);
+        for group in 0..groups {
+            let by_place = (by_layer + row) * stride + group;
+            let by0 = workgroup.rows[by_place];
+            let by1 = workgroup.rows[by_place + stride];
+            let by2 = workgroup.rows[by_place + 2 * stride];
+            let by3 = workgroup.rows[by_place + 3 * stride];
+            let in_place = (input + column) * stride + group;
+            let in0 = workgroup.rows[in_place];
+            let in1 = workgroup.rows[in_place + apart * stride];
+            let in2 = workgroup.rows[in_place + 2 * apart * stride];
+            let in3 = workgroup.rows[in_place + 3 * apart * stride];
+            #[unroll]
+            for lane in 0..4usize {
+                let mut inputs = Lanes::new(in0[lane]);
+                inputs[1] = in1[lane];
+                inputs[2] = in2[lane];
+                inputs[3] = in3[lane];
+                sums0 = fma(Lanes::new(by0[lane]), inputs, sums0);
+                sums1 = fma(Lanes::new(by1[lane]), inputs, sums1);
+                sums2 = fma(Lanes::new(by2[lane]), inputs, sums2);
+                sums3 = fma(Lanes::new(by3[lane]), inputs, sums3);
+            }
+        }
+        #[unroll]
+        for lane in 0..4usize {
+            let k = column + lane * apart;
+            if k < inputs {
+                add_weight(
+                    sums,
+                    start,
+                    row,
+                    k,
+                    sums0[lane],
+                    first_tile,
+                    inputs,
+                    outputs,
+                );
+                add_weight(
+                    sums,
+                    start,
+                    row + 1,
+                    k,
+                    sums1[lane],
+                    first_tile,
+                    inputs,
+                    outputs,
+                );
+                add_weight(
+                    sums,
+                    start,
+                    row + 2,
+                    k,
+                    sums2[lane],
+                    first_tile,
+                    inputs,
+                    outputs,
+                );
+                add_weight(
+                    sums,
+                    start,
+                    row + 3,
+                    k,
+                    sums3[lane],
+                    first_tile,
+                    inputs,
+                    outputs,
+                );
+            }
+        }
+    }
+    for row in range_stepped(UNIT_POS as usize, outputs, units) {
+        let mut sum = Lanes::new(0.0);
+        for group in 0..groups {
+            sum += workgroup.rows[(by_layer + row) * stride + group];
+        }
+        let place = start + comptime!(inputs * outputs).runtime() + row;
+        add_sum(sums, place, total(sum), first_tile);
+    }
+}
+
+#[cube]
+fn add_weight(
+    sums: &mut Array<f32>,
+    start: usize,
+    row: usize,
+    column: usize,
+    sum: f32,
+    first_tile: bool,
+    #[comptime] inputs: usize,
+    #[comptime] outputs: usize,
+) {
+    if row < outputs {
+        add_sum(sums, start + row * inputs + column, sum, first_tile);
+    }
+}
+
+/// Adds to a sum of this workgroup's own; its first tile starts it.
+#[cube]
+fn add_sum(sums: &mut Array<f32>, place: usize, term: f32, first_tile: bool) {
+    let mut sum = term;
+    if !first_tile {
+        sum += sums[place];
+    }
+    sums[place] = sum;
+}
+
+/// The sum of four samples.
+#[cube]
+fn total(lanes: Lanes) -> f32 {
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+}

@@ -1,0 +1,94 @@
+//! What a workgroup keeps of the tile that it works on.
+
+use cubecl::prelude::*;
+
+use super::Lanes;
+use super::draw::drawn_index;
+use super::plan::Plan;
+
+/// Shared memory of a workgroup. Every element holds four neighbouring samples.
+#[derive(CubeType)]
+pub(super) struct Workgroup {
+    /// Encoded position, hidden layers, and for a sine the activated layer: see [`Plan`].
+    pub rows: SharedMemory<Lanes>,
+    /// Weights of a layer, as far as they are needed at a time.
+    pub staged: SharedMemory<Lanes>,
+    /// Partial sums over units.
+    pub sums: SharedMemory<Lanes>,
+    /// Columns of the samples: x, y, z, target.
+    pub samples: SharedMemory<Lanes>,
+    /// The loss's derivative by the values.
+    pub by_values: SharedMemory<Lanes>,
+}
+
+#[cube]
+impl Workgroup {
+    pub(super) fn new(#[comptime] plan: Plan) -> Workgroup {
+        let elements = comptime!(plan.elements());
+        let staged = comptime!(plan.staged());
+        let sums = comptime!(plan.partial_sums());
+        let groups = comptime!(plan.groups());
+        Workgroup {
+            rows: SharedMemory::new(elements),
+            staged: SharedMemory::new(staged),
+            sums: SharedMemory::new(sums),
+            samples: SharedMemory::new(4 * groups),
+            by_values: SharedMemory::new(groups),
+        }
+    }
+
+    /// Takes the samples of the tile that starts at `first`: drawn from rows of four, point and target each.
+    pub(super) fn draw(
+        &mut self,
+        pool: &Array<f32>,
+        first: usize,
+        seed: u32,
+        kept: u32,
+        count: u32,
+        #[comptime] plan: Plan,
+    ) {
+        let groups = comptime!(plan.groups());
+        let columns = comptime!(4 * groups);
+        let units = comptime!(plan.units());
+        for item in range_stepped(UNIT_POS as usize, columns, units) {
+            let column = item % 4;
+            let group = item / 4;
+            let mut values = Lanes::new(0.0);
+            #[unroll]
+            for lane in 0..4usize {
+                let place = (first + group * 4 + lane) as u32;
+                if place < count {
+                    let index = drawn_index(place, seed, kept, count) as usize;
+                    values[lane] = pool[index * 4 + column];
+                }
+            }
+            self.samples[column * groups + group] = values;
+        }
+    }
+
+    /// Takes the points of the tile that starts at `first` from rows of three.
+    pub(super) fn take_points(
+        &mut self,
+        points: &Array<f32>,
+        first: usize,
+        count: usize,
+        #[comptime] plan: Plan,
+    ) {
+        let groups = comptime!(plan.groups());
+        let columns = comptime!(3 * groups);
+        let units = comptime!(plan.units());
+        for item in range_stepped(UNIT_POS as usize, columns, units) {
+            let column = item % 3;
+            let group = item / 3;
+            let mut values = Lanes::new(0.0);
+            #[unroll]
+            for lane in 0..4usize {
+                let place = first + group * 4 + lane;
+                if place < count {
+                    values[lane] = points[place * 3 + column];
+                }
+            }
+            self.samples[column * groups + group] = values;
+        }
+    }
+}
