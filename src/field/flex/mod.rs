@@ -1,5 +1,8 @@
 //! The field on the processor: one fused pass a tile, on AVX-512, AVX2, NEON or plain code, chosen at run time by `pulp`.
 
+// Kernels count lanes, rows and axes over several arrays at once: counters say that plainer than zipped iterators.
+#![allow(clippy::needless_range_loop)]
+
 mod activation;
 mod adam;
 mod batch;
