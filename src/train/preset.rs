@@ -105,7 +105,8 @@ impl Preset {
         // Measured on the Armadillo over 2 to 20 seconds: small tables gain from more and smaller steps; in a large one each
         // step has more to update, so fewer and larger ones are better.
         let (batch_size, learning_rate) = match self {
-            Preset::Draft | Preset::Standard => (8192, 3e-3),
+            Preset::Draft => (8192, 5e-3),
+            Preset::Standard => (8192, 3e-3),
             Preset::Detail => (16_384, 5e-3),
             Preset::Smooth => (4096, 5e-4),
         };

@@ -160,7 +160,7 @@ def by_steps(clean: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
 @pytest.fixture
 def daemon(shared_daemon: RealDaemon, by_steps: Callable[[int], None]) -> RealDaemon:
     """The real daemon, connected; fits are short."""
-    by_steps(100)
+    by_steps(400)
     use_daemon(shared_daemon.data_dir)
     assert session().connection.state is part("connection").ConnectionState.READY, session().connection.message
     return shared_daemon
