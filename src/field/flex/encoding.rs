@@ -292,17 +292,16 @@ impl Cells {
 /// The cell of a coordinate along one axis, and where in it the coordinate lies.
 #[inline(always)]
 fn cell_along_axis<S: Simd>(simd: S, level: &GridLevel, coordinate: S::f32s) -> (S::u32s, S::f32s) {
-    let splat = |x: f32| simd.splat_f32s(x);
-    let (one, zero) = (splat(1.0), splat(0.0));
-    let last = splat((level.resolution - 1) as f32);
-    let half = splat(level.resolution as f32 / 2.0);
+    let (one, zero) = (simd.splat_f32s(1.0), simd.splat_f32s(0.0));
+    let last = simd.splat_f32s((level.resolution - 1) as f32);
+    let half = simd.splat_f32s(level.resolution as f32 / 2.0);
     let position = simd.mul_f32s(simd.add_f32s(coordinate, one), half);
     // Selected in this order, a position that is not a number lands in cell 0.
     let above = simd.select_f32s(simd.greater_than_f32s(position, zero), position, zero);
     let within = simd.select_f32s(simd.less_than_f32s(above, last), above, last);
     // From 2²³ on floats are whole, and the last bit of their significand is worth 1: adding it rounds, and the bits of
     // the sum are the whole number.
-    let whole = splat(8_388_608.0);
+    let whole = simd.splat_f32s(8_388_608.0);
     let rounded = simd.sub_f32s(simd.add_f32s(within, whole), whole);
     let too_high = simd.greater_than_f32s(rounded, within);
     let floor = simd.select_f32s(too_high, simd.sub_f32s(rounded, one), rounded);
