@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(OVERFIT_CACHE)/target
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 ADDON_VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' blender_addon/blender_manifest.toml)
-ADDON_SOURCES := $(wildcard blender_addon/*.*) $(wildcard proto/overfit/v1/*.proto)
+ADDON_SOURCES := $(wildcard blender_addon/*.* blender_addon/*/*.py) $(wildcard proto/overfit/v1/*.proto)
 ZIP := dist/overfit_blender-$(ADDON_VERSION).zip
 TOOLS := $(OVERFIT_CACHE)/tools/bin
 # An environment that has benches/peers/requirements.txt, to measure against; made unless given.

@@ -2,18 +2,19 @@
 
 import bpy
 
-from . import operators, panel, preferences, properties, session
+from . import preferences, properties, session
+from .interface import daemon_operators, field_operators, fit_operators, panel
 
 CLASSES = (
     preferences.OverfitPreferences,
     properties.OverfitSettings,
     properties.OverfitField,
-    operators.OVERFIT_OT_fit,
-    operators.OVERFIT_OT_extract_mesh,
-    operators.OVERFIT_OT_extract_volume,
-    operators.OVERFIT_OT_cancel,
-    operators.OVERFIT_OT_connect,
-    operators.OVERFIT_OT_start_daemon,
+    fit_operators.OVERFIT_OT_fit,
+    field_operators.OVERFIT_OT_extract_mesh,
+    field_operators.OVERFIT_OT_extract_volume,
+    fit_operators.OVERFIT_OT_cancel,
+    daemon_operators.OVERFIT_OT_connect,
+    daemon_operators.OVERFIT_OT_start_daemon,
     panel.OVERFIT_MT_preset,
     panel.OVERFIT_PT_main,
     panel.OVERFIT_PT_field,

@@ -108,7 +108,8 @@ def build(target: Path | None) -> Path:
         wheels = download_wheels(wheels_dir)
         stubs = generate_stubs(stubs_dir)
         check_runtime(stubs, wheels)
-        contents = {path.name: path.read_bytes() for path in ADDON.glob("*.py") if path.name not in BUILD_ONLY}
+        modules = (path for path in ADDON.rglob("*.py") if path.name not in BUILD_ONLY)
+        contents = {path.relative_to(ADDON).as_posix(): path.read_bytes() for path in modules}
         contents["LICENSE"] = (ADDON / "LICENSE").read_bytes()
         contents["blender_manifest.toml"] = manifest_with_wheels(wheels)
         contents |= {f"api/{name}": text for name, text in stubs.items()}

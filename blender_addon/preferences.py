@@ -4,13 +4,14 @@ from pathlib import Path
 
 import bpy
 
-from .daemon_file import default_data_dir
+from .client.daemon_file import default_data_dir
+from .extension import PACKAGE
 
 
 class OverfitPreferences(bpy.types.AddonPreferences):
     """Where the daemon is."""
 
-    bl_idname = __package__
+    bl_idname = PACKAGE
 
     program: bpy.props.StringProperty(
         name="Daemon",
@@ -35,7 +36,7 @@ class OverfitPreferences(bpy.types.AddonPreferences):
 
 def preferences() -> OverfitPreferences:
     """The preferences as they are now."""
-    return bpy.context.preferences.addons[__package__].preferences
+    return bpy.context.preferences.addons[PACKAGE].preferences
 
 
 def data_dir() -> Path:

@@ -1,15 +1,14 @@
 """What lives while the extension is on: the loop, the connection, the jobs, and the timer that drives them."""
 
 import time
-import tomllib
-from pathlib import Path
 
 import bpy
 
-from .connection import Connection, ConnectionState
-from .daemon_process import DaemonProcess
-from .event_loop import SteppedLoop
-from .job import Job, JobState
+from .client.connection import Connection, ConnectionState
+from .client.daemon_process import DaemonProcess
+from .client.event_loop import SteppedLoop
+from .extension import extension_version
+from .jobs.job import Job, JobState
 from .preferences import data_dir
 
 BUDGET_SECONDS = 0.004
@@ -113,11 +112,6 @@ def close_session() -> None:
         bpy.app.handlers.load_post.remove(_on_file_loaded)
     _session.close()
     _session = None
-
-
-def extension_version() -> str:
-    """The version in the manifest."""
-    return tomllib.loads(Path(__file__).with_name("blender_manifest.toml").read_text())["version"]
 
 
 def tool_is_running() -> bool:

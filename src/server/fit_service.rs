@@ -26,6 +26,7 @@ pub(super) struct FitCalls {
 #[tonic::async_trait]
 impl FitService for FitCalls {
     type WatchFitStream = FitWatch;
+    type PreviewFitStream = super::extraction::Messages<proto::PreviewFitResponse>;
 
     async fn create_fit(
         &self,
@@ -101,6 +102,20 @@ impl FitService for FitCalls {
         let name = request.into_inner().name;
         let fit = self.fits.cancel(Collection::Fits.id(&name, "name")?)?;
         Ok(Response::new(proto::CancelFitResponse { fit: Some(fit) }))
+    }
+
+    async fn finish_fit(
+        &self,
+        _request: Request<proto::FinishFitRequest>,
+    ) -> Result<Response<proto::FinishFitResponse>, Status> {
+        Err(Status::unimplemented("FinishFit is not there yet"))
+    }
+
+    async fn preview_fit(
+        &self,
+        _request: Request<proto::PreviewFitRequest>,
+    ) -> Result<Response<Self::PreviewFitStream>, Status> {
+        Err(Status::unimplemented("PreviewFit is not there yet"))
     }
 
     async fn delete_fit(

@@ -58,6 +58,8 @@ impl MeshCalls {
 
 #[tonic::async_trait]
 impl MeshService for MeshCalls {
+    type FindClosestStream = super::extraction::Messages<proto::FindClosestResponse>;
+
     async fn upload_mesh(
         &self,
         request: Request<Streaming<proto::UploadMeshRequest>>,
@@ -117,6 +119,13 @@ impl MeshService for MeshCalls {
             meshes,
             next_page_token,
         }))
+    }
+
+    async fn find_closest(
+        &self,
+        _request: Request<Streaming<proto::FindClosestRequest>>,
+    ) -> Result<Response<Self::FindClosestStream>, Status> {
+        Err(Status::unimplemented("FindClosest is not there yet"))
     }
 
     async fn delete_mesh(

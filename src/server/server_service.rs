@@ -27,6 +27,7 @@ impl ServerService for ServerCalls {
             description: preset.description().to_owned(),
             seconds: preset.seconds(),
             default: preset == Preset::default(),
+            ..Default::default()
         });
         let limits = &self.limits;
         Ok(Response::new(proto::GetServerInfoResponse {

@@ -96,7 +96,7 @@ def use_daemon(data_dir: Path, beside: Callable[[], None] | None = None) -> None
     """Sets the daemon's folder in the preferences, and waits until the connection stands or has failed."""
     bpy.context.preferences.addons[PACKAGE].preferences.data_dir = str(data_dir)
     bpy.ops.overfit.connect()
-    settled = (part("connection").ConnectionState.READY, part("connection").ConnectionState.FAILED)
+    settled = (part("client.connection").ConnectionState.READY, part("client.connection").ConnectionState.FAILED)
     pump_until(lambda: session().connection.state in settled, 20.0, beside)
 
 
@@ -114,13 +114,13 @@ class RealDaemon:
             command = [os.environ["OVERFIT_BINARY"], "serve", "--data-dir", str(self.data_dir)]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + 30.0
-        read = part("daemon_file").read_daemon_file
+        read = part("client.daemon_file").read_daemon_file
         while True:
             assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
             try:
                 if read(self.data_dir).pid == self.process.pid:
                     return
-            except part("problem").Problem:
+            except part("client.problem").Problem:
                 pass  # not written yet
             time.sleep(0.02)
 
@@ -152,7 +152,7 @@ def by_steps(clean: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
 
     def choose(steps: int) -> None:
         settings = part("api.fit_pb2").FitSettings
-        monkeypatch.setattr(part("fit_job"), "FitSettings", partial(settings, steps=steps, batch_size=2048, seed=1))
+        monkeypatch.setattr(part("jobs.fit_job"), "FitSettings", partial(settings, steps=steps, batch_size=2048, seed=1))
 
     return choose
 
@@ -162,7 +162,7 @@ def daemon(shared_daemon: RealDaemon, by_steps: Callable[[int], None]) -> RealDa
     """The real daemon, connected; fits are short."""
     by_steps(400)
     use_daemon(shared_daemon.data_dir)
-    assert session().connection.state is part("connection").ConnectionState.READY, session().connection.message
+    assert session().connection.state is part("client.connection").ConnectionState.READY, session().connection.message
     return shared_daemon
 
 

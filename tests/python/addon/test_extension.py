@@ -139,4 +139,4 @@ def test_a_running_daemon_is_left_alone(preferences, daemon: RealDaemon):
     assert daemon.process.poll() is None
     bpy.ops.preferences.addon_enable(module=PACKAGE)
     use_daemon(daemon.data_dir)
-    assert session().connection.state is part("connection").ConnectionState.READY
+    assert session().connection.state is part("client.connection").ConnectionState.READY

@@ -11,7 +11,7 @@ from mathutils.bvhtree import BVHTree
 
 
 def state(name: str):
-    return part("job").JobState[name]
+    return part("jobs.job").JobState[name]
 
 
 def run_to_end(operator, seconds: float = 120.0):
@@ -223,7 +223,7 @@ def test_daemon_ends_in_a_fit_and_comes_back(suzanne, shared_daemon, by_steps, t
 
 def test_wrong_token(suzanne, shared_daemon, tmp_path):
     right = (shared_daemon.data_dir / "daemon.json").read_text()
-    token = part("daemon_file").read_daemon_file(shared_daemon.data_dir).token
+    token = part("client.daemon_file").read_daemon_file(shared_daemon.data_dir).token
     (tmp_path / "daemon.json").write_text(right.replace(token, "0" * len(token)))
     use_daemon(tmp_path)
     assert "token" in session().connection.message

@@ -35,7 +35,7 @@ def fit_to_end(fake):
 
 
 def state(name: str):
-    return part("job").JobState[name]
+    return part("jobs.job").JobState[name]
 
 
 def result_of(job) -> bpy.types.Object:
@@ -94,7 +94,7 @@ def test_wrong_token(suzanne, fake):
 
 
 def test_a_program_that_is_no_daemon(fake, monkeypatch):
-    monkeypatch.setattr(part("connection"), "HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr(part("client.connection"), "HANDSHAKE_SECONDS", 0.2)
     fake.silent = True
     assert "does not answer" in connect(fake)
 
@@ -107,7 +107,7 @@ def test_a_daemon_that_appears_is_found_by_itself(fake):
 
 
 def test_a_daemon_that_goes_is_noticed_when_idle(fake, monkeypatch):
-    monkeypatch.setattr(part("connection"), "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(part("client.connection"), "HEARTBEAT_SECONDS", 0.1)
     connect(fake)
     fake.vanish()
     pump_until(lambda: "no longer running" in session().connection.message, 5.0, fake.pump)
@@ -383,7 +383,7 @@ def test_scale_is_explained(suzanne, fake, scale, words):
 
 
 def test_presets_are_the_daemons(suzanne, fake):
-    panel = part("panel")
+    panel = part("interface.panel")
     session().connection.server = None
     assert [name for name, _ in panel.offered_presets()] == list(panel.USUAL_PRESETS)
     connect(fake)
@@ -421,7 +421,7 @@ def test_a_million_triangles_hold_no_slice_long(clean, fake, monkeypatch):
     triangles = np.concatenate(
         [np.stack([corner, corner + 1, corner + side], 1), np.stack([corner + 1, corner + side + 1, corner + side], 1)]
     ).astype(np.int32)
-    transfer = part("mesh_transfer")
+    transfer = part("scene.mesh_transfer")
     mesh = transfer.build_mesh("Sheet", transfer.TriangleMesh(positions, triangles))
     obj = bpy.data.objects.new("Sheet", mesh)
     bpy.context.scene.collection.objects.link(obj)

@@ -1,17 +1,16 @@
 """The sidebar tab."""
 
-import math
-import textwrap
 from collections.abc import Sequence
 
 import bpy
 
-from .connection import ConnectionState
-from .fit_job import FitJob
-from .job import Job, JobState
-from .operators import OVERFIT_OT_fit
-from .session import current
-from .surface import Field
+from ..client.connection import ConnectionState
+from ..jobs.fit_job import FitJob
+from ..jobs.job import Job, JobState
+from ..scene.field import Field
+from ..session import current
+from .fit_operators import OVERFIT_OT_fit
+from .words import draw_words, short_number, short_time, sidebar_width, sparkline
 
 CONNECTION_ICONS = {
     ConnectionState.IDLE: "UNLINKED",
@@ -21,9 +20,8 @@ CONNECTION_ICONS = {
 }
 JOB_ICONS = {JobState.DONE: "CHECKMARK", JobState.FAILED: "ERROR", JobState.CANCELLED: "X"}
 USUAL_PRESETS = ("draft", "standard", "detail", "smooth")
-SPARKS = "▁▂▃▄▅▆▇█"
-LETTER_PIXELS, SPARK_PIXELS = 6.5, 11.5
-"""Mean width of a letter, and width of a spark, in the interface's font at scale 1."""
+SPARK_PIXELS = 11.5
+"""Width of a spark in the interface's font at scale 1."""
 
 
 class OVERFIT_PT_main(bpy.types.Panel):
@@ -169,45 +167,3 @@ def draw_training(context: bpy.types.Context, column: bpy.types.UILayout, job: F
     pace = f"{short_number(progress.samples_per_second)} samples/s"
     left = f", {short_time(progress.remaining_seconds)} left" if progress.HasField("remaining_seconds") else ""
     column.label(text=pace + left)
-
-
-def draw_words(
-    context: bpy.types.Context, column: bpy.types.UILayout, words: str, icon: str = "NONE", margin: float = 45
-) -> None:
-    """A text over as many lines as the sidebar's width asks for."""
-    # Labels do not wrap by themselves.
-    letters = int((sidebar_width(context) - margin) / LETTER_PIXELS)
-    lines = textwrap.wrap(words, max(16, letters), break_on_hyphens=False) or [""]
-    for number, line in enumerate(lines):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE")
-
-
-def sidebar_width(context: bpy.types.Context) -> float:
-    """The sidebar's width in pixels at scale 1."""
-    return context.region.width / context.preferences.system.ui_scale
-
-
-def sparkline(values: Sequence[float], columns: int) -> str:
-    """The values' course as one line of text; logarithmic, as losses fall by orders of magnitude."""
-    logs = [math.log10(value) for value in values if value > 0.0 and math.isfinite(value)]
-    count = max(0, min(columns, len(logs)))
-    shares = [logs[i * len(logs) // count : (i + 1) * len(logs) // count] for i in range(count)]
-    means = [sum(share) / len(share) for share in shares]
-    low, high = min(means, default=0.0), max(means, default=0.0)
-    if high - low < 1e-6:
-        return SPARKS[0] * count
-    return "".join(SPARKS[round((mean - low) / (high - low) * (len(SPARKS) - 1))] for mean in means)
-
-
-def short_number(value: float) -> str:
-    """`1234567.0` → `"1.2 M"`."""
-    for limit, suffix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= limit:
-            return f"{value / limit:.1f}{suffix}"
-    return f"{value:.0f}"
-
-
-def short_time(seconds: float) -> str:
-    """`200.0` → `"3 min 20 s"`."""
-    whole = max(0, round(seconds))
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"

@@ -6,8 +6,8 @@ import itertools
 import traceback
 from collections.abc import Callable
 
-from .connection import Connection
-from .problem import Problem
+from ..client.connection import Connection
+from ..client.problem import Problem
 
 _numbers = itertools.count(1)
 

@@ -1,6 +1,5 @@
 """A field as an SDF volume: from the daemon to a .vdb file to a Volume object."""
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -8,19 +7,20 @@ from typing import BinaryIO
 
 import bpy
 
-from .api.query_pb2 import (
+from ..api.query_pb2 import (
     VOLUME_FORMAT_VDB,
     VOLUME_FORMAT_VDB_BLENDER_4,
     ExtractVolumeHeader,
     ExtractVolumeRequest,
     GridSettings,
 )
-from .connection import Connection
-from .download import receive
+from ..client.connection import Connection
+from ..client.download import receive
+from ..client.problem import Problem
+from ..scene.field import Field
+from ..scene.place import Place
+from ..scene.volume_file import cannot_write, free_path, stored_path, volume_folder
 from .job import Job
-from .place import Place
-from .problem import Problem
-from .surface import Field
 
 
 class VolumeJob(Job):
@@ -91,38 +91,3 @@ class VolumeJob(Job):
         bpy.ops.ed.undo_push(message="SDF Volume")
         self.result_name = result.name
         self.message = f"'{result.name}': {self._voxels:,} voxels in {self._target.name}"
-
-
-def volume_folder() -> Path:
-    """Where volumes go: `overfit` beside the .blend, or the extension's own folder while that is unsaved.
-
-    Not the session's temporary folder, which is emptied when Blender closes. Raises `Problem`.
-    """
-    if bpy.data.filepath:
-        folder = Path(bpy.path.abspath("//overfit"))
-    else:
-        folder = Path(bpy.utils.extension_path_user(__package__, path="volumes"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    return folder
-
-
-def free_path(folder: Path, name: str) -> Path:
-    """A path for a new volume: what other Volume objects show is never written over."""
-    stem = bpy.path.clean_name(name)
-    candidates = itertools.chain([f"{stem}.vdb"], (f"{stem}_{number}.vdb" for number in itertools.count(2)))
-    return next(folder / candidate for candidate in candidates if not (folder / candidate).exists())
-
-
-def stored_path(path: Path) -> str:
-    """The path as the .blend keeps it: relative where the file lies beside it, so that both can move together."""
-    if bpy.data.filepath and path.is_relative_to(Path(bpy.data.filepath).parent):
-        return bpy.path.relpath(str(path))
-    return str(path)
-
-
-def cannot_write(path: Path, error: OSError) -> Problem:
-    """The failure in words."""
-    return Problem(f"Cannot write {path}: {error.strerror}. Save the .blend in a folder that can be written")

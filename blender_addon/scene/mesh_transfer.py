@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from .problem import Problem
+from ..client.problem import Problem
 
 CORNERS = ".corner_vert"
 """The attribute behind `loops`: a hundred times faster, as it is one block of memory."""

@@ -11,11 +11,11 @@ from grpclib.const import Status
 from grpclib.events import SendRequest, listen
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
-from .api.fit_grpc import FitServiceStub
-from .api.mesh_grpc import MeshServiceStub
-from .api.query_grpc import QueryServiceStub
-from .api.server_grpc import ServerServiceStub
-from .api.server_pb2 import GetServerInfoRequest, GetServerInfoResponse
+from ..api.fit_grpc import FitServiceStub
+from ..api.mesh_grpc import MeshServiceStub
+from ..api.query_grpc import QueryServiceStub
+from ..api.server_grpc import ServerServiceStub
+from ..api.server_pb2 import GetServerInfoRequest, GetServerInfoResponse
 from .daemon_file import DaemonFile, read_daemon_file
 from .event_loop import SteppedLoop
 from .problem import ConnectionLost, Problem

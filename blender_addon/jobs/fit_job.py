@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from .api.fit_pb2 import (
+from ..api.fit_pb2 import (
     FIT_STATE_CANCELLED,
     FIT_STATE_QUEUED,
     FIT_STATE_SUCCEEDED,
@@ -20,13 +20,15 @@ from .api.fit_pb2 import (
     Progress,
     WatchFitRequest,
 )
-from .api.mesh_pb2 import MESH_FORMAT_RAW, MeshMetadata, UploadMeshRequest
-from .connection import Connection
+from ..api.mesh_pb2 import MESH_FORMAT_RAW, MeshMetadata, UploadMeshRequest
+from ..client.connection import Connection
+from ..client.problem import ConnectionLost, Problem
+from ..scene.field import Field
+from ..scene.mesh_transfer import TriangleMesh
+from ..scene.place import Place
+from ..scene.surface import add_surface
 from .job import Job
-from .mesh_transfer import TriangleMesh
-from .place import Place
-from .problem import ConnectionLost, Problem
-from .surface import Field, add_surface, fetch_surface
+from .surface_job import fetch_surface
 
 CHUNK_BYTES = 256 * 1024
 """Bytes a message: some tenths of a millisecond of work."""

@@ -1,49 +1,18 @@
 """A field's surface: from the daemon to a mesh object."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import bpy
 import numpy as np
 
-from .api.query_pb2 import ExtractMeshHeader, ExtractMeshRequest, GridSettings
-from .connection import Connection
-from .download import receive
+from ..api.query_pb2 import ExtractMeshHeader, ExtractMeshRequest, GridSettings
+from ..client.connection import Connection
+from ..client.download import receive
+from ..client.problem import Problem
+from ..scene.field import Field
+from ..scene.mesh_transfer import TriangleMesh, parse_mesh
+from ..scene.place import Place
+from ..scene.surface import add_surface
 from .job import Job
-from .mesh_transfer import TriangleMesh, build_mesh, parse_mesh
-from .place import Place
-from .problem import Problem
-
-
-@dataclass
-class Field:
-    """A finished model and what is known of it."""
-
-    model: str
-    """`models/{id}`"""
-    near_mae: float
-    """Mean error near the surface, relative to the longest side; negative if it was not measured."""
-    iou: float
-    """Intersection over union of the insides, 0 to 1; negative if it was not measured."""
-
-    @classmethod
-    def of(cls, obj: bpy.types.Object) -> "Field":
-        """The field that the object remembers; its model is empty if there is none."""
-        kept = obj.overfit
-        return cls(kept.model, kept.near_mae, kept.iou)
-
-    def remember_on(self, obj: bpy.types.Object) -> None:
-        """Lets the object remember the field, so that more can be made of it later."""
-        obj.overfit.model, obj.overfit.near_mae, obj.overfit.iou = self.model, self.near_mae, self.iou
-
-    def in_words(self) -> str:
-        """The figures, for people."""
-        parts = []
-        if self.near_mae >= 0.0:
-            parts.append(f"error {100.0 * self.near_mae:.2g} % of the size")
-        if self.iou >= 0.0:
-            parts.append(f"overlap (IoU) {100.0 * self.iou:.4g} %")
-        return ", ".join(parts)
 
 
 async def fetch_surface(
@@ -71,17 +40,6 @@ async def fetch_surface(
     if sizes[1] == 0:
         raise Problem("The fitted field has no surface. Fit again with more time")
     return parse_mesh(data[:filled], *sizes)
-
-
-def add_surface(place: Place, field: Field, surface: TriangleMesh, hide_original: bool) -> bpy.types.Object:
-    """A new object with the surface, where the original stands, as one undo step."""
-    result = bpy.data.objects.new(f"{place.name} INR", build_mesh(f"{place.name} INR", surface))
-    field.remember_on(result)
-    if original := place.find_object():
-        field.remember_on(original)
-    place.put(result, hide_original)
-    bpy.ops.ed.undo_push(message="Fit INR")
-    return result
 
 
 class SurfaceJob(Job):
