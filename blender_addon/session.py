@@ -107,6 +107,7 @@ class Session:
         for job in self.jobs:
             job.let_go()
         self.jobs.clear()
+        self.fit_list.left = []
 
     def close(self) -> None:
         """Ends everything that was started."""

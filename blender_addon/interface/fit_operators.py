@@ -3,14 +3,17 @@
 import bpy
 
 from ..client.problem import Problem
+from ..jobs.advice import Advice
 from ..jobs.fit_job import FitJob
 from ..jobs.fit_order import FitOrder
 from ..jobs.job import Job
 from ..scene.evaluated import read_evaluated
 from ..scene.fit_source import fit_sources, shared_sources
-from ..scene.place import Place, scale_note
+from ..scene.place import Place, has_uneven_scale, scale_note
 from ..session import current, redraw_views
 from .job_operator import JobOperator, refuse_without_daemon
+
+UNEVEN = (Advice("The scale differs from axis to axis: distances are stretched", "APPLY_SCALE"),)
 
 
 class OVERFIT_OT_fit(JobOperator, bpy.types.Operator):
@@ -82,7 +85,8 @@ class OVERFIT_OT_fit(JobOperator, bpy.types.Operator):
             mesh = read_evaluated(sharing[0], depsgraph)
             places = [Place.of(obj, context.scene) for obj in sharing]
             notes = tuple(note for obj in sharing if (note := scale_note(obj)))
-            jobs.append(FitJob(session.connection, places, order, mesh, notes=notes))
+            uneven = any(has_uneven_scale(obj) for obj in sharing)
+            jobs.append(FitJob(session.connection, places, order, mesh, notes=notes, advice=UNEVEN if uneven else ()))
         return jobs
 
     def _order(self, context: bpy.types.Context) -> FitOrder:

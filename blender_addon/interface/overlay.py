@@ -12,7 +12,7 @@ from ..jobs.fit_job import FitJob
 from ..session import current
 from .words import short_number, short_time
 
-WIDTH, HEIGHT, GAP, MARGIN = 250.0, 74.0, 8.0, 16.0
+WIDTH, HEIGHT, GAP, MARGIN = 264.0, 74.0, 8.0, 16.0
 """In pixels at interface scale 1."""
 MOST = 4
 """So many cards are shown; the panel has all."""
@@ -29,7 +29,6 @@ def draw_overlay() -> None:
         return
     scale = context.preferences.system.ui_scale
     left, bottom = free_corner(context)
-    gpu.state.blend_set("ALPHA")
     for number, job in enumerate(reversed(fits[-MOST:])):
         draw_card(job, left + MARGIN * scale, bottom + MARGIN * scale + number * (HEIGHT + GAP) * scale, scale)
     gpu.state.blend_set("NONE")
@@ -66,7 +65,7 @@ def state_in_words(job: FitJob) -> str:
     """The second line of a card."""
     words = job.step + (f" {100.0 * job.fraction:.0f} %" if job.fraction > 0.0 else "")
     if job.training and job.losses:
-        words += f"   loss {job.losses[-1]:.1e}   {short_number(job.progress.samples_per_second)} samples/s"
+        words += f", loss {job.losses[-1]:.1e}, {short_number(job.progress.samples_per_second)}/s"
     return words
 
 
@@ -95,6 +94,7 @@ def draw_line(points: Sequence[tuple[float, float]], x: float, y: float, width: 
 
 def draw_box(x: float, y: float, width: float, height: float, colour: tuple[float, float, float, float]) -> None:
     """A filled rectangle."""
+    gpu.state.blend_set("ALPHA")  # text and lines leave another one behind
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
     shader.uniform_float("color", colour)

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 
 import bpy
 import gpu
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 
 from ..jobs.fit_job import FitJob
 from ..jobs.preview import PreviewSurface
 from ..session import current
 
-TOWARDS_VIEWER = 2e-4
-"""Depth by which the preview comes before the original, which lies in the same place."""
+LIFT = 0.01
+"""How far the preview comes towards the viewer, as a share of its size: the original lies in the same place."""
 VERTEX = """
 void main()
 {
   gl_Position = projection * vec4(position, 1.0);
-  gl_Position.z -= towards_viewer * gl_Position.w;
   seen_normal = (view * vec4(normal, 0.0)).xyz;
 }
 """
@@ -31,7 +30,7 @@ void main()
   vec3 n = normalize(seen_normal);
   float key = max(dot(n, normalize(vec3(-0.4, 0.6, 0.7))), 0.0);
   float fill = max(dot(n, normalize(vec3(0.7, -0.2, 0.5))), 0.0);
-  vec3 colour = vec3(0.05, 0.16, 0.20) + key * vec3(0.20, 0.62, 0.66) + fill * vec3(0.10, 0.12, 0.22);
+  vec3 colour = vec3(0.04, 0.12, 0.15) + key * vec3(0.22, 0.50, 0.52) + fill * vec3(0.06, 0.10, 0.20);
   fragment = vec4(colour, 1.0);
 }
 """
@@ -74,7 +73,6 @@ class PreviewDrawer:
         if self._shader is None:
             self._shader = preview_shader()
         self._shader.bind()
-        self._shader.uniform_float("towards_viewer", TOWARDS_VIEWER)
         gpu.state.depth_test_set("LESS_EQUAL")
         gpu.state.depth_mask_set(True)
         view = bpy.context.region_data
@@ -82,11 +80,24 @@ class PreviewDrawer:
             original = place.find_object()
             if original is None or original.visible_get():
                 matrix = original.matrix_world if original else place.matrix
-                self._shader.uniform_float("projection", view.perspective_matrix @ matrix)
+                projection = lifted(view.perspective_matrix, view.view_matrix, matrix, job.preview)
+                self._shader.uniform_float("projection", projection)
                 self._shader.uniform_float("view", normal_matrix(view.view_matrix @ matrix))
                 drawn.batch.draw(self._shader)
         gpu.state.depth_mask_set(False)
         gpu.state.depth_test_set("NONE")
+
+
+def lifted(perspective: Matrix, view: Matrix, matrix: Matrix, surface: PreviewSurface) -> Matrix:
+    """The projection of object space, with depths as if the surface were a little nearer to the viewer."""
+    towards_viewer = Vector(view.inverted_safe().col[2][:3])
+    middle = matrix @ surface.middle
+    near = perspective @ (middle + LIFT * surface.size * matrix.median_scale * towards_viewer).to_4d()
+    middle = perspective @ middle.to_4d()
+    projection = perspective @ matrix
+    if near.w > 0.0 and middle.w > 0.0:
+        projection[2] -= (middle.z / middle.w - near.z / near.w) * projection[3]
+    return projection
 
 
 def normal_matrix(matrix: Matrix) -> Matrix:
@@ -113,7 +124,6 @@ def preview_shader() -> "gpu.types.GPUShader":
     info = gpu.types.GPUShaderCreateInfo()
     info.push_constant("MAT4", "projection")
     info.push_constant("MAT4", "view")
-    info.push_constant("FLOAT", "towards_viewer")
     info.vertex_in(0, "VEC3", "position")
     info.vertex_in(1, "VEC3", "normal")
     info.vertex_out(between)

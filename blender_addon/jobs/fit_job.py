@@ -61,6 +61,7 @@ class FitJob(Job):
         mesh: TriangleMesh | None = None,
         fit_name: str = "",
         notes: tuple[str, ...] = (),
+        advice: tuple[Advice, ...] = (),
     ) -> None:
         """A new fit of `mesh`, or, with `fit_name`, one that runs in the daemon or has ended there."""
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
@@ -71,7 +72,7 @@ class FitJob(Job):
         """The loss so far, one value a message."""
         self.preview: PreviewSurface | None = None
         """The newest preview."""
-        self.advice: list[Advice] = []
+        self.advice = list(advice)
         """What would make the result better."""
         self.places, self.order = places, order
         self.fit_name = fit_name
@@ -81,6 +82,7 @@ class FitJob(Job):
         self.notes += notes
         # Copied here, where reading the mesh holds the main thread anyway, and not in a slice.
         self._mesh = mesh.to_bytes() if mesh else None
+        self._about_object = advice
         self._health = HealthReport()
         self._surface: TriangleMesh | None = None
         self._field: Field | None = None
@@ -145,7 +147,7 @@ class FitJob(Job):
         self._mesh = None
         self._health = mesh.health
         self.notes += mesh.health.warnings
-        self.advice = advise(self._health, None, self.order)
+        self.advice = [*self._about_object, *advise(self._health, None, self.order)]
         request = CreateFitRequest(mesh=mesh.name, settings=self.order.settings, display_name=self.places[0].name)
         while True:
             self._creating = self.connection.loop.start(self._request_fit(request))
@@ -255,13 +257,16 @@ class FitJob(Job):
 
     def _accept(self, fit: Fit) -> None:
         """Takes over the figures of a finished fit; raises `Problem` if it did not succeed."""
+        if fit.state != FIT_STATE_SUCCEEDED:
+            for place in self.places:
+                place.forget_fit()
         if fit.state == FIT_STATE_CANCELLED:
             raise Problem("The fit was cancelled by another program")
         if fit.state != FIT_STATE_SUCCEEDED:
             raise Problem(fit.error.message or "The fit failed in the daemon, which gave no reason")
         # A warning may come with the mesh and with the fit.
         self.notes += [warning for warning in fit.warnings if warning not in self.notes]
-        self.advice = advise(self._health, fit, self.order)
+        self.advice = [*self._about_object, *advise(self._health, fit, self.order)]
         measured = fit.HasField("metrics")
         has_iou = measured and fit.metrics.HasField("iou")
         self._field = Field(

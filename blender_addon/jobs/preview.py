@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from mathutils import Vector
 
 from ..api.fit_pb2 import PreviewFitHeader, PreviewFitRequest
 from ..client.connection import Connection
@@ -28,6 +30,16 @@ class PreviewSurface:
     """`[V, 3] f32`"""
     step: int
     """The training step that it shows."""
+
+    @cached_property
+    def size(self) -> float:
+        """The longest side of its box."""
+        return float(np.ptp(self.mesh.positions, axis=0).max())
+
+    @cached_property
+    def middle(self) -> Vector:
+        """The middle of its box."""
+        return Vector((self.mesh.positions.min(axis=0) + self.mesh.positions.max(axis=0)) / 2.0)
 
 
 async def fetch_preview(connection: Connection, fit: str, resolution: int, after_step: int) -> PreviewSurface:

@@ -4,6 +4,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from .fit_source import SURFACE_TYPES
 from .mesh_transfer import TriangleMesh, joined, read_mesh
 
 
@@ -15,22 +16,32 @@ def may_have_instances(obj: bpy.types.Object) -> bool:
 def read_instances(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> TriangleMesh | None:
     """The meshes of all instances that the object makes, in its own space, as one mesh; `None` if there are none."""
     to_object = obj.matrix_world.inverted_safe()
-    placed: dict[bpy.types.Object, list[Matrix]] = {}
-    for instance in depsgraph.object_instances:
-        if instance.is_instance and instance.parent and instance.parent.original == obj:
-            # Copied: what the iterator gives is overwritten at its next step.
-            placed.setdefault(instance.instance_object.original, []).append(to_object @ instance.matrix_world)
+    # By address of the data: nodes instance geometry that belongs to no object. It lives as long as the iterator.
+    read: dict[int, TriangleMesh | None] = {}
     parts = []
-    for instanced, matrices in placed.items():
-        evaluated = instanced.evaluated_get(depsgraph)
-        mesh = evaluated.to_mesh()
-        try:
-            read = read_mesh(mesh) if mesh is not None and len(mesh.polygons) else None
-        finally:
-            evaluated.to_mesh_clear()
-        if read is not None:
-            parts += [moved(read, matrix) for matrix in matrices]
+    for instance in depsgraph.object_instances:
+        if not (instance.is_instance and instance.parent and instance.parent.original == obj):
+            continue
+        instanced = instance.object
+        if instanced.type not in SURFACE_TYPES:
+            continue
+        key = instanced.data.as_pointer()
+        if key not in read:
+            read[key] = read_instanced(instanced)
+        if read[key] is not None:
+            parts.append(moved(read[key], to_object @ instance.matrix_world))
     return joined(parts) if parts else None
+
+
+def read_instanced(instanced: bpy.types.Object) -> TriangleMesh | None:
+    """What is instanced, in its own space; `None` if it has no faces."""
+    if instanced.type == "MESH":
+        return read_mesh(instanced.data) if len(instanced.data.polygons) else None
+    mesh = instanced.to_mesh()
+    try:
+        return read_mesh(mesh) if mesh is not None and len(mesh.polygons) else None
+    finally:
+        instanced.to_mesh_clear()
 
 
 def moved(mesh: TriangleMesh, matrix: Matrix) -> TriangleMesh:
