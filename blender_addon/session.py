@@ -9,7 +9,7 @@ from .client.daemon_process import DaemonProcess
 from .client.event_loop import SteppedLoop
 from .extension import extension_version
 from .jobs.job import Job, JobState
-from .preferences import data_dir
+from .preferences import daemon_target
 
 BUDGET_SECONDS = 0.004
 """What a tick may take of the main thread: a frame at 60 Hz has 16 ms."""
@@ -26,8 +26,8 @@ class Session:
 
     def __init__(self) -> None:
         self.loop = SteppedLoop()
-        self.connection = Connection(self.loop, data_dir, extension_version())
         self.daemon = DaemonProcess()
+        self.connection = Connection(self.loop, daemon_target, extension_version(), self.daemon)
         self.jobs: list[Job] = []
         """Running jobs and the latest that ended, oldest first."""
         self.longest_transfer = 0.0
@@ -65,13 +65,12 @@ class Session:
         self.jobs.clear()
 
     def close(self) -> None:
-        """Ends everything that was started."""
+        """Ends everything that was started, but the daemon, which is shared and ends by itself when nobody needs it."""
         self.let_go()
         # Tasks first: what a task is told by a closed connection would come before its cancel.
         self.loop.end_tasks()
         self.connection.close()
         self.loop.close()
-        self.daemon.stop()
 
 
 # Blender calls operators, panels, timers and handlers with nothing of ours: this is where they find it.
@@ -145,9 +144,11 @@ def _tick() -> float:
 
 
 def redraw_sidebars() -> None:
-    """Asks for a redraw of the sidebars that may show the panel."""
+    """Asks for a redraw of the sidebars that may show the panel, and of the preferences."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
             if area.type == "VIEW_3D":
                 for region in area.regions:
                     if region.type == "UI":

@@ -2,11 +2,8 @@
 
 import bpy
 
-from ..client.connection import ConnectionState
-from ..client.daemon_file import read_daemon_file
 from ..client.problem import Problem
 from ..jobs.job import Job, JobState
-from ..preferences import data_dir
 from ..session import current, redraw_sidebars
 
 
@@ -55,8 +52,7 @@ class JobOperator:
 
     def _start(self, context: bpy.types.Context) -> bool:
         try:
-            if current().connection.state is not ConnectionState.READY:
-                read_daemon_file(data_dir())  # the commonest failure, said at once
+            current().connection.check_at_once()
             self._job = self.make_job(context)
         except Problem as problem:
             self.report({"ERROR"}, str(problem))

@@ -39,6 +39,8 @@ class FakeDaemon:
         self.watches: list[int] = []
         """`after_sequence` of each watch."""
         self.cancelled: list[str] = []
+        self.fit_states: list[int] = []
+        """The states of the fits that it lists."""
         self.settings: fit_pb2.FitSettings | None = None
         self._loop = asyncio.new_event_loop()
         self._connections = []
@@ -99,6 +101,7 @@ class FakeDaemon:
             ("ServerService", "GetServerInfo", one, server_pb2, self._info),
             ("MeshService", "UploadMesh", up, mesh_pb2, self._upload),
             ("FitService", "CreateFit", one, fit_pb2, self._create),
+            ("FitService", "ListFits", one, fit_pb2, self._list),
             ("FitService", "WatchFit", down, fit_pb2, self._watch),
             ("FitService", "CancelFit", one, fit_pb2, self._cancel),
             ("QueryService", "ExtractMesh", down, query_pb2, self._mesh),
@@ -148,6 +151,11 @@ class FakeDaemon:
         self.settings = (await stream.recv_message()).settings
         fit = fit_pb2.Fit(name="fits/1", state=fit_pb2.FIT_STATE_QUEUED)
         await stream.send_message(fit_pb2.CreateFitResponse(fit=fit))
+
+    async def _list(self, stream) -> None:
+        await stream.recv_message()
+        fits = [fit_pb2.Fit(name=f"fits/{number}", state=state) for number, state in enumerate(self.fit_states)]
+        await stream.send_message(fit_pb2.ListFitsResponse(fits=fits))
 
     async def _watch(self, stream) -> None:
         after = (await stream.recv_message()).after_sequence
