@@ -31,8 +31,8 @@ HANDSHAKE_SECONDS = 5.0
 HEARTBEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 """How often to look whether a daemon has appeared."""
-REMOTE_LOOK_SECONDS = 30.0
-"""How often to try one on another computer, which cannot be seen to appear."""
+AGAIN_SECONDS = 30.0
+"""How often to try again where nobody was: a daemon on another computer cannot be seen to appear."""
 
 
 class ConnectionState(enum.Enum):
@@ -74,7 +74,10 @@ class Connection:
         self._target = target
         self._reached: Target | None = None
         self._tried: object = None
-        """The stamp of the last try: another one is worth while when it has changed."""
+        """The stamp of the last try."""
+        self._tried_at = 0.0
+        self._may_come_back = False
+        """Whether the last try found nobody."""
         self._version = version
         self._process = process or DaemonProcess()
         self._channel: Channel | None = None
@@ -136,7 +139,7 @@ class Connection:
                 if start_again:
                     await self._connect(Start.ASKED)
             except Problem as problem:
-                self._drop(ConnectionState.FAILED, str(problem), problem.cure)
+                self._fail(problem)
             except asyncio.CancelledError:
                 self._drop(ConnectionState.IDLE, "Not connected")
                 raise
@@ -146,17 +149,15 @@ class Connection:
         while True:
             self._process.look()
             if self.state is not ConnectionState.READY:
-                if not self._lock.locked() and self._stamp() != self._tried:
+                if not self._lock.locked() and self._worth_a_try():
                     await self.try_ensure()
                 await asyncio.sleep(LOOK_SECONDS)
             else:
                 if self._daemon_changed():
                     await self.try_ensure()
                 elif not busy():
-                    with suppress(Problem):
-                        async with self._lock:
-                            await self._greet()
-                            self._say_ready()
+                    async with self._lock:
+                        await self._beat()
                 await asyncio.sleep(HEARTBEAT_SECONDS)
 
     @contextmanager
@@ -190,7 +191,7 @@ class Connection:
                 await self._process.start(program, target.data_dir)
                 await self._reach()
         except Problem as problem:
-            self._drop(ConnectionState.FAILED, str(problem), problem.cure)
+            self._fail(problem)
             raise
         except asyncio.CancelledError:
             self._drop(ConnectionState.IDLE, "Not connected")
@@ -222,6 +223,7 @@ class Connection:
     async def _reach(self) -> None:
         """Finds the daemon and greets it. Raises `Problem`."""
         target, self._tried = self._target(), self._stamp()
+        self._tried_at = time.monotonic()
         peers = await self._find(target)
         for number, peer in enumerate(peers):
             self._use(peer)
@@ -259,13 +261,18 @@ class Connection:
 
     async def _greet(self) -> None:
         """Asks the daemon what it is; raises `Problem` unless it is one to work with."""
+        server = await self._ask()
+        same_version(server.version, self._version, local=isinstance(self.peer, LocalPeer))
+        self.server, self.fits_there = server, await self._count_fits()
+
+    async def _beat(self) -> None:
+        """Looks whether the daemon is still there."""
         try:
-            server = await self._ask()
-            same_version(server.version, self._version, local=isinstance(self.peer, LocalPeer))
-            self.server, self.fits_there = server, await self._count_fits()
+            await self._greet()
         except Problem as problem:
-            self._drop(ConnectionState.FAILED, str(problem), problem.cure)
-            raise
+            self._fail(problem)
+        else:
+            self._say_ready()
 
     async def _ask(self) -> GetServerInfoResponse:
         with self._within_time():
@@ -320,16 +327,25 @@ class Connection:
         except Problem:
             return True
 
+    def _worth_a_try(self) -> bool:
+        if self._stamp() != self._tried:
+            return True
+        return self._may_come_back and time.monotonic() - self._tried_at > AGAIN_SECONDS
+
     def _stamp(self) -> object:
-        """Something that changes when it may help to try again."""
+        """Something that changes when a daemon appears, or another one is wanted."""
         target = self._target()
         if isinstance(target, RemoteTarget):
-            return target, time.monotonic() // REMOTE_LOOK_SECONDS
+            return target
         try:
             status = (target.data_dir / "daemon.json").stat()
         except OSError:
             return target.data_dir
         return target.data_dir, status.st_mtime_ns, status.st_ino
+
+    def _fail(self, problem: Problem) -> None:
+        self._may_come_back = isinstance(problem, NobodyThere)
+        self._drop(ConnectionState.FAILED, str(problem), problem.cure)
 
     def _drop(self, state: ConnectionState, message: str, cure: Cure = Cure.NONE) -> None:
         if self._channel is not None:

@@ -288,6 +288,7 @@ def test_a_daemon_that_runs_already_wins(folder, binary):
     """The folder is locked by a daemon that was started outside: its like from here gives way, and serves as well."""
     outside = subprocess.Popen([binary, "serve", "--data-dir", str(folder)], stderr=subprocess.DEVNULL)
     try:
+        pump_until((folder / "daemon.json").exists, MESSAGE_SECONDS)
         process = part("client.daemon_process").DaemonProcess()
         task = session().loop.start(process.start(binary, folder))
         pump_until(task.done, MESSAGE_SECONDS)
