@@ -12,7 +12,7 @@ from .extension import extension_version
 from .jobs.fit_job import FitJob
 from .jobs.fit_list import FitList
 from .jobs.job import Job, JobState
-from .preferences import data_dir
+from .preferences import daemon_target
 
 BUDGET_SECONDS = 0.004
 """What a tick may take of the main thread: a frame at 60 Hz has 16 ms."""
@@ -29,8 +29,8 @@ class Session:
 
     def __init__(self) -> None:
         self.loop = SteppedLoop()
-        self.connection = Connection(self.loop, data_dir, extension_version())
         self.daemon = DaemonProcess()
+        self.connection = Connection(self.loop, daemon_target, extension_version(), self.daemon)
         self.jobs: list[Job] = []
         """Running jobs and the latest that ended, oldest first."""
         self.longest_transfer = 0.0
@@ -110,13 +110,12 @@ class Session:
         self.fit_list.left = []
 
     def close(self) -> None:
-        """Ends everything that was started."""
+        """Ends everything that was started, but the daemon, which is shared and ends by itself when nobody needs it."""
         self.let_go()
         # Tasks first: what a task is told by a closed connection would come before its cancel.
         self.loop.end_tasks()
         self.connection.close()
         self.loop.close()
-        self.daemon.stop()
 
 
 # Blender calls operators, panels, timers and handlers with nothing of ours: this is where they find it.
@@ -199,9 +198,11 @@ def preview_step(job: Job) -> int:
 
 
 def redraw_views() -> None:
-    """Asks for a redraw of the 3D views, with their sidebars, and of the status bar."""
+    """Asks for a redraw of the 3D views, with their sidebars, of the status bar, and of the preferences."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
             if area.type == "VIEW_3D":
                 area.tag_redraw()
         if not tool_is_running():

@@ -4,11 +4,8 @@ from collections.abc import Sequence
 
 import bpy
 
-from ..client.connection import ConnectionState
-from ..client.daemon_file import read_daemon_file
 from ..client.problem import Problem
 from ..jobs.job import Job, JobState
-from ..preferences import data_dir
 from ..session import current, redraw_views, tool_is_running
 
 
@@ -83,6 +80,7 @@ class JobOperator:
     def start(self, context: bpy.types.Context, placed_by_operator: bool) -> bool:
         """Starts the jobs; reports why not."""
         try:
+            current().connection.check_at_once()
             self._jobs = self.make_jobs(context)
         except Problem as problem:
             self.report({"ERROR"}, str(problem))
@@ -108,9 +106,3 @@ class JobOperator:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-
-
-def refuse_without_daemon() -> None:
-    """Raises `Problem` at once where no daemon can be had: the commonest failure, before a mesh is read."""
-    if current().connection.state is not ConnectionState.READY:
-        read_daemon_file(data_dir())

@@ -63,7 +63,9 @@ def clean(extension: None, tmp_path: Path) -> Iterator[None]:
 
     if part("session").current() is None:
         bpy.ops.preferences.addon_enable(module=PACKAGE)
-    bpy.context.preferences.addons[PACKAGE].preferences.data_dir = str(tmp_path / "no daemon")
+    preferences = bpy.context.preferences.addons[PACKAGE].preferences
+    preferences.data_dir, preferences.program, preferences.location = str(tmp_path / "no daemon"), "", "LOCAL"
+    preferences.start_when_needed = False
     if bpy.context.object and bpy.context.object.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     for kept in (bpy.data.objects, bpy.data.meshes, bpy.data.volumes):

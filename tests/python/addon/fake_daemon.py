@@ -39,6 +39,8 @@ class FakeDaemon:
         self.watches: list[int] = []
         """`after_sequence` of each watch."""
         self.cancelled: list[str] = []
+        self.fit_states: list[int] = []
+        """The states of the fits that it lists."""
         self.settings: fit_pb2.FitSettings | None = None
         self.queue_room: int | None = None
         """So many more fits are taken; `None` for any number."""
@@ -171,6 +173,7 @@ class FakeDaemon:
         await stream.recv_message()
         running = fit_pb2.Fit(name="fits/1", display_name=self.display_name, state=fit_pb2.FIT_STATE_RUNNING)
         fits = [running] if self.watches else []
+        fits += [fit_pb2.Fit(name=f"fits/{number}", state=state) for number, state in enumerate(self.fit_states)]
         await stream.send_message(fit_pb2.ListFitsResponse(fits=fits))
 
     async def _watch(self, stream) -> None:
