@@ -3,7 +3,7 @@
 import bpy
 
 from . import preferences, properties, session
-from .interface import daemon_operators, field_operators, fit_operators, panel
+from .interface import daemon_operators, field_operators, field_panel, fit_operators, model_operators, panel
 
 CLASSES = (
     preferences.OverfitPreferences,
@@ -12,12 +12,21 @@ CLASSES = (
     fit_operators.OVERFIT_OT_fit,
     field_operators.OVERFIT_OT_extract_mesh,
     field_operators.OVERFIT_OT_extract_volume,
+    field_operators.OVERFIT_OT_add_sdf_nodes,
+    model_operators.OVERFIT_OT_embed_model,
+    model_operators.OVERFIT_OT_unembed_model,
+    model_operators.OVERFIT_OT_save_model,
+    model_operators.OVERFIT_OT_load_model,
+    model_operators.OVERFIT_FH_model,
     fit_operators.OVERFIT_OT_cancel,
     daemon_operators.OVERFIT_OT_connect,
     daemon_operators.OVERFIT_OT_start_daemon,
     panel.OVERFIT_MT_preset,
     panel.OVERFIT_PT_main,
-    panel.OVERFIT_PT_field,
+    field_panel.OVERFIT_PT_field,
+    field_panel.OVERFIT_PT_field_mesh,
+    field_panel.OVERFIT_PT_field_volume,
+    field_panel.OVERFIT_PT_field_model,
 )
 
 
@@ -27,12 +36,14 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.overfit = bpy.props.PointerProperty(type=properties.OverfitSettings)
     bpy.types.Object.overfit = bpy.props.PointerProperty(type=properties.OverfitField)
+    model_operators.add_to_menus()
     session.open_session()
 
 
 def unregister() -> None:
     """Switches it off, and ends everything that it started."""
     session.close_session()
+    model_operators.remove_from_menus()
     del bpy.types.Object.overfit
     del bpy.types.Scene.overfit
     for cls in reversed(CLASSES):

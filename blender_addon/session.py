@@ -53,6 +53,8 @@ class Session:
                 started = time.perf_counter()
                 job.finish()
                 self.longest_transfer = max(self.longest_transfer, time.perf_counter() - started)
+                if job.undo_name:
+                    bpy.ops.ed.undo_push(message=job.undo_name)
         if more:
             return 0.0
         waiting = self.connection.state is ConnectionState.CONNECTING or any(job.running for job in self.jobs)

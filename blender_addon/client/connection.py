@@ -13,16 +13,18 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from ..api.fit_grpc import FitServiceStub
 from ..api.mesh_grpc import MeshServiceStub
+from ..api.model_grpc import ModelServiceStub
 from ..api.query_grpc import QueryServiceStub
 from ..api.server_grpc import ServerServiceStub
 from ..api.server_pb2 import GetServerInfoRequest, GetServerInfoResponse
 from .daemon_file import DaemonFile, read_daemon_file
 from .event_loop import SteppedLoop
-from .problem import ConnectionLost, Problem
+from .problem import ConnectionLost, NoRoom, NotFound, Problem
 
 HANDSHAKE_SECONDS = 5.0
 """How long a daemon may take to answer; a busy machine is slow, a dead port says so at once."""
 HEARTBEAT_SECONDS = 5.0
+KINDS = {Status.NOT_FOUND: NotFound, Status.RESOURCE_EXHAUSTED: NoRoom}
 LOOK_SECONDS = 1.0
 """How often to look whether a daemon has appeared."""
 
@@ -59,6 +61,10 @@ class Connection:
     @property
     def fits(self) -> FitServiceStub:
         return FitServiceStub(self._open_channel())
+
+    @property
+    def models(self) -> ModelServiceStub:
+        return ModelServiceStub(self._open_channel())
 
     @property
     def queries(self) -> QueryServiceStub:
@@ -168,7 +174,8 @@ class Connection:
             )
         if error.status is Status.UNIMPLEMENTED:
             return Problem("The program that answers is not an Overfit daemon of this version. Update the daemon")
-        return Problem(error.message or f"The daemon refused: {error.status.name.replace('_', ' ').lower()}")
+        kind = KINDS.get(error.status, Problem)
+        return kind(error.message or f"The daemon refused: {error.status.name.replace('_', ' ').lower()}")
 
     def _open_channel(self) -> Channel:
         if self._channel is None:

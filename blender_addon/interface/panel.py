@@ -7,7 +7,6 @@ import bpy
 from ..client.connection import ConnectionState
 from ..jobs.fit_job import FitJob
 from ..jobs.job import Job, JobState
-from ..scene.field import Field
 from ..session import current
 from .fit_operators import OVERFIT_OT_fit
 from .words import draw_words, short_number, short_time, sidebar_width, sparkline
@@ -75,33 +74,6 @@ class OVERFIT_MT_preset(bpy.types.Menu):
             text = preset_label(name) + (f": {words}" if words else "")
             choice = self.layout.operator("wm.context_set_string", text=text)
             choice.data_path, choice.value = "scene.overfit.preset", name
-
-
-class OVERFIT_PT_field(bpy.types.Panel):
-    """The field of the active object"""
-
-    bl_label = "Field"
-    bl_idname = "OVERFIT_PT_field"
-    bl_parent_id = "OVERFIT_PT_main"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return context.active_object is not None and context.active_object.overfit.model != ""
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings, obj = self.layout, context.scene.overfit, context.active_object
-        if figures := Field.of(obj).in_words():
-            draw_words(context, layout.column(align=True), figures[0].upper() + figures[1:])
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.operator("overfit.extract_mesh", text=f"Mesh at {settings.resolution}", icon="MESH_DATA")
-        column.separator()
-        column.prop(settings, "volume_resolution")
-        column.prop(settings, "volume_band")
-        column.operator("overfit.extract_volume", icon="VOLUME_DATA")
 
 
 def offered_presets() -> list[tuple[str, str]]:

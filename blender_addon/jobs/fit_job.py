@@ -28,6 +28,7 @@ from ..scene.mesh_transfer import TriangleMesh
 from ..scene.place import Place
 from ..scene.surface import add_surface
 from .job import Job
+from .spacing import Spacing
 from .surface_job import fetch_surface
 
 CHUNK_BYTES = 256 * 1024
@@ -56,6 +57,8 @@ class FitOrder:
 
 class FitJob(Job):
     """Fits one mesh. The fit itself runs in the daemon and outlives this job."""
+
+    undo_name = "Fit INR"
 
     def __init__(
         self, connection: Connection, place: Place, mesh: TriangleMesh, order: FitOrder, note: str = ""
@@ -87,7 +90,10 @@ class FitJob(Job):
         self._accept(fit)
         self.step, self.fraction = "Meshing", 0.0
         self._surface = await fetch_surface(
-            self.connection, fit.model, self._order.resolution, lambda fraction: setattr(self, "fraction", fraction)
+            self.connection,
+            fit.model,
+            Spacing(self._order.resolution),
+            lambda fraction: setattr(self, "fraction", fraction),
         )
 
     def place(self) -> None:

@@ -177,7 +177,6 @@ def suzanne(clean: None) -> bpy.types.Object:
     settings = bpy.context.scene.overfit
     settings.preset, settings.use_seconds = "draft", False
     settings.resolution, settings.hide_original = 96, True
-    settings.volume_resolution, settings.volume_band = 64, 3.0
     return suzanne
 
 
