@@ -42,8 +42,6 @@ async def fetch_surface(
 
     request = ExtractMeshRequest(model=model, grid=spacing.to_grid(), iso=iso)
     await receive(connection, connection.queries.ExtractMesh, request, begin)
-    if sizes[1] == 0 and iso != 0.0:
-        raise Problem(f"Nothing is left at an offset of {iso:.4g}: the shape is thinner than that. Offset less")
     if sizes[1] == 0:
         raise Problem("The fitted field has no surface. Fit again with more time")
     return parse_mesh(data[:filled], *sizes)

@@ -20,7 +20,7 @@ def new_text(name: str, words: str, data: bytes) -> bpy.types.Text:
     text.write(
         f"{name}: a neural signed distance field, fitted by Overfit\n\n{words}\n\n"
         f"The model's file is the custom property '{KEY}' of this text, so that it travels with the .blend.\n"
-        "To save it as a file: View3D > Sidebar > Overfit > Field > Save Model, or in Python\n\n"
+        "To save it as a file: View3D > Sidebar > Overfit > Field > Model > Save Field, or in Python\n\n"
         f"    pathlib.Path('model.safetensors').write_bytes(bpy.data.texts[{text.name!r}]['{KEY}'])\n"
     )
     return text
