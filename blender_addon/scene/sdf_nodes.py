@@ -37,10 +37,18 @@ def add_sdf_mesh(volume: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.
     values = {"Volume": volume, "Material": next(iter(materials), None)}
     for socket in group.interface.items_tree:
         if socket.name in values and socket.in_out == "INPUT":
-            modifier[socket.identifier] = values[socket.name]
+            set_input(modifier, socket.identifier, values[socket.name])
     Place.of(volume, scene).put(result, hide_original=True)
     volume.hide_render = True
     return result
+
+
+def set_input(modifier: bpy.types.NodesModifier, identifier: str, value: object) -> None:
+    """Sets what the modifier feeds to an input of its group."""
+    if inputs := getattr(getattr(modifier, "properties", None), "inputs", None):
+        getattr(inputs, identifier).value = value  # since Blender 5.2
+    else:
+        modifier[identifier] = value
 
 
 def sdf_group() -> bpy.types.NodeTree:
