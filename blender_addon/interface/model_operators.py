@@ -107,7 +107,7 @@ class OVERFIT_OT_load_model(JobOperator, ImportHelper, bpy.types.Operator):
         description="Names of the files in the folder",
         options={"HIDDEN", "SKIP_SAVE"},
     )
-    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
+    directory: bpy.props.StringProperty(subtype="DIR_PATH", description="Their folder", options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         # Files that are dropped into a view are known already.
