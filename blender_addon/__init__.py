@@ -3,7 +3,16 @@
 import bpy
 
 from . import preferences, properties, session
-from .interface import daemon_operators, field_operators, fit_operators, panel
+from .interface import (
+    daemon_operators,
+    drawing,
+    field_operators,
+    field_panel,
+    fit_operators,
+    fix_operators,
+    listen,
+    panel,
+)
 
 CLASSES = (
     preferences.OverfitPreferences,
@@ -12,15 +21,24 @@ CLASSES = (
     fit_operators.OVERFIT_OT_fit,
     field_operators.OVERFIT_OT_extract_mesh,
     field_operators.OVERFIT_OT_extract_volume,
+    fit_operators.OVERFIT_OT_pick_up,
     fit_operators.OVERFIT_OT_cancel,
+    fit_operators.OVERFIT_OT_cancel_fit,
+    fit_operators.OVERFIT_OT_finish_now,
+    fit_operators.OVERFIT_OT_clear_ended,
+    fix_operators.OVERFIT_OT_fix,
+    listen.OVERFIT_OT_listen,
     daemon_operators.OVERFIT_OT_connect,
     daemon_operators.OVERFIT_OT_start_daemon,
     daemon_operators.OVERFIT_OT_stop_daemon,
     daemon_operators.OVERFIT_OT_restart_daemon,
     daemon_operators.OVERFIT_OT_show_log,
     panel.OVERFIT_MT_preset,
+    panel.OVERFIT_MT_device,
     panel.OVERFIT_PT_main,
-    panel.OVERFIT_PT_field,
+    panel.OVERFIT_PT_advanced,
+    panel.OVERFIT_PT_daemon_fits,
+    field_panel.OVERFIT_PT_field,
 )
 
 
@@ -31,10 +49,12 @@ def register() -> None:
     bpy.types.Scene.overfit = bpy.props.PointerProperty(type=properties.OverfitSettings)
     bpy.types.Object.overfit = bpy.props.PointerProperty(type=properties.OverfitField)
     session.open_session()
+    drawing.start_drawing()
 
 
 def unregister() -> None:
     """Switches it off, and ends everything that it started."""
+    drawing.stop_drawing()
     session.close_session()
     del bpy.types.Object.overfit
     del bpy.types.Scene.overfit

@@ -14,6 +14,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 from ..api.fit_grpc import FitServiceStub
 from ..api.fit_pb2 import FIT_STATE_QUEUED, FIT_STATE_RUNNING, ListFitsRequest
 from ..api.mesh_grpc import MeshServiceStub
+from ..api.model_grpc import ModelServiceStub
 from ..api.query_grpc import QueryServiceStub
 from ..api.server_grpc import ServerServiceStub
 from ..api.server_pb2 import GetServerInfoRequest, GetServerInfoResponse
@@ -21,7 +22,7 @@ from .daemon_file import read_daemon_file
 from .daemon_process import DaemonProcess, end_process
 from .event_loop import SteppedLoop
 from .peer import LocalPeer, Peer
-from .problem import ConnectionLost, Cure, NobodyThere, Problem
+from .problem import ConnectionLost, Cure, NobodyThere, NoRoom, NotFound, Problem
 from .program import find_program
 from .remote import check, find_remote
 from .target import LocalTarget, RemoteTarget, Target
@@ -29,6 +30,7 @@ from .target import LocalTarget, RemoteTarget, Target
 HANDSHAKE_SECONDS = 5.0
 """How long a daemon may take to answer; a busy machine is slow, a dead port says so at once."""
 HEARTBEAT_SECONDS = 5.0
+KINDS = {Status.NOT_FOUND: NotFound, Status.RESOURCE_EXHAUSTED: NoRoom}
 LOOK_SECONDS = 1.0
 """How often to look whether a daemon has appeared."""
 AGAIN_SECONDS = 30.0
@@ -82,6 +84,8 @@ class Connection:
         self._process = process or DaemonProcess()
         self._channel: Channel | None = None
         self._lock = asyncio.Lock()
+        self.uploads = asyncio.Semaphore(1)
+        """Meshes go one after the other: the first is fitted while the next is sent."""
 
     @property
     def meshes(self) -> MeshServiceStub:
@@ -90,6 +94,10 @@ class Connection:
     @property
     def fits(self) -> FitServiceStub:
         return FitServiceStub(self._open_channel())
+
+    @property
+    def models(self) -> ModelServiceStub:
+        return ModelServiceStub(self._open_channel())
 
     @property
     def queries(self) -> QueryServiceStub:
@@ -163,6 +171,7 @@ class Connection:
     @contextmanager
     def speaking(self) -> Iterator[None]:
         """Around calls: turns what they raise into `Problem`s, and remembers a lost connection."""
+        channel = self._channel
         try:
             yield
         except GRPCError as error:
@@ -170,7 +179,8 @@ class Connection:
         except (StreamTerminatedError, ProtocolError, OSError, TimeoutError) as error:
             lost = ConnectionLost("The connection to the Overfit daemon was lost")
             cure = Cure.START if isinstance(self.peer, LocalPeer) else Cure.NONE
-            self._drop(ConnectionState.FAILED, f"{lost}. Is it still running?", cure)
+            if self._channel is channel:  # else there is a newer one, or the old one was closed on purpose
+                self._drop(ConnectionState.FAILED, f"{lost}. Is it still running?", cure)
             raise lost from error
 
     def close(self) -> None:
@@ -309,7 +319,8 @@ class Connection:
         if error.status is Status.UNIMPLEMENTED:
             cure = Cure.RESTART if isinstance(self.peer, LocalPeer) else Cure.NONE
             return Problem("The program that answers is not an Overfit daemon of this version. Update the daemon", cure)
-        return Problem(error.message or f"The daemon refused: {error.status.name.replace('_', ' ').lower()}")
+        kind = KINDS.get(error.status, Problem)
+        return kind(error.message or f"The daemon refused: {error.status.name.replace('_', ' ').lower()}")
 
     def _open_channel(self) -> Channel:
         if self._channel is None:

@@ -29,3 +29,11 @@ class ConnectionLost(Problem):
 
 class NobodyThere(Problem):
     """No daemon answers at an address. Another address of the same computer may do."""
+
+
+class NotFound(Problem):
+    """The daemon has nothing of that name (any more)."""
+
+
+class NoRoom(Problem):
+    """The daemon takes nothing more of the kind for now."""

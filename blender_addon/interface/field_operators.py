@@ -27,7 +27,7 @@ class OVERFIT_OT_extract_mesh(FieldOperator, bpy.types.Operator):
 
     bl_idname = "overfit.extract_mesh"
     bl_label = "Mesh"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     def make_job(self, context: bpy.types.Context) -> SurfaceJob:
         obj, settings = context.active_object, context.scene.overfit
@@ -39,7 +39,7 @@ class OVERFIT_OT_extract_volume(FieldOperator, bpy.types.Operator):
 
     bl_idname = "overfit.extract_volume"
     bl_label = "SDF Volume"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     def make_job(self, context: bpy.types.Context) -> VolumeJob:
         obj, settings = context.active_object, context.scene.overfit

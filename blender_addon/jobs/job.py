@@ -26,8 +26,13 @@ class JobState(enum.Enum):
 class Job:
     """Work in two parts: `work` talks to the daemon in slices, then `place` builds the result in one go."""
 
+    undo_name = "Overfit"
+    """What Edit > Undo History calls the step that placed the result."""
+
     def __init__(self, title: str, connection: Connection) -> None:
         self.id = next(_numbers)
+        self.placed_by_operator = False
+        """Whether an operator waits for the result to place it itself: it is then one step with that operator."""
         self.title = title
         """What the panel calls it."""
         self.connection = connection

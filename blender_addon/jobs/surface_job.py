@@ -45,6 +45,8 @@ async def fetch_surface(
 class SurfaceJob(Job):
     """Meshes a field again, at another resolution."""
 
+    undo_name = "Mesh"
+
     def __init__(self, connection: Connection, place: Place, field: Field, resolution: int) -> None:
         super().__init__(f"Mesh of {place.name}", connection)
         self._place, self._field, self._resolution = place, field, resolution
@@ -56,7 +58,7 @@ class SurfaceJob(Job):
         self._surface = await fetch_surface(self.connection, self._field.model, self._resolution, self._report)
 
     def place(self) -> None:
-        result = add_surface(self._place, self._field, self._surface, hide_original=False)
+        (result,) = add_surface([self._place], self._field, self._surface, hide_original=False)
         self._surface = None
         self.result_name = result.name
         self.message = f"'{result.name}': {len(result.data.polygons):,} triangles"

@@ -26,6 +26,8 @@ from .job import Job
 class VolumeJob(Job):
     """Makes a Volume object of a field, where its mesh stands."""
 
+    undo_name = "SDF Volume"
+
     def __init__(self, connection: Connection, place: Place, field: Field, resolution: int, band: float) -> None:
         super().__init__(f"Volume of {place.name}", connection)
         self._place, self._field, self._resolution, self._band = place, field, resolution, band
@@ -88,6 +90,5 @@ class VolumeJob(Job):
         result = bpy.data.objects.new(volume.name, volume)
         self._field.remember_on(result)
         self._place.put(result)
-        bpy.ops.ed.undo_push(message="SDF Volume")
         self.result_name = result.name
         self.message = f"'{result.name}': {self._voxels:,} voxels in {self._target.name}"
