@@ -202,9 +202,7 @@ def redraw_views() -> None:
     """Asks for a redraw of the 3D views, with their sidebars, of the status bar, and of the preferences."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "PREFERENCES":
-                area.tag_redraw()
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "PREFERENCES"):
                 area.tag_redraw()
         if not tool_is_running():
             # The status bar is in no list of areas. This redraws it; a tool that runs has a text of its own in it.

@@ -171,6 +171,7 @@ class Connection:
     @contextmanager
     def speaking(self) -> Iterator[None]:
         """Around calls: turns what they raise into `Problem`s, and remembers a lost connection."""
+        channel = self._channel
         try:
             yield
         except GRPCError as error:
@@ -178,7 +179,8 @@ class Connection:
         except (StreamTerminatedError, ProtocolError, OSError, TimeoutError) as error:
             lost = ConnectionLost("The connection to the Overfit daemon was lost")
             cure = Cure.START if isinstance(self.peer, LocalPeer) else Cure.NONE
-            self._drop(ConnectionState.FAILED, f"{lost}. Is it still running?", cure)
+            if self._channel is channel:  # else there is a newer one, or the old one was closed on purpose
+                self._drop(ConnectionState.FAILED, f"{lost}. Is it still running?", cure)
             raise lost from error
 
     def close(self) -> None:

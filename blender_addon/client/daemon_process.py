@@ -43,7 +43,7 @@ class DaemonProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the daemon that was started here runs."""
+        """Whether the daemon that was started here, and that clients can find, still runs."""
         return self._process is not None and self._process.poll() is None
 
     def look(self) -> None:
@@ -77,7 +77,7 @@ class DaemonProcess:
             full = log.exists() and log.stat().st_size > LOG_BYTES
             with log.open("wb" if full else "ab") as output:
                 begin = output.tell()
-                self._process = subprocess.Popen(
+                process = subprocess.Popen(
                     [program, "serve", "--data-dir", str(data_dir), "--exit-when-idle", str(IDLE_SECONDS)],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -95,10 +95,9 @@ class DaemonProcess:
             else:
                 words = f"Cannot start {program}: {error.strerror}. Check the path in the preferences"
             raise Problem(words, Cure.PREFERENCES) from error
-        self._started = time.monotonic()
+        started = time.monotonic()
         for _ in range(int(START_SECONDS / 0.1)):
-            if (code := self._process.poll()) is not None:
-                self._process = None
+            if (code := process.poll()) is not None:
                 said = last_lines(
                     log, LINES, begin
                 )  # and with it what another one said that started at the same moment
@@ -108,8 +107,8 @@ class DaemonProcess:
                 words = said[-1][:300] if said else ""
                 raise Problem(f"The daemon {exit_in_words(code)}. {words}".strip(), Cure.START)
             if (file := _file_if_any(data_dir)) is not None and file != before:
-                if file.pid != self._process.pid:
-                    self._process = None  # another Blender's was faster: ours is about to give way
+                # If it is not its own, another Blender's was faster, and ours is about to give way.
+                self._process, self._started = (process, started) if file.pid == process.pid else (None, 0.0)
                 return
             await asyncio.sleep(0.1)
         raise Problem(f"The daemon did not start to listen within {START_SECONDS:.0f} s. Its log is {log}", Cure.START)

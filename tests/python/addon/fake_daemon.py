@@ -179,7 +179,7 @@ class FakeDaemon:
         await stream.recv_message()
         running = fit_pb2.Fit(name="fits/1", display_name=self.display_name, state=fit_pb2.FIT_STATE_RUNNING)
         fits = [running] if self.watches else []
-        fits += [fit_pb2.Fit(name=f"fits/{number}", state=state) for number, state in enumerate(self.fit_states)]
+        fits += [fit_pb2.Fit(name=f"fits/listed-{number}", state=state) for number, state in enumerate(self.fit_states)]
         await stream.send_message(fit_pb2.ListFitsResponse(fits=fits))
 
     async def _watch(self, stream) -> None:
