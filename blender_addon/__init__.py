@@ -3,7 +3,7 @@
 import bpy
 
 from . import preferences, properties, session
-from .interface import daemon_operators, field_operators, field_panel, fit_operators, model_operators, panel
+from .interface import daemon_operators, field_operators, field_panel, figures, fit_operators, model_operators, panel
 
 CLASSES = (
     preferences.OverfitPreferences,
@@ -13,6 +13,7 @@ CLASSES = (
     field_operators.OVERFIT_OT_extract_mesh,
     field_operators.OVERFIT_OT_extract_volume,
     field_operators.OVERFIT_OT_add_sdf_nodes,
+    figures.OVERFIT_OT_copy_figure,
     model_operators.OVERFIT_OT_embed_model,
     model_operators.OVERFIT_OT_unembed_model,
     model_operators.OVERFIT_OT_save_model,
