@@ -1,9 +1,11 @@
-"""Settings in the scene, and what objects remember of their fields."""
+"""Settings in the scene, and what objects remember of their fields.
+
+No property has a callback in Python: with one, Blender 4.2 as a Python module crashes when it exits.
+"""
 
 import bpy
 
-from .field_settings import BAND, EDGE, ISO, MESH_RESOLUTION, MODE, NODES, SPACING, VOLUME_RESOLUTION, VOXEL_SIZE
-from .scene.field import percentage
+from .field_settings import BAND, EDGE, ISO, MESH_RESOLUTION, MODE, NODES, SPACING, VOLUME_RESOLUTION
 
 
 class OverfitSettings(bpy.types.PropertyGroup):
@@ -125,23 +127,6 @@ class OverfitSettings(bpy.types.PropertyGroup):
     )
 
 
-def keep_mesh_fineness(field: "OverfitField", _context: bpy.types.Context) -> None:
-    """Whoever changes over to voxel sizes starts at the size that the resolution has."""
-    if field.spacing == VOXEL_SIZE and not field.is_property_set("voxel_size"):
-        field.voxel_size = longest_side(field.id_data) / field.resolution
-
-
-def keep_volume_fineness(field: "OverfitField", _context: bpy.types.Context) -> None:
-    """The same for the volume."""
-    if field.volume_spacing == VOXEL_SIZE and not field.is_property_set("volume_voxel_size"):
-        field.volume_voxel_size = longest_side(field.id_data) / field.volume_resolution
-
-
-def longest_side(obj: bpy.types.Object) -> float:
-    """Of the bounding box, in the object's own units."""
-    return max(max(axis) - min(axis) for axis in zip(*obj.bound_box, strict=True))
-
-
 class OverfitField(bpy.types.PropertyGroup):
     """The field that was fitted to an object, and what the next mesh or volume of it is like: `object.overfit`."""
 
@@ -159,9 +144,6 @@ class OverfitField(bpy.types.PropertyGroup):
         type=bpy.types.Text, name="Embedded", description="The text that holds the model's file in the .blend"
     )
     architecture: bpy.props.StringProperty(name="Network", description="The network's architecture; empty if unknown")
-    architecture_words: bpy.props.StringProperty(
-        name="Network", description="The network's architecture", get=lambda self: self.architecture
-    )
     size_bytes: bpy.props.IntProperty(name="Size", description="Size of the model's file in bytes; 0 if unknown")
 
     near_mae: bpy.props.FloatProperty(
@@ -183,36 +165,12 @@ class OverfitField(bpy.types.PropertyGroup):
         name="Overlap", description="Intersection over union of the insides, 0 to 1; negative if unknown", default=-1.0
     )
 
-    # The same figures for the panel: a label has no description to show under the mouse.
-    near_error_words: bpy.props.StringProperty(
-        name="Near Error",
-        description="Mean error of the distance at 100,000 fresh points near the surface, in percent of the longest "
-        "side",
-        get=lambda self: percentage(self.near_mae, 2),
-    )
-    sign_words: bpy.props.StringProperty(
-        name="Right Side",
-        description="Share of the points near the surface for which the field tells inside from outside correctly",
-        get=lambda self: percentage(self.sign_agreement, 4),
-    )
-    uniform_error_words: bpy.props.StringProperty(
-        name="Far Error",
-        description="Mean error of the distance at 200,000 fresh points all over the bounding box, in percent of the "
-        "longest side",
-        get=lambda self: percentage(self.uniform_mae, 2),
-    )
-    iou_words: bpy.props.StringProperty(
-        name="Overlap",
-        description="Volume that the insides of field and mesh have in common, over the volume of both together (IoU)",
-        get=lambda self: percentage(self.iou, 4),
-    )
-
-    spacing: bpy.props.EnumProperty(**SPACING, update=keep_mesh_fineness)
+    spacing: bpy.props.EnumProperty(**SPACING)
     resolution: bpy.props.IntProperty(**MESH_RESOLUTION)
     voxel_size: bpy.props.FloatProperty(**EDGE)
     iso: bpy.props.FloatProperty(**ISO)
     mode: bpy.props.EnumProperty(**MODE)
-    volume_spacing: bpy.props.EnumProperty(**SPACING, update=keep_volume_fineness)
+    volume_spacing: bpy.props.EnumProperty(**SPACING)
     volume_resolution: bpy.props.IntProperty(**VOLUME_RESOLUTION)
     volume_voxel_size: bpy.props.FloatProperty(**EDGE)
     volume_band: bpy.props.FloatProperty(**BAND)

@@ -4,15 +4,11 @@ import bpy
 
 from ..field_settings import VOXEL_SIZE
 from ..jobs.model_jobs import in_megabytes
+from ..scene.field import percentage
 from ..scene.result import may_replace
 from ..scene.sdf_nodes import has_sdf_nodes
-
-FIGURES = (
-    ("near_mae", "near_error_words"),
-    ("sign_agreement", "sign_words"),
-    ("uniform_mae", "uniform_error_words"),
-    ("iou", "iou_words"),
-)
+from .figures import FIGURES
+from .words import draw_words
 
 
 class FieldPanel:
@@ -42,10 +38,18 @@ class OVERFIT_PT_field(FieldPanel, bpy.types.Panel):
     bl_parent_id = "OVERFIT_PT_main"
 
     def draw(self, context: bpy.types.Context) -> None:
-        kept, column = context.active_object.overfit, self.split_column()
-        known = [words for figure, words in FIGURES if getattr(kept, figure) >= 0.0]
-        for words in known:
-            column.prop(kept, words, emboss=False)
+        kept, column = context.active_object.overfit, self.layout.column(align=True)
+        known = [figure for figure in FIGURES if getattr(kept, figure.name) >= 0.0]
+        for figure in known:
+            split = column.split(factor=0.45)
+            name = split.row()
+            name.alignment = "RIGHT"
+            name.label(text=figure.label)
+            # A label has no description to show under the mouse; an operator has.
+            value = split.row()
+            value.alignment = "LEFT"
+            text = percentage(getattr(kept, figure.name), figure.digits)
+            value.operator("overfit.copy_figure", text=text, emboss=False).figure = figure.name
         if not known:
             column.label(text="Its quality was not measured")
 
@@ -98,9 +102,9 @@ class OVERFIT_PT_field_model(FieldPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        kept, column = context.active_object.overfit, self.split_column()
+        kept = context.active_object.overfit
         if kept.architecture:
-            column.prop(kept, "architecture_words", emboss=False)
+            draw_words(context, self.layout.column(align=True), f"Network: {kept.architecture}")
         size = f" ({in_megabytes(kept.size_bytes)})" if kept.size_bytes else ""
         row = self.layout.row()
         if kept.embedded:

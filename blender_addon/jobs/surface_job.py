@@ -11,7 +11,7 @@ from ..client.connection import Connection
 from ..client.download import receive
 from ..client.problem import Problem
 from ..field_settings import RESOLUTION, VOXEL_SIZE
-from ..scene.field import Field
+from ..scene.field import Field, longest_side
 from ..scene.mesh_transfer import TriangleMesh, parse_mesh
 from ..scene.place import Place
 from ..scene.result import add_result_beside, may_replace, replace_surface
@@ -96,6 +96,7 @@ class SurfaceJob(Job):
             kept.spacing, kept.voxel_size = VOXEL_SIZE, spacing.voxel_size
         else:
             kept.spacing, kept.resolution = RESOLUTION, spacing.resolution
+            kept.voxel_size = longest_side(result) / spacing.resolution
 
     def _report(self, fraction: float) -> None:
         self.fraction = fraction

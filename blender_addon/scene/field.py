@@ -48,6 +48,9 @@ class Field:
         kept = obj.overfit
         if not kept.model:
             kept.resolution = bpy.context.scene.overfit.resolution
+            # Whoever changes over to voxel sizes starts at the same fineness.
+            kept.voxel_size = longest_side(obj) / kept.resolution
+            kept.volume_voxel_size = longest_side(obj) / kept.volume_resolution
         for name in KEPT:
             setattr(kept, name, getattr(self, name))
         kept.size_bytes = min(self.size_bytes, 2**31 - 1)
@@ -94,6 +97,11 @@ class Field:
             lines.append(f"{word}: {percentage(getattr(self, name), 4)}")
         lines.append("Errors are relative to the longest side of the mesh's bounding box.")
         return "\n".join(lines)
+
+
+def longest_side(obj: bpy.types.Object) -> float:
+    """Of the object's bounding box, in its own units."""
+    return max(max(axis) - min(axis) for axis in zip(*obj.bound_box, strict=True))
 
 
 def percentage(share: float, digits: int) -> str:

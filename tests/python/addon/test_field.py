@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -156,13 +157,11 @@ def test_too_large_an_offset_is_said_in_words(ball):
     assert len(ball.data.polygons) == triangles
 
 
-def test_switching_to_voxel_size_keeps_the_fineness(ball):
-    ball.overfit.spacing = "VOXEL_SIZE"
-    assert ball.overfit.voxel_size == pytest.approx(2.0 / 64, rel=0.05)
-    ball.overfit.voxel_size = 0.1
-    ball.overfit.spacing = "RESOLUTION"
-    ball.overfit.spacing = "VOXEL_SIZE"
-    assert ball.overfit.voxel_size == pytest.approx(0.1)
+def test_changing_over_to_voxel_size_keeps_the_fineness(ball):
+    for obj in (ball, bpy.data.objects["Ball"]):
+        assert obj.overfit.voxel_size == pytest.approx(2.0 / 64, rel=0.05)
+        assert obj.overfit.volume_voxel_size == pytest.approx(2.0 / 128, rel=0.05)
+    assert mesh_again(ball, resolution=20).overfit.voxel_size == pytest.approx(2.0 / 20, rel=0.1)
 
 
 def test_the_mesh_under_an_edit_is_not_replaced(suzanne, fake):
@@ -418,15 +417,17 @@ def test_complete_field_keeps_small_models_only(suzanne, fake, monkeypatch):
     assert field.data is None
 
 
-def test_figures_in_words(suzanne, fake):
+def test_all_four_figures_are_there_and_explained(suzanne, fake):
     result = result_of(bpy.ops.overfit.fit, fake)
     embed(result, fake)
-    kept = result.overfit
-    figures = kept.near_error_words, kept.sign_words, kept.uniform_error_words, kept.iou_words
-    assert figures == ("0.1 %", "98 %", "0.2 %", "99 %")
-    assert all(kept.bl_rna.properties[name].description for _, name in part("interface.field_panel").FIGURES)
-    kept.iou = -1.0
-    assert kept.iou_words == "unknown"
+    figures, percentage = part("interface.figures").FIGURES, part("scene.field").percentage
+    values = [percentage(getattr(result.overfit, figure.name), figure.digits) for figure in figures]
+    assert values == ["0.1 %", "98 %", "0.2 %", "99 %"]
+    operator = part("interface.figures").OVERFIT_OT_copy_figure
+    for figure in figures:
+        assert figure.words in operator.description(bpy.context, SimpleNamespace(figure=figure.name))
+        assert bpy.ops.overfit.copy_figure(figure=figure.name) == {"FINISHED"}
+    assert percentage(-1.0, 2) == "unknown"
 
 
 # Models as files.
