@@ -152,7 +152,9 @@ def by_steps(clean: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
 
     def choose(steps: int) -> None:
         settings = part("api.fit_pb2").FitSettings
-        monkeypatch.setattr(part("jobs.fit_job"), "FitSettings", partial(settings, steps=steps, batch_size=2048, seed=1))
+        monkeypatch.setattr(
+            part("jobs.fit_job"), "FitSettings", partial(settings, steps=steps, batch_size=2048, seed=1)
+        )
 
     return choose
 
