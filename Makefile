@@ -56,8 +56,8 @@ addon: $(ZIP) ## the Blender extension: dist/overfit_blender-*.zip
 $(ZIP): $(ADDON_SOURCES) | tools
 	"$(TOOLS)/python" blender_addon/build.py
 
-addon-full: compiler tools ## the extension with the daemon in it, for this platform: dist/overfit_blender-*-PLATFORM.zip
-	wheel=$$("$(TOOLS)/python" blender_addon/daemon_wheel/build.py) && \
+addon-full: compiler tools ## the extension with the daemon in it, for this platform (Linux older than this one: GLIBC=2.28)
+	wheel=$$("$(TOOLS)/python" blender_addon/daemon_wheel/build.py $(if $(GLIBC),--glibc "$(GLIBC)")) && \
 	"$(TOOLS)/python" blender_addon/build.py --daemon-wheel "$$wheel"
 
 repository: tools $(ZIP) ## what a studio hosts, from the zips in dist/: dist/repository/index.json

@@ -17,8 +17,7 @@ pytestmark = pytest.mark.skipif("OVERFIT_FULL_ZIP" not in os.environ, reason="OV
 # What the extension does, in a few lines of its own: this test tells whether the package or the extension is wrong.
 FIND = """
 def find():
-    import importlib, importlib.metadata
-    importlib.invalidate_caches()
+    import importlib.metadata
     try:
         files = importlib.metadata.files("overfit-daemon")
     except importlib.metadata.PackageNotFoundError:
