@@ -6,9 +6,11 @@ It speaks real gRPC on a real port, and runs in this thread: `pump` gives it a t
 import asyncio
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+from closest_point import ClosestPoints
 from conftest import part
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import GRPCError
@@ -16,6 +18,7 @@ from grpclib.server import Server
 
 fit_pb2, mesh_pb2, model_pb2 = part("api.fit_pb2"), part("api.mesh_pb2"), part("api.model_pb2")
 query_pb2, server_pb2 = part("api.query_pb2"), part("api.server_pb2")
+CLOSEST = ("distances", "triangles", "weights")
 
 
 class FakeDaemon:
@@ -36,6 +39,12 @@ class FakeDaemon:
         """Ends the first watch after so many messages, with no last word."""
         self.damage: str | None = None
         """What is wrong with the mesh that comes back: `short`, `index` or `empty`."""
+        self.damage_closest: Callable[[bytes, bytes, bytes], tuple[bytes, bytes, bytes]] | None = None
+        """Spoils the closest points: distances, triangles and weights."""
+        self.asked: list[str] = []
+        """The mesh of each request for closest points."""
+        self.deleted: list[str] = []
+        """The meshes that were deleted."""
         self.watches: list[int] = []
         """`after_sequence` of each watch."""
         self.cancelled: list[str] = []
@@ -106,9 +115,12 @@ class FakeDaemon:
 
     def __mapping__(self) -> dict[str, Handler]:
         one, up, down = Cardinality.UNARY_UNARY, Cardinality.STREAM_UNARY, Cardinality.UNARY_STREAM
+        both = Cardinality.STREAM_STREAM
         calls = (
             ("ServerService", "GetServerInfo", one, server_pb2, self._info),
             ("MeshService", "UploadMesh", up, mesh_pb2, self._upload),
+            ("MeshService", "FindClosest", both, mesh_pb2, self._closest),
+            ("MeshService", "DeleteMesh", one, mesh_pb2, self._delete),
             ("FitService", "CreateFit", one, fit_pb2, self._create),
             ("FitService", "WatchFit", down, fit_pb2, self._watch),
             ("FitService", "CancelFit", one, fit_pb2, self._cancel),
@@ -159,6 +171,19 @@ class FakeDaemon:
         health = mesh_pb2.HealthReport(warnings=["the mesh is a fake"])
         mesh = mesh_pb2.Mesh(name="meshes/1", health=health)
         await stream.send_message(mesh_pb2.UploadMeshResponse(mesh=mesh))
+
+    async def _closest(self, stream) -> None:
+        found = ClosestPoints(self.uploaded, self.metadata.vertex_count)
+        async for request in stream:
+            self.asked.append(request.mesh)
+            answer = [values.tobytes() for values in found.of(request.points)]
+            if self.damage_closest:
+                answer = self.damage_closest(*answer)
+            await stream.send_message(mesh_pb2.FindClosestResponse(**dict(zip(CLOSEST, answer, strict=True))))
+
+    async def _delete(self, stream) -> None:
+        self.deleted.append((await stream.recv_message()).name)
+        await stream.send_message(mesh_pb2.DeleteMeshResponse())
 
     async def _create(self, stream) -> None:
         settings = (await stream.recv_message()).settings
