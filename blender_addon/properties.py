@@ -90,6 +90,11 @@ class OverfitSettings(bpy.types.PropertyGroup):
     seed: bpy.props.IntProperty(
         name="Seed", description="Where the random numbers start: another seed, another fit of the same quality", min=0
     )
+    carry_attributes: bpy.props.BoolProperty(
+        name="Materials and UVs",
+        description="Give the new mesh the original's materials, UV maps, colours and vertex groups",
+        default=True,
+    )
     show_preview: bpy.props.BoolProperty(
         name="Live Preview",
         description="Draw the surface as it is learned in the 3D views while a fit runs",

@@ -46,6 +46,7 @@ class OVERFIT_PT_main(SidebarPanel, bpy.types.Panel):
             column.prop(settings, "steps")
         column.prop(settings, "resolution")
         column.prop(settings, "hide_original")
+        column.prop(settings, "carry_attributes")
         column.prop(settings, "show_preview")
 
         sources = len(fit_sources(context))
