@@ -10,6 +10,7 @@ from .interface import (
     field_panel,
     fit_operators,
     fix_operators,
+    heat_map,
     listen,
     panel,
 )
@@ -17,6 +18,7 @@ from .interface import (
 CLASSES = (
     preferences.OverfitPreferences,
     properties.OverfitSettings,
+    properties.OverfitError,
     properties.OverfitField,
     fit_operators.OVERFIT_OT_fit,
     field_operators.OVERFIT_OT_extract_mesh,
@@ -27,6 +29,9 @@ CLASSES = (
     fit_operators.OVERFIT_OT_finish_now,
     fit_operators.OVERFIT_OT_clear_ended,
     fix_operators.OVERFIT_OT_fix,
+    heat_map.OVERFIT_OT_show_error,
+    heat_map.OVERFIT_OT_scale_error,
+    heat_map.OVERFIT_OT_hide_error,
     listen.OVERFIT_OT_listen,
     daemon_operators.OVERFIT_OT_connect,
     daemon_operators.OVERFIT_OT_start_daemon,
@@ -36,6 +41,7 @@ CLASSES = (
     panel.OVERFIT_PT_advanced,
     panel.OVERFIT_PT_daemon_fits,
     field_panel.OVERFIT_PT_field,
+    heat_map.OVERFIT_PT_error,
 )
 
 
@@ -45,6 +51,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.overfit = bpy.props.PointerProperty(type=properties.OverfitSettings)
     bpy.types.Object.overfit = bpy.props.PointerProperty(type=properties.OverfitField)
+    bpy.types.Mesh.overfit_error = bpy.props.PointerProperty(type=properties.OverfitError)
     session.open_session()
     drawing.start_drawing()
 
@@ -53,6 +60,7 @@ def unregister() -> None:
     """Switches it off, and ends everything that it started."""
     drawing.stop_drawing()
     session.close_session()
+    del bpy.types.Mesh.overfit_error
     del bpy.types.Object.overfit
     del bpy.types.Scene.overfit
     for cls in reversed(CLASSES):

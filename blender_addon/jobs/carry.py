@@ -7,8 +7,7 @@ from ..client.connection import Connection
 from ..scene.attributes import Attributes, Carrier
 from ..scene.mesh_transfer import MeshBytes, TriangleMesh
 from .carry_layers import Landing, carry_faces, carry_layer, middles_of
-from .closest import find_closest, forget_mesh
-from .upload import upload_mesh
+from .closest import find_closest, lent_mesh
 
 
 async def carry(
@@ -53,7 +52,5 @@ async def carry_anew(
     """The same, where the daemon does not hold the original any more: it is sent again as `name`, for this only."""
     if not carrier.attributes.any:
         return carrier.attributes
-    mesh = (await upload_mesh(connection, name, data, lambda _: None)).name
-    attributes = await carry(connection, mesh, carrier, surface, report)
-    await forget_mesh(connection, mesh)
-    return attributes
+    async with lent_mesh(connection, name, data) as mesh:
+        return await carry(connection, mesh, carrier, surface, report)

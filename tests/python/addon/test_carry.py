@@ -33,7 +33,7 @@ def graph() -> bpy.types.Depsgraph:
 
 
 def triangles_of(obj: bpy.types.Object):
-    return part("scene.mesh_transfer").read_evaluated(obj, graph())
+    return part("scene.evaluated").read_evaluated(obj, graph())
 
 
 def new_object(name: str, points, faces) -> bpy.types.Object:
