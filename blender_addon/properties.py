@@ -132,6 +132,30 @@ class OverfitSettings(bpy.types.PropertyGroup):
     )
 
 
+class OverfitError(bpy.types.PropertyGroup):
+    """What was measured of a reconstruction against its original: `mesh.overfit_error`."""
+
+    shown: bpy.props.BoolProperty(name="Shown", description="The mesh shows its error as colours")
+    mean: bpy.props.FloatProperty(name="Mean", description="Mean distance of its points to the original, in own units")
+    percentile: bpy.props.FloatProperty(
+        name="99 %", description="99 % of its points are at most this far from the original, in own units"
+    )
+    largest: bpy.props.FloatProperty(
+        name="Largest", description="The largest distance of its points to the original, in own units"
+    )
+    longest_side: bpy.props.FloatProperty(
+        name="Size", description="The longest side of the original's bounding box, in own units"
+    )
+    maximum: bpy.props.FloatProperty(
+        name="Scale",
+        description="The error with the brightest colour, as a percentage of the longest side; 0 if 99 % of the points "
+        "are to be below it",
+    )
+    color_before: bpy.props.StringProperty(
+        name="Colour Before", description="The colour attribute that was active before the error was shown"
+    )
+
+
 class OverfitField(bpy.types.PropertyGroup):
     """The field that was fitted to an object, and what the next mesh or volume of it is like: `object.overfit`."""
 
