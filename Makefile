@@ -14,11 +14,12 @@ TOOLS := $(OVERFIT_CACHE)/tools/bin
 OVERFIT_PEERS ?=
 DEBUG := $(CARGO_TARGET_DIR)/debug/overfit
 RELEASE := $(CARGO_TARGET_DIR)/release/overfit
+PACKAGE := $(CARGO_TARGET_DIR)/package
 
 .DEFAULT_GOAL := help
 # One target at a time: cargo and Blender use every core by themselves.
 .NOTPARALLEL:
-.PHONY: help setup build debug test demo bench bench-scaling addon lint docs clean window-test bare-test test-wgpu check-cuda compiler tools
+.PHONY: help setup build debug test demo bench bench-scaling addon addon-full repository lint docs clean window-test package-test bare-test test-wgpu check-cuda compiler tools
 
 help: ## this list
 	@echo "Overfit $(VERSION): neural signed distance fields of meshes"
@@ -55,6 +56,15 @@ addon: $(ZIP) ## the Blender extension: dist/overfit_blender-*.zip
 $(ZIP): $(ADDON_SOURCES) | tools
 	"$(TOOLS)/python" blender_addon/build.py
 
+addon-full: compiler tools ## the extension with the daemon in it, for this platform (Linux older than this one: GLIBC=2.28)
+	wheel=$$("$(TOOLS)/python" blender_addon/daemon_wheel/build.py $(if $(GLIBC),--glibc "$(GLIBC)")) && \
+	"$(TOOLS)/python" blender_addon/build.py --daemon-wheel "$$wheel"
+
+repository: tools $(ZIP) ## what a studio hosts, from the zips in dist/: dist/repository/index.json
+	blender=$$(scripts/python.sh bpy) && blender=$$(scripts/venv.sh bpy $${blender##* }) && \
+	"$(TOOLS)/python" blender_addon/repository.py --blender "$$blender/bin/python" --output dist/repository "$(ZIP)" \
+	$$(ls dist/overfit_blender-$(ADDON_VERSION)-*.zip 2>/dev/null)
+
 lint: compiler tools ## formatting, clippy, docs, ruff, buf; cargo deny where it is installed
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
@@ -73,6 +83,14 @@ docs: compiler ## the library's documentation
 
 window-test: debug tools $(ZIP) ## the add-on clicked in a real Blender 5.2 window, in a Debian of its own (root only)
 	"$(TOOLS)/python" tests/window/run.py --binary "$(DEBUG)" --addon "$(ZIP)" --out demo/window
+
+# The debug program is in the wheel here: it is built already, and the package is the same but for its size.
+package-test: debug tools $(ZIP) ## the full zip and the repository in every Blender that fits
+	wheel=$$("$(TOOLS)/python" blender_addon/daemon_wheel/build.py --profile dev --output "$(PACKAGE)") && \
+	"$(TOOLS)/python" blender_addon/build.py --daemon-wheel "$$wheel" --output "$(PACKAGE)/full.zip"
+	for version in $$(scripts/python.sh bpy); do blender=$$(scripts/venv.sh bpy $$version) && \
+	OVERFIT_ADDON_ZIP="$(abspath $(ZIP))" OVERFIT_FULL_ZIP="$(PACKAGE)/full.zip" "$$blender/bin/python" -m pytest -q \
+	-p no:cacheprovider tests/python/addon/test_full_package.py tests/python/addon/test_repository.py || exit 1; done
 
 test-wgpu: compiler ## the kernels and the conformance suite on Vulkan, by software where there is no GPU
 	@ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1 || scripts/system.sh "software Vulkan" mesa-vulkan-drivers libvulkan1

@@ -8,9 +8,11 @@ from .interface import (
     drawing,
     field_operators,
     field_panel,
+    figures,
     fit_operators,
     fix_operators,
     listen,
+    model_operators,
     panel,
 )
 
@@ -21,6 +23,13 @@ CLASSES = (
     fit_operators.OVERFIT_OT_fit,
     field_operators.OVERFIT_OT_extract_mesh,
     field_operators.OVERFIT_OT_extract_volume,
+    field_operators.OVERFIT_OT_add_sdf_nodes,
+    figures.OVERFIT_OT_copy_figure,
+    model_operators.OVERFIT_OT_embed_model,
+    model_operators.OVERFIT_OT_unembed_model,
+    model_operators.OVERFIT_OT_save_model,
+    model_operators.OVERFIT_OT_load_model,
+    model_operators.OVERFIT_FH_model,
     fit_operators.OVERFIT_OT_pick_up,
     fit_operators.OVERFIT_OT_cancel,
     fit_operators.OVERFIT_OT_cancel_fit,
@@ -39,6 +48,9 @@ CLASSES = (
     panel.OVERFIT_PT_advanced,
     panel.OVERFIT_PT_daemon_fits,
     field_panel.OVERFIT_PT_field,
+    field_panel.OVERFIT_PT_field_mesh,
+    field_panel.OVERFIT_PT_field_volume,
+    field_panel.OVERFIT_PT_field_model,
 )
 
 
@@ -48,6 +60,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.overfit = bpy.props.PointerProperty(type=properties.OverfitSettings)
     bpy.types.Object.overfit = bpy.props.PointerProperty(type=properties.OverfitField)
+    model_operators.add_to_menus()
     session.open_session()
     drawing.start_drawing()
 
@@ -56,6 +69,7 @@ def unregister() -> None:
     """Switches it off, and ends everything that it started."""
     drawing.stop_drawing()
     session.close_session()
+    model_operators.remove_from_menus()
     del bpy.types.Object.overfit
     del bpy.types.Scene.overfit
     for cls in reversed(CLASSES):

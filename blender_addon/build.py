@@ -1,5 +1,8 @@
 """Builds dist/overfit_blender-VERSION.zip: the extension's modules, the generated API stubs and the pinned wheels.
 
+With the daemon's wheel (daemon_wheel/build.py makes it) it builds the full zip instead, which is for that wheel's
+platform only: dist/overfit_blender-VERSION-PLATFORM.zip. Both are the same extension: one replaces the other.
+
 Run by a Python that has requirements-build.txt installed. The zip is the same, byte for byte, for the same sources.
 """
 
@@ -16,7 +19,10 @@ from pathlib import Path
 
 ADDON = Path(__file__).resolve().parent
 PROJECT = ADDON.parent
-BUILD_ONLY = {"build.py", "wheels.txt", "requirements-build.txt"}
+BUILD_ONLY = {"build.py", "repository.py", "daemon_wheel"}
+# Parts of a wheel's platform tag, as Blender's manifest calls them.
+SYSTEMS = {"win": "windows", "macosx": "macos", "manylinux": "linux", "musllinux": "linux", "linux": "linux"}
+MACHINES = {"amd64": "x64", "x86_64": "x64", "arm64": "arm64", "aarch64": "arm64"}
 # Zip knows no date before this one; the real dates would make every build differ.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -73,14 +79,21 @@ def check_runtime(stubs: dict[str, bytes], wheels: list[Path]) -> None:
         raise SystemExit(f"build.py: the stubs need protobuf {wanted} or newer, wheels.txt has {bundled}")
 
 
-def manifest_with_wheels(wheels: list[Path]) -> bytes:
-    """The manifest, with the wheels listed before its first table."""
-    listed = "".join(f'  "./wheels/{wheel.name}",\n' for wheel in wheels)
-    text = (ADDON / "blender_manifest.toml").read_text()
-    text = text.replace("[permissions]", f"wheels = [\n{listed}]\n\n[permissions]", 1)
-    if len(tomllib.loads(text)["wheels"]) != len(wheels):
+def add_list(manifest: str, name: str, values: list[str]) -> str:
+    """The manifest with one more list, before its table."""
+    lines = "".join(f'  "{value}",\n' for value in values)
+    extended = manifest.replace("[permissions]", f"{name} = [\n{lines}]\n\n[permissions]", 1)
+    if tomllib.loads(extended).get(name) != values:
         raise SystemExit("build.py: blender_manifest.toml needs its table [permissions] last")
-    return text.encode()
+    return extended
+
+
+def blender_platform(wheel: Path) -> str:
+    """The platform of a wheel with a program in it, in Blender's words: `linux-x64`, `macos-arm64`."""
+    tag = re.search(rf"-({'|'.join(SYSTEMS)})\d*_(?:[\w.]*_)?({'|'.join(MACHINES)})\.whl$", wheel.name)
+    if not tag:
+        raise SystemExit(f"build.py: {wheel.name} is for a platform that Blender does not run on")
+    return f"{SYSTEMS[tag[1]]}-{MACHINES[tag[2]]}"
 
 
 def write_zip(contents: dict[str, bytes], target: Path) -> None:
@@ -97,10 +110,15 @@ def write_zip(contents: dict[str, bytes], target: Path) -> None:
     unfinished.replace(target)
 
 
-def build(target: Path | None) -> Path:
+def build(target: Path | None, daemon_wheel: Path | None) -> Path:
     """Builds the zip and returns its path."""
-    version = tomllib.loads((ADDON / "blender_manifest.toml").read_text())["version"]
-    target = target or PROJECT / "dist" / f"overfit_blender-{version}.zip"
+    manifest = (ADDON / "blender_manifest.toml").read_text()
+    name = f"overfit_blender-{tomllib.loads(manifest)['version']}"
+    if daemon_wheel:
+        platform = blender_platform(daemon_wheel)
+        manifest = add_list(manifest, "platforms", [platform])
+        name += f"-{platform}"
+    target = target or PROJECT / "dist" / f"{name}.zip"
     with tempfile.TemporaryDirectory() as scratch:
         wheels_dir, stubs_dir = Path(scratch, "wheels"), Path(scratch, "stubs")
         wheels_dir.mkdir()
@@ -108,10 +126,13 @@ def build(target: Path | None) -> Path:
         wheels = download_wheels(wheels_dir)
         stubs = generate_stubs(stubs_dir)
         check_runtime(stubs, wheels)
-        modules = (path for path in ADDON.rglob("*.py") if path.name not in BUILD_ONLY)
-        contents = {path.relative_to(ADDON).as_posix(): path.read_bytes() for path in modules}
+        if daemon_wheel:
+            wheels.append(daemon_wheel)
+        modules = (path.relative_to(ADDON) for path in ADDON.rglob("*.py"))
+        contents = {path.as_posix(): (ADDON / path).read_bytes() for path in modules if path.parts[0] not in BUILD_ONLY}
         contents["LICENSE"] = (ADDON / "LICENSE").read_bytes()
-        contents["blender_manifest.toml"] = manifest_with_wheels(wheels)
+        manifest = add_list(manifest, "wheels", [f"./wheels/{wheel.name}" for wheel in wheels])
+        contents["blender_manifest.toml"] = manifest.encode()
         contents |= {f"api/{name}": text for name, text in stubs.items()}
         contents |= {f"wheels/{wheel.name}": wheel.read_bytes() for wheel in wheels}
         write_zip(contents, target)
@@ -121,4 +142,6 @@ def build(target: Path | None) -> Path:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, help="where the zip goes (default: dist/ of the project)")
-    print(build(parser.parse_args().output))
+    parser.add_argument("--daemon-wheel", type=Path, help="a wheel with the daemon's program: builds the full zip")
+    arguments = parser.parse_args()
+    print(build(arguments.output, arguments.daemon_wheel))

@@ -1,6 +1,11 @@
-"""Settings in the scene, and what objects remember of their fields."""
+"""Settings in the scene, and what objects remember of their fields.
+
+No property has a callback in Python: with one, Blender 4.2 as a Python module crashes when it exits.
+"""
 
 import bpy
+
+from .field_settings import BAND, EDGE, ISO, MESH_RESOLUTION, MODE, NODES, SPACING, VOLUME_RESOLUTION
 
 
 class OverfitSettings(bpy.types.PropertyGroup):
@@ -115,28 +120,15 @@ class OverfitSettings(bpy.types.PropertyGroup):
         description="Show what the daemon found about the mesh, such as holes and a doubtful inside",
         default=False,
     )
-    volume_resolution: bpy.props.IntProperty(
-        name="Voxels",
-        description="Voxels along the longest side of the SDF volume",
-        default=128,
-        min=8,
-        soft_max=512,
-        max=4096,
-    )
-    volume_band: bpy.props.FloatProperty(
-        name="Band",
-        description="How far from the surface distances are stored, on either side, in voxels",
-        default=3.0,
-        min=1.0,
-        soft_max=20.0,
-        max=1000.0,
-        precision=1,
-        step=100,
+    keep_fields: bpy.props.BoolProperty(
+        name="Keep Field in File",
+        description="Keep the model of each fit in the .blend, up to 16 MB, so that the file travels whole",
+        default=True,
     )
 
 
 class OverfitField(bpy.types.PropertyGroup):
-    """The field that was fitted to an object: `object.overfit`."""
+    """The field that was fitted to an object, and what the next mesh or volume of it is like: `object.overfit`."""
 
     model: bpy.props.StringProperty(name="Model", description="The model's name in the daemon; empty if there is none")
     fit: bpy.props.StringProperty(
@@ -145,11 +137,41 @@ class OverfitField(bpy.types.PropertyGroup):
     original: bpy.props.PointerProperty(
         type=bpy.types.Object, name="Original", description="The object that this one was reconstructed from"
     )
+    is_result: bpy.props.BoolProperty(
+        name="Is Result", description="Whether the object came out of a field, so that its mesh may be replaced"
+    )
+    embedded: bpy.props.PointerProperty(
+        type=bpy.types.Text, name="Embedded", description="The text that holds the model's file in the .blend"
+    )
+    architecture: bpy.props.StringProperty(name="Network", description="The network's architecture; empty if unknown")
+    size_bytes: bpy.props.IntProperty(name="Size", description="Size of the model's file in bytes; 0 if unknown")
+
     near_mae: bpy.props.FloatProperty(
         name="Error",
         description="Mean error near the surface, relative to the longest side; negative if unknown",
         default=-1.0,
     )
+    sign_agreement: bpy.props.FloatProperty(
+        name="Sign",
+        description="Share of points near the surface with the right sign; negative if unknown",
+        default=-1.0,
+    )
+    uniform_mae: bpy.props.FloatProperty(
+        name="Uniform Error",
+        description="Mean error in the bounding box, relative to the longest side; negative if unknown",
+        default=-1.0,
+    )
     iou: bpy.props.FloatProperty(
         name="Overlap", description="Intersection over union of the insides, 0 to 1; negative if unknown", default=-1.0
     )
+
+    spacing: bpy.props.EnumProperty(**SPACING)
+    resolution: bpy.props.IntProperty(**MESH_RESOLUTION)
+    voxel_size: bpy.props.FloatProperty(**EDGE)
+    iso: bpy.props.FloatProperty(**ISO)
+    mode: bpy.props.EnumProperty(**MODE)
+    volume_spacing: bpy.props.EnumProperty(**SPACING)
+    volume_resolution: bpy.props.IntProperty(**VOLUME_RESOLUTION)
+    volume_voxel_size: bpy.props.FloatProperty(**EDGE)
+    volume_band: bpy.props.FloatProperty(**BAND)
+    volume_nodes: bpy.props.BoolProperty(**NODES)

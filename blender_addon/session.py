@@ -67,7 +67,8 @@ class Session:
         for job in self.jobs:
             if job.state is JobState.ARRIVED and not job.placed_by_operator and not tool_is_running():
                 self.finish(job)
-                bpy.ops.ed.undo_push(message=job.undo_name)
+                if job.undo_name:
+                    bpy.ops.ed.undo_push(message=job.undo_name)
         if more:
             return 0.0
         waiting = self.connection.state is ConnectionState.CONNECTING or any(job.running for job in self.jobs)
@@ -198,7 +199,7 @@ def preview_step(job: Job) -> int:
 
 
 def redraw_views() -> None:
-    """Asks for a redraw of the 3D views, with their sidebars, of the preferences and of the status bar."""
+    """Asks for a redraw of the 3D views, with their sidebars, of the status bar, and of the preferences."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in ("VIEW_3D", "PREFERENCES"):

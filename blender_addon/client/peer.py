@@ -29,6 +29,11 @@ class LocalPeer:
         return f"{self.file.address}:{self.file.port}"
 
     @property
+    def which(self) -> str:
+        """How it differs from other daemons, after "the daemon"."""
+        return f"with the data folder {self.file.path.parent}"
+
+    @property
     def token(self) -> str:
         return self.file.token
 
@@ -80,6 +85,11 @@ class RemotePeer:
     @property
     def where(self) -> str:
         return f"{self.host}:{self.port}"
+
+    @property
+    def which(self) -> str:
+        """How it differs from other daemons, after "the daemon"."""
+        return f"at {self.where}"
 
     def open_channel(self) -> Channel:
         """A channel that connects with its first call."""

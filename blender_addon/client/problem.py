@@ -27,13 +27,13 @@ class ConnectionLost(Problem):
     """The daemon went away in the middle of a call. The call may be tried again on a new connection."""
 
 
-class NobodyThere(Problem):
-    """No daemon answers at an address. Another address of the same computer may do."""
-
-
 class NotFound(Problem):
     """The daemon has nothing of that name (any more)."""
 
 
 class NoRoom(Problem):
     """The daemon takes nothing more of the kind for now."""
+
+
+class NobodyThere(Problem):
+    """No daemon answers at an address. Another address of the same computer may do."""

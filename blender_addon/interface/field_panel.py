@@ -1,32 +1,118 @@
-"""The panel of what is known of the active object's field."""
+"""The field of the active object: what it is like, and what can be made of it."""
 
 import bpy
 
-from ..scene.field import Field
-from .panel import SidebarPanel
+from ..field_settings import VOXEL_SIZE
+from ..jobs.model_jobs import in_megabytes
+from ..scene.field import percentage
+from ..scene.result import may_replace
+from ..scene.sdf_nodes import has_sdf_nodes
+from .figures import FIGURES
 from .words import draw_words
 
 
-class OVERFIT_PT_field(SidebarPanel, bpy.types.Panel):
+class FieldPanel:
+    """Where the panels are."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Overfit"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.active_object is not None and context.active_object.overfit.model != ""
+
+    def split_column(self) -> bpy.types.UILayout:
+        """A column in Blender's two halves: names left, values right."""
+        column = self.layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        return column
+
+
+class OVERFIT_PT_field(FieldPanel, bpy.types.Panel):
     """The field of the active object"""
 
     bl_label = "Field"
     bl_idname = "OVERFIT_PT_field"
     bl_parent_id = "OVERFIT_PT_main"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return context.active_object is not None and context.active_object.overfit.model != ""
+    def draw(self, context: bpy.types.Context) -> None:
+        kept, column = context.active_object.overfit, self.layout.column(align=True)
+        known = [figure for figure in FIGURES if getattr(kept, figure.name) >= 0.0]
+        for figure in known:
+            split = column.split(factor=0.45)
+            name = split.row()
+            name.alignment = "RIGHT"
+            name.label(text=figure.label)
+            # A label has no description to show under the mouse; an operator has.
+            value = split.row()
+            value.alignment = "LEFT"
+            text = percentage(getattr(kept, figure.name), figure.digits)
+            value.operator("overfit.copy_figure", text=text, emboss=False).figure = figure.name
+        if not known:
+            column.label(text="Its quality was not measured")
+
+
+class OVERFIT_PT_field_mesh(FieldPanel, bpy.types.Panel):
+    """Meshes of the field"""
+
+    bl_label = "Mesh"
+    bl_idname = "OVERFIT_PT_field_mesh"
+    bl_parent_id = "OVERFIT_PT_field"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, settings, obj = self.layout, context.scene.overfit, context.active_object
-        if figures := Field.of(obj).in_words():
-            draw_words(context, layout.column(align=True), figures[0].upper() + figures[1:])
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.operator("overfit.extract_mesh", text=f"Mesh at {settings.resolution}", icon="MESH_DATA")
-        column.separator()
-        column.prop(settings, "volume_resolution")
-        column.prop(settings, "volume_band")
-        column.operator("overfit.extract_volume", icon="VOLUME_DATA")
+        obj, column = context.active_object, self.split_column()
+        kept = obj.overfit
+        column.row().prop(kept, "spacing", expand=True)
+        column.prop(kept, "voxel_size" if kept.spacing == VOXEL_SIZE else "resolution")
+        column.prop(kept, "iso")
+        if may_replace(obj):
+            column.row().prop(kept, "mode", expand=True)
+        self.layout.operator("overfit.extract_mesh", icon="MESH_DATA")
+
+
+class OVERFIT_PT_field_volume(FieldPanel, bpy.types.Panel):
+    """Volumes of the field"""
+
+    bl_label = "Volume"
+    bl_idname = "OVERFIT_PT_field_volume"
+    bl_parent_id = "OVERFIT_PT_field"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        obj, column = context.active_object, self.split_column()
+        kept = obj.overfit
+        column.row().prop(kept, "volume_spacing", expand=True)
+        column.prop(kept, "volume_voxel_size" if kept.volume_spacing == VOXEL_SIZE else "volume_resolution")
+        column.prop(kept, "volume_band")
+        row = column.row()
+        row.enabled = has_sdf_nodes()
+        row.prop(kept, "volume_nodes")
+        self.layout.operator("overfit.extract_volume", icon="VOLUME_DATA")
+        if obj.type == "VOLUME":
+            self.layout.operator("overfit.add_sdf_nodes", icon="GEOMETRY_NODES")
+
+
+class OVERFIT_PT_field_model(FieldPanel, bpy.types.Panel):
+    """The field's model"""
+
+    bl_label = "Model"
+    bl_idname = "OVERFIT_PT_field_model"
+    bl_parent_id = "OVERFIT_PT_field"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        kept = context.active_object.overfit
+        if kept.architecture:
+            draw_words(context, self.layout.column(align=True), f"Network: {kept.architecture}")
+        size = f" ({in_megabytes(kept.size_bytes)})" if kept.size_bytes else ""
+        row = self.layout.row()
+        if kept.embedded:
+            row.label(text=f"In this file{size}", icon="FILE_BLEND")
+            row.operator("overfit.unembed_model", text="", icon="X")
+        else:
+            row.label(text=f"In the daemon only{size}", icon="NETWORK_DRIVE")
+            row.operator("overfit.embed_model", icon="FILE_BLEND")
+        column = self.layout.column(align=True)
+        column.operator("overfit.save_model", icon="EXPORT")
+        column.operator("overfit.load_model", icon="IMPORT")

@@ -11,7 +11,7 @@ from ..scene.evaluated import read_evaluated
 from ..scene.fit_source import fit_sources, shared_sources
 from ..scene.place import Place, has_uneven_scale, scale_note
 from ..session import current, redraw_views
-from .job_operator import JobOperator, refuse_without_daemon
+from .job_operator import JobOperator
 
 UNEVEN = (Advice("The scale differs from axis to axis: distances are stretched", "APPLY_SCALE"),)
 
@@ -69,7 +69,6 @@ class OVERFIT_OT_fit(JobOperator, bpy.types.Operator):
         return {"FINISHED"}
 
     def make_jobs(self, context: bpy.types.Context) -> list[Job]:
-        refuse_without_daemon()
         session = current()
         sources = fit_sources(context)
         for obj in sources:

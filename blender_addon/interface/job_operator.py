@@ -80,6 +80,7 @@ class JobOperator:
     def start(self, context: bpy.types.Context, placed_by_operator: bool) -> bool:
         """Starts the jobs; reports why not."""
         try:
+            current().connection.check_at_once()
             self._jobs = self.make_jobs(context)
         except Problem as problem:
             self.report({"ERROR"}, str(problem))
@@ -105,8 +106,3 @@ class JobOperator:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-
-
-def refuse_without_daemon() -> None:
-    """Raises `Problem` at once where no daemon can be had: the commonest failure, before a mesh is read."""
-    current().connection.check_at_once()

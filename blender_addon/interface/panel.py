@@ -2,18 +2,12 @@
 
 import bpy
 
-from ..client.connection import ConnectionState
 from ..scene.fit_source import fit_sources
 from ..session import current
+from .daemon_panel import draw_connection
 from .job_rows import draw_job
 from .words import draw_words, short_size, short_time
 
-CONNECTION_ICONS = {
-    ConnectionState.IDLE: "UNLINKED",
-    ConnectionState.CONNECTING: "SORTTIME",
-    ConnectionState.READY: "LINKED",
-    ConnectionState.FAILED: "ERROR",
-}
 USUAL_PRESETS = ("draft", "standard", "detail", "smooth")
 
 
@@ -185,15 +179,3 @@ def offered_presets() -> list[tuple[str, str]]:
 def preset_label(name: str) -> str:
     """A preset's name as the panel shows it."""
     return name.capitalize() or "Default"
-
-
-def draw_connection(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
-    """The state of the connection, with what can be done about it."""
-    connection = current().connection
-    box = layout.box()
-    row = box.row()
-    words = row.column(align=True)
-    draw_words(context, words, connection.message, CONNECTION_ICONS[connection.state], margin=70)
-    row.operator("overfit.connect", text="", icon="FILE_REFRESH", emboss=False)
-    if connection.state is ConnectionState.FAILED and not current().daemon.alive:
-        box.operator("overfit.start_daemon", icon="PLAY")

@@ -32,7 +32,9 @@ from ..scene.surface import add_surface
 from .advice import Advice, advise
 from .fit_order import FitOrder
 from .job import Job
+from .model_transfer import complete_field, take_metrics
 from .preview import PreviewSurface, follow_preview
+from .spacing import Spacing
 from .surface_job import fetch_surface
 from .upload import upload_mesh
 
@@ -115,9 +117,13 @@ class FitJob(Job):
             if following:
                 following.cancel()
         self._accept(fit)
+        await complete_field(self.connection, self._field, self.order.keep_in_file)
         self.step, self.fraction = "Meshing", 0.0
         self._surface = await fetch_surface(
-            self.connection, fit.model, self.order.resolution, lambda fraction: setattr(self, "fraction", fraction)
+            self.connection,
+            fit.model,
+            Spacing(self.order.resolution),
+            lambda fraction: setattr(self, "fraction", fraction),
         )
 
     def place(self) -> None:
@@ -267,10 +273,6 @@ class FitJob(Job):
         # A warning may come with the mesh and with the fit.
         self.notes += [warning for warning in fit.warnings if warning not in self.notes]
         self.advice = [*self._about_object, *advise(self._health, fit, self.order)]
-        measured = fit.HasField("metrics")
-        has_iou = measured and fit.metrics.HasField("iou")
-        self._field = Field(
-            fit.model,
-            near_mae=fit.metrics.near_mae if measured else -1.0,
-            iou=fit.metrics.iou if has_iou else -1.0,
-        )
+        self._field = Field(fit.model, name=self.places[0].name)
+        if fit.HasField("metrics"):
+            take_metrics(self._field, fit.metrics)

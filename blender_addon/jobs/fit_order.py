@@ -27,6 +27,9 @@ class FitOrder:
     preview_resolution: int
     """Cells along the longest side of the live preview; 0 for none."""
 
+    keep_in_file: bool
+    """Whether the .blend is to hold the field, too."""
+
     @classmethod
     def of(
         cls,
@@ -67,4 +70,5 @@ class FitOrder:
             resolution or chosen.resolution,
             chosen.hide_original,
             chosen.preview_resolution if preview else 0,
+            chosen.keep_fields,
         )

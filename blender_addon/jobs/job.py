@@ -27,7 +27,7 @@ class Job:
     """Work in two parts: `work` talks to the daemon in slices, then `place` builds the result in one go."""
 
     undo_name = "Overfit"
-    """What Edit > Undo History calls the step that placed the result."""
+    """What Edit > Undo History calls the step that placed the result; empty if it changes nothing in the file."""
 
     def __init__(self, title: str, connection: Connection) -> None:
         self.id = next(_numbers)

@@ -1,24 +1,29 @@
 """A field's surface: from the daemon to a mesh object."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import bpy
 import numpy as np
 
-from ..api.query_pb2 import ExtractMeshHeader, ExtractMeshRequest, GridSettings
+from ..api.query_pb2 import ExtractMeshHeader, ExtractMeshRequest
 from ..client.connection import Connection
 from ..client.download import receive
 from ..client.problem import Problem
-from ..scene.field import Field
+from ..field_settings import RESOLUTION, VOXEL_SIZE
+from ..scene.field import Field, longest_side
 from ..scene.mesh_transfer import TriangleMesh, parse_mesh
 from ..scene.place import Place
-from ..scene.surface import add_surface
+from ..scene.result import add_result_beside, may_replace, replace_surface
 from .job import Job
+from .model_transfer import ensure_model
+from .spacing import Spacing
 
 
 async def fetch_surface(
-    connection: Connection, model: str, resolution: int, report: Callable[[float], None]
+    connection: Connection, model: str, spacing: Spacing, report: Callable[[float], None], iso: float = 0.0
 ) -> TriangleMesh:
-    """The surface of a model with so many cells along the longest side. Raises `Problem`."""
+    """The surface of a model, or the level at distance `iso` from it, in own units. Raises `Problem`."""
     data, sizes, filled = np.empty(0, np.uint8), (0, 0), 0
 
     def begin(header: ExtractMeshHeader) -> Callable[[bytes], None]:
@@ -35,33 +40,63 @@ async def fetch_surface(
         filled += len(chunk)
         report(filled / len(data))
 
-    request = ExtractMeshRequest(model=model, grid=GridSettings(resolution=resolution))
+    request = ExtractMeshRequest(model=model, grid=spacing.to_grid(), iso=iso)
     await receive(connection, connection.queries.ExtractMesh, request, begin)
     if sizes[1] == 0:
         raise Problem("The fitted field has no surface. Fit again with more time")
     return parse_mesh(data[:filled], *sizes)
 
 
+@dataclass(frozen=True)
+class SurfaceOrder:
+    """What the user asked for."""
+
+    spacing: Spacing
+    iso: float = 0.0
+    """Distance from the surface at which the mesh is cut, in own units; positive is outside."""
+    replace: bool = False
+    """Whether the object itself gets the mesh, if it came out of a field."""
+
+
 class SurfaceJob(Job):
-    """Meshes a field again, at another resolution."""
+    """Meshes a field again, with no new fit."""
 
     undo_name = "Mesh"
 
-    def __init__(self, connection: Connection, place: Place, field: Field, resolution: int) -> None:
+    def __init__(self, connection: Connection, place: Place, field: Field, order: SurfaceOrder) -> None:
         super().__init__(f"Mesh of {place.name}", connection)
-        self._place, self._field, self._resolution = place, field, resolution
+        self._place, self._field, self._order = place, field, order
         self._surface: TriangleMesh | None = None
 
     async def work(self) -> None:
-        await self.connection.ensure()
+        model = await ensure_model(self.connection, self._field)
         self.step = "Meshing"
-        self._surface = await fetch_surface(self.connection, self._field.model, self._resolution, self._report)
+        self._surface = await fetch_surface(
+            self.connection, model, self._order.spacing, self._report, iso=self._order.iso
+        )
 
     def place(self) -> None:
-        (result,) = add_surface([self._place], self._field, self._surface, hide_original=False)
+        target = self._place.find_object()
+        if self._order.replace and target and may_replace(target):
+            replace_surface(target, self._surface)
+            result = target
+        else:
+            result = add_result_beside(self._place, self._field, self._surface)
         self._surface = None
+        self._field.settle()
+        self._remember_order(result)
         self.result_name = result.name
         self.message = f"'{result.name}': {len(result.data.polygons):,} triangles"
+
+    def _remember_order(self, result: bpy.types.Object) -> None:
+        """So that the panel says how the mesh was made."""
+        kept, spacing = result.overfit, self._order.spacing
+        kept.iso = self._order.iso
+        if spacing.voxel_size is not None:
+            kept.spacing, kept.voxel_size = VOXEL_SIZE, spacing.voxel_size
+        else:
+            kept.spacing, kept.resolution = RESOLUTION, spacing.resolution
+            kept.voxel_size = longest_side(result) / spacing.resolution
 
     def _report(self, fraction: float) -> None:
         self.fraction = fraction

@@ -1,6 +1,7 @@
 """A field as an SDF volume: from the daemon to a .vdb file to a Volume object."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO
@@ -12,15 +13,29 @@ from ..api.query_pb2 import (
     VOLUME_FORMAT_VDB_BLENDER_4,
     ExtractVolumeHeader,
     ExtractVolumeRequest,
-    GridSettings,
 )
 from ..client.connection import Connection
 from ..client.download import receive
 from ..client.problem import Problem
+from ..field_settings import RESOLUTION, VOXEL_SIZE
 from ..scene.field import Field
 from ..scene.place import Place
+from ..scene.sdf_nodes import add_sdf_mesh
 from ..scene.volume_file import cannot_write, free_path, stored_path, volume_folder
 from .job import Job
+from .model_transfer import ensure_model
+from .spacing import Spacing
+
+
+@dataclass(frozen=True)
+class VolumeOrder:
+    """What the user asked for."""
+
+    spacing: Spacing
+    band: float
+    """How far from the surface distances are stored, on either side, in voxels."""
+    nodes: bool = False
+    """Whether a mesh with SDF grid nodes goes on from the volume."""
 
 
 class VolumeJob(Job):
@@ -28,22 +43,22 @@ class VolumeJob(Job):
 
     undo_name = "SDF Volume"
 
-    def __init__(self, connection: Connection, place: Place, field: Field, resolution: int, band: float) -> None:
+    def __init__(self, connection: Connection, place: Place, field: Field, order: VolumeOrder) -> None:
         super().__init__(f"Volume of {place.name}", connection)
-        self._place, self._field, self._resolution, self._band = place, field, resolution, band
+        self._place, self._field, self._order = place, field, order
         self._folder = volume_folder()
         self._target = self._folder
         self._voxels = 0
 
     async def work(self) -> None:
-        await self.connection.ensure()
+        model = await ensure_model(self.connection, self._field)
         self.step = "Filling voxels"
         request = ExtractVolumeRequest(
-            model=self._field.model,
-            grid=GridSettings(resolution=self._resolution),
+            model=model,
+            grid=self._order.spacing.to_grid(),
             # Before 5.0, Blender shows volumes half a voxel beside their place.
             format=VOLUME_FORMAT_VDB if bpy.app.version >= (5, 0, 0) else VOLUME_FORMAT_VDB_BLENDER_4,
-            band=self._band,
+            band=self._order.band,
         )
         # Written under another name and renamed when whole: a broken download leaves no half file.
         unfinished = None
@@ -89,6 +104,21 @@ class VolumeJob(Job):
             raise Problem(f"Blender cannot read {self._target}: {reason}")
         result = bpy.data.objects.new(volume.name, volume)
         self._field.remember_on(result)
+        self._field.settle()
+        source = self._place.find_object()
+        result.overfit.original = source if source is None or not source.overfit.is_result else source.overfit.original
+        self._remember_order(result)
         self._place.put(result)
         self.result_name = result.name
         self.message = f"'{result.name}': {self._voxels:,} voxels in {self._target.name}"
+        if self._order.nodes:
+            self.message += f", mesh '{add_sdf_mesh(result, self._place.find_scene()).name}'"
+
+    def _remember_order(self, result: bpy.types.Object) -> None:
+        """So that the panel says how the volume was made."""
+        kept, spacing = result.overfit, self._order.spacing
+        kept.volume_band = self._order.band
+        if spacing.voxel_size is not None:
+            kept.volume_spacing, kept.volume_voxel_size = VOXEL_SIZE, spacing.voxel_size
+        else:
+            kept.volume_spacing, kept.volume_resolution = RESOLUTION, spacing.resolution

@@ -1,8 +1,13 @@
 """What an object knows of the field that was fitted to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import bpy
+
+from .embedded import find_text, new_text, read_text
+
+FIGURES = ("near_mae", "sign_agreement", "uniform_mae", "iou")
+KEPT = ("model", "architecture", *FIGURES)
 
 
 @dataclass
@@ -11,26 +16,94 @@ class Field:
 
     model: str
     """`models/{id}`"""
-    near_mae: float
-    """Mean error near the surface, relative to the longest side; negative if it was not measured."""
-    iou: float
-    """Intersection over union of the insides, 0 to 1; negative if it was not measured."""
+    near_mae: float = -1.0
+    """Mean error near the surface, relative to the longest side; negative if it was not measured, as all figures."""
+    sign_agreement: float = -1.0
+    """Share of points near the surface whose sign is right."""
+    uniform_mae: float = -1.0
+    """Mean error in the bounding box, relative to the longest side."""
+    iou: float = -1.0
+    """Intersection over union of the insides, 0 to 1."""
+    architecture: str = ""
+    size_bytes: int = 0
+    name: str = ""
+    """What the user calls it."""
+    data: bytes | None = field(default=None, repr=False)
+    """The model's file, if it is to be kept in the .blend but is not there yet."""
+    text_uid: int = 0
+    """Session uid of the text that keeps the file; 0 if none does. No pointer: undo moves what that would point to."""
+    former_model: str = ""
+    """The name of the same model that objects still have, if the daemon has given it a new one."""
 
     @classmethod
     def of(cls, obj: bpy.types.Object) -> "Field":
         """The field that the object remembers; its model is empty if there is none."""
         kept = obj.overfit
-        return cls(kept.model, kept.near_mae, kept.iou)
+        uid = kept.embedded.session_uid if kept.embedded else 0
+        known = {name: getattr(kept, name) for name in KEPT}
+        return cls(**known, size_bytes=kept.size_bytes, name=obj.name, text_uid=uid)
 
     def remember_on(self, obj: bpy.types.Object) -> None:
         """Lets the object remember the field, so that more can be made of it later."""
-        obj.overfit.model, obj.overfit.near_mae, obj.overfit.iou = self.model, self.near_mae, self.iou
+        kept = obj.overfit
+        if not kept.model:
+            kept.resolution = bpy.context.scene.overfit.resolution
+            # Whoever changes over to voxel sizes starts at the same fineness.
+            kept.voxel_size = longest_side(obj) / kept.resolution
+            kept.volume_voxel_size = longest_side(obj) / kept.volume_resolution
+        for name in KEPT:
+            setattr(kept, name, getattr(self, name))
+        kept.size_bytes = min(self.size_bytes, 2**31 - 1)
+        kept.embedded = self._text(obj)
+
+    def embedded_file(self) -> bytes | None:
+        """The model's file, if the .blend holds it."""
+        return self.data or read_text(find_text(self.text_uid))
+
+    def sharers(self) -> list[bpy.types.Object]:
+        """The objects of this file that have the same model."""
+        return [obj for obj in bpy.data.objects if obj.is_editable and self._is_shared_by(obj)]
+
+    def settle(self) -> None:
+        """Tells every object that shares the model what the daemon calls it now."""
+        for obj in self.sharers() if self.former_model else []:
+            obj.overfit.model = self.model
 
     def in_words(self) -> str:
         """The figures, for people."""
         parts = []
         if self.near_mae >= 0.0:
-            parts.append(f"error {100.0 * self.near_mae:.2g} % of the size")
+            parts.append(f"error {percentage(self.near_mae, 2)} of the size")
         if self.iou >= 0.0:
-            parts.append(f"overlap (IoU) {100.0 * self.iou:.4g} %")
+            parts.append(f"overlap (IoU) {percentage(self.iou, 4)}")
         return ", ".join(parts)
+
+    def _is_shared_by(self, obj: bpy.types.Object) -> bool:
+        kept = obj.overfit
+        if self.text_uid and kept.embedded and kept.embedded.session_uid == self.text_uid:
+            return True
+        return kept.model != "" and kept.model in (self.model, self.former_model)
+
+    def _text(self, obj: bpy.types.Object) -> bpy.types.Text | None:
+        if self.data is not None:
+            text = new_text(self.name or obj.name, self._description(), self.data)
+            self.data, self.text_uid = None, text.session_uid
+        return find_text(self.text_uid)
+
+    def _description(self) -> str:
+        lines = [f"Network: {self.architecture}"] if self.architecture else []
+        words = ("Near error", "Right sign near the surface", "Uniform error", "Overlap (IoU)")
+        for word, name in zip(words, FIGURES, strict=True):
+            lines.append(f"{word}: {percentage(getattr(self, name), 4)}")
+        lines.append("Errors are relative to the longest side of the mesh's bounding box.")
+        return "\n".join(lines)
+
+
+def longest_side(obj: bpy.types.Object) -> float:
+    """Of the object's bounding box, in its own units."""
+    return max(max(axis) - min(axis) for axis in zip(*obj.bound_box, strict=True))
+
+
+def percentage(share: float, digits: int) -> str:
+    """A share as `97.91 %`; negative ones are unknown."""
+    return f"{100.0 * share:.{digits}g} %" if share >= 0.0 else "unknown"

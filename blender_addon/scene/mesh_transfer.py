@@ -88,13 +88,21 @@ def parse_mesh(data: np.ndarray, vertices: int, faces: int) -> TriangleMesh:
 
 
 def build_mesh(name: str, source: TriangleMesh) -> bpy.types.Mesh:
-    """A new Blender mesh with smooth normals.
+    """A new Blender mesh with smooth normals. Raises `Problem` if the triangles are damaged."""
+    check_triangles(source)
+    mesh = bpy.data.meshes.new(name)
+    fill_mesh(mesh, source)
+    return mesh
 
-    Raises `Problem` for triangles that name vertices which do not exist: they would crash Blender.
-    """
+
+def check_triangles(source: TriangleMesh) -> None:
+    """Raises `Problem` for triangles that name vertices which do not exist: they would crash Blender."""
     if source.triangles.size and not (source.triangles.min() >= 0 and source.triangles.max() < len(source.positions)):
         raise Problem("The daemon sent a damaged mesh. Try again")
-    mesh = bpy.data.meshes.new(name)
+
+
+def fill_mesh(mesh: bpy.types.Mesh, source: TriangleMesh) -> None:
+    """Gives an empty Blender mesh checked triangles and smooth normals."""
     mesh.vertices.add(len(source.positions))
     mesh.attributes["position"].data.foreach_set("vector", source.positions.ravel())
     mesh.loops.add(source.triangles.size)
@@ -103,4 +111,3 @@ def build_mesh(name: str, source: TriangleMesh) -> bpy.types.Mesh:
     mesh.polygons.foreach_set("loop_start", np.arange(0, source.triangles.size, 3, dtype=np.int32))
     mesh.shade_smooth()
     mesh.update(calc_edges=True)
-    return mesh

@@ -52,8 +52,10 @@ class Place:
         scene, original = self.find_scene(), self.find_object()
         collections = [c for c in original.users_collection if in_scene(c, scene)] if original else []
         (collections[0] if collections else scene.collection).objects.link(result)
+        if original and original.parent:
+            copy_parent(original, result)
         result.matrix_world = original.matrix_world if original else self.matrix
-        if original and not original.parent and not original.constraints:
+        if original and not original.constraints:
             # A matrix taken apart is rounded; and a matrix that flattens cannot be taken apart.
             copy_transform(original, result)
 
@@ -91,6 +93,16 @@ def copy_transform(source: bpy.types.Object, target: bpy.types.Object) -> None:
     """Gives the target the source's own transform, without parent and constraints."""
     for channel in TRANSFORM:
         setattr(target, channel, getattr(source, channel))
+
+
+def copy_parent(source: bpy.types.Object, target: bpy.types.Object) -> None:
+    """Lets the target follow the source's parent in the same way."""
+    target.parent = source.parent
+    # A parent that also deforms has done so already: what was fitted is the deformed mesh.
+    target.parent_type = "OBJECT" if source.parent_type in ("ARMATURE", "LATTICE") else source.parent_type
+    target.parent_bone = source.parent_bone
+    target.parent_vertices = source.parent_vertices
+    target.matrix_parent_inverse = source.matrix_parent_inverse
 
 
 def in_scene(collection: bpy.types.Collection, scene: bpy.types.Scene) -> bool:

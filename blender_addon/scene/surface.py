@@ -16,6 +16,7 @@ def add_surface(
     for place in places:
         result = bpy.data.objects.new(f"{place.name} INR", mesh)
         field.remember_on(result)
+        result.overfit.is_result = True
         if original := place.find_object():
             field.remember_on(original)
             original.overfit.fit = ""

@@ -144,7 +144,7 @@ def main(blend: str, figures: str) -> None:
         "chamfer": (there + back) / 2,
         "volume_to_original": from_volume,
         "volume_shift": float(np.linalg.norm(middles[0] - middles[1])),
-        "volume_voxel": longest / bpy.context.scene.overfit.volume_resolution,
+        "volume_voxel": longest / volume.overfit.volume_resolution,
         "grids": [grid.name for grid in volume.data.grids],
         "in_place": {"reconstruction": same[0], "volume": same[1]},
         "longest_hold_of_blender": session.current().longest_transfer,

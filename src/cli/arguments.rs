@@ -1,5 +1,7 @@
 //! Arguments that several subcommands share, and how their values are read.
 
+use std::time::Duration;
+
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -72,6 +74,14 @@ pub(super) fn byte_count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A time in seconds, longer than none.
+pub(super) fn waiting_time(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0);
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "it must be a positive number of seconds".to_owned())
+}
+
 /// The name of a preset; clap lists the names in help and errors.
 pub(super) fn preset() -> impl TypedValueParser<Value = Preset> {
     PossibleValuesParser::new(Preset::ALL.map(Preset::name)).try_map(|name| name.parse::<Preset>())
@@ -101,6 +111,14 @@ mod tests {
         assert_eq!(byte_count("100"), Ok(100));
         for nonsense in ["", "GB", "-1", "8XB", "nan", "1e30"] {
             assert!(byte_count(nonsense).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn times_are_positive() {
+        assert_eq!(waiting_time("0.5"), Ok(Duration::from_millis(500)));
+        for nonsense in ["0", "-1", "nan", "inf", "1e300", "5m", ""] {
+            assert!(waiting_time(nonsense).is_err(), "{nonsense}");
         }
     }
 

@@ -2,14 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::arguments::byte_count;
+use super::arguments::{byte_count, waiting_time};
 use crate::server::{Limits, ServerSettings, TlsFiles, serve, shutdown_signal};
 
-/// Run the gRPC daemon until Ctrl-C or SIGTERM
+/// Run the gRPC daemon until Ctrl-C or SIGTERM, or until nobody needs it (--exit-when-idle)
 ///
 /// Clients on this machine find it by the file daemon.json in its data folder: address, port and the token that every
 /// call must carry. Logs go to standard error as RUST_LOG asks.
@@ -60,6 +61,10 @@ pub(super) struct ServeArguments {
     /// Memory of one extraction
     #[arg(long, value_name = "SIZE", value_parser = byte_count)]
     max_extract: Option<u64>,
+
+    /// End once no connection was open and no fit waited or ran for so long
+    #[arg(long, value_name = "SECONDS", value_parser = waiting_time, allow_negative_numbers = true)]
+    exit_when_idle: Option<Duration>,
 }
 
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
@@ -109,6 +114,7 @@ impl ServeArguments {
                 max_extract_bytes: self.max_extract.unwrap_or(default.max_extract_bytes),
                 ..default
             },
+            exit_when_idle: self.exit_when_idle,
             ..ServerSettings::default()
         })
     }

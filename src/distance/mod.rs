@@ -12,6 +12,7 @@
 
 mod build;
 mod bvh;
+mod closest;
 mod closing;
 mod crossings;
 mod facets;
@@ -31,5 +32,6 @@ mod triangle;
 mod vector;
 mod winding;
 
+pub use closest::Place;
 pub use sign::{SignPolicy, SignReport, SignRule, UnknownSignPolicy};
 pub use signed_distance::{CHUNK, Closest, DistanceError, Hit, SignedDistance};

@@ -31,7 +31,7 @@ pub const CHUNK: usize = 65_536;
 pub struct SignedDistance {
     pub(super) bvh: Bvh,
     /// From the units of the mesh into the frame of the hierarchy.
-    frame: Similarity,
+    pub(super) frame: Similarity,
     pub(super) policy: SignPolicy,
     pub(super) rule: SignRule,
     pub(super) surface: Surface,
@@ -81,10 +81,10 @@ pub struct Hit {
 
 /// Farther than this from the origin of the unit frame, in its units, the box around the mesh stands for the mesh: the
 /// relative error is of the order of `f32` rounding, and squares stay finite.
-const FAR_AWAY: f32 = 1e6;
+pub(super) const FAR_AWAY: f32 = 1e6;
 
 /// Points that one thread takes along the curve before it asks for more.
-const RUN: usize = 256;
+pub(super) const RUN: usize = 256;
 
 impl SignedDistance {
     /// Builds the oracle for `mesh`, which passed [`validate`](crate::geometry::validate).

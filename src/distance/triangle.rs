@@ -39,9 +39,21 @@ fn squared_distance_to_edge(from_start: [f32; 3], edge: [f32; 3]) -> f32 {
 
 /// The point of a triangle that is closest to `point`, in `f64`.
 pub(super) fn closest_point(corners: [[f32; 3]; 3], point: [f32; 3]) -> [f64; 3] {
-    let wide = |p: [f32; 3]| p.map(f64::from);
-    let point = wide(point);
-    let corners = corners.map(wide);
+    let corners = corners.map(|corner| corner.map(f64::from));
+    weighted(corners, closest_weights(corners, point.map(f64::from)))
+}
+
+/// The point of a triangle with these weights of its corners.
+pub(super) fn weighted(corners: [[f64; 3]; 3], weights: [f64; 3]) -> [f64; 3] {
+    std::array::from_fn(|i| {
+        (0..3)
+            .map(|corner| weights[corner] * corners[corner][i])
+            .sum()
+    })
+}
+
+/// The point of a triangle that is closest to `point`, as weights of the corners, which sum to 1 and are not negative.
+pub(super) fn closest_weights(corners: [[f64; 3]; 3], point: [f64; 3]) -> [f64; 3] {
     let sub = |p: [f64; 3], q: [f64; 3]| -> [f64; 3] { std::array::from_fn(|i| p[i] - q[i]) };
     let dot = |p: [f64; 3], q: [f64; 3]| p[0] * q[0] + p[1] * q[1] + p[2] * q[2];
     let cross = |p: [f64; 3], q: [f64; 3]| {
@@ -51,28 +63,39 @@ pub(super) fn closest_point(corners: [[f32; 3]; 3], point: [f32; 3]) -> [f64; 3]
             p[0] * q[1] - p[1] * q[0],
         ]
     };
+    let squared_distance = |weights: [f64; 3]| {
+        let away = sub(point, weighted(corners, weights));
+        dot(away, away)
+    };
+    let on_side = |from: usize| {
+        let to = (from + 1) % 3;
+        let edge = sub(corners[to], corners[from]);
+        let t = dot(sub(point, corners[from]), edge) / dot(edge, edge).max(f64::MIN_POSITIVE);
+        let mut weights = [0.0; 3];
+        weights[to] = t.clamp(0.0, 1.0);
+        weights[from] = 1.0 - weights[to];
+        weights
+    };
+    let nearer = |p: [f64; 3], q: [f64; 3]| {
+        if squared_distance(q) < squared_distance(p) {
+            q
+        } else {
+            p
+        }
+    };
+    let nearest = nearer(nearer(on_side(0), on_side(1)), on_side(2));
     let [a, b, c] = corners;
     let normal = cross(sub(b, a), sub(c, a));
-    let sides = [(a, b), (b, c), (c, a)];
-    if sides
-        .iter()
-        .all(|&(from, to)| dot(normal, cross(sub(to, from), sub(point, from))) > 0.0)
-    {
-        let height = dot(normal, sub(point, a)) / dot(normal, normal);
-        return std::array::from_fn(|i| point[i] - height * normal[i]);
+    // What the foot of the perpendicular makes of the triangle, each part over against its corner.
+    let parts = [(b, c), (c, a), (a, b)]
+        .map(|(from, to)| dot(normal, cross(sub(to, from), sub(point, from))));
+    if parts.iter().all(|&part| part > 0.0) {
+        let whole: f64 = parts.iter().sum();
+        // In a needle rounding can move it farther away than a side is.
+        nearer(nearest, parts.map(|part| part / whole))
+    } else {
+        nearest
     }
-    let on_sides = sides.map(|(from, to)| {
-        let edge = sub(to, from);
-        let t = dot(sub(point, from), edge) / dot(edge, edge).max(f64::MIN_POSITIVE);
-        let t = t.clamp(0.0, 1.0);
-        let foot: [f64; 3] = std::array::from_fn(|i| from[i] + t * edge[i]);
-        (dot(sub(point, foot), sub(point, foot)), foot)
-    });
-    let nearer = |p: (f64, [f64; 3]), q: (f64, [f64; 3])| if q.0 < p.0 { q } else { p };
-    on_sides
-        .into_iter()
-        .reduce(nearer)
-        .map_or(a, |(_, foot)| foot)
 }
 
 // `f32::min` and `max` have rules about NaN that take three instructions; these are one each.

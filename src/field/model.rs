@@ -54,6 +54,8 @@ pub struct Training {
     pub metrics: Option<Metrics>,
     /// What the user should know: an open mesh, a doubtful sign.
     pub warnings: Vec<String>,
+    /// What 98% of the mesh's surface is thicker than, in own units; `None` without sign.
+    pub thickness: Option<f64>,
 }
 
 /// A model file that cannot be written or read.

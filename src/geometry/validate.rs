@@ -6,7 +6,7 @@ use super::weld::first_at_same_place;
 use super::{Mesh, Similarity};
 
 /// What was done to a mesh, and what was found, on the way in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Cleanup {
     /// Faces with more than three corners that were cut into triangles.
     pub polygons_triangulated: u64,
@@ -18,6 +18,25 @@ pub struct Cleanup {
     pub duplicate_triangles: u64,
     /// Vertices merged into another at exactly the same place, by formats that repeat vertices.
     pub vertices_welded: u64,
+    /// Numbers of the dropped triangles before anything was dropped, ascending.
+    #[serde(skip)]
+    pub dropped: Vec<u32>,
+}
+
+impl Cleanup {
+    /// For each triangle that was kept, of which there are `kept`, the number that it had before; `None` if every triangle
+    /// has its number still.
+    pub fn numbers_before(&self, kept: usize) -> Option<Vec<u32>> {
+        if self.dropped.is_empty() {
+            return None;
+        }
+        let mut dropped = self.dropped.iter().copied().peekable();
+        let all = 0..(kept + self.dropped.len()) as u32;
+        Some(
+            all.filter(|number| dropped.next_if_eq(number).is_none())
+                .collect(),
+        )
+    }
 }
 
 /// Why a mesh cannot be used.
@@ -114,11 +133,26 @@ pub fn validate(mut mesh: Mesh) -> Result<(Mesh, Cleanup), MeshError> {
 
     let place = first_at_same_place(&mesh.positions);
     let placed = |triangle: &[u32; 3]| triangle.map(|vertex| place[vertex as usize]);
-    mesh.triangles.retain(|triangle| {
+    let is_nothing = |triangle: &[u32; 3]| {
         let [a, b, c] = placed(triangle);
-        a != b && b != c && c != a
+        a == b || b == c || c == a
+    };
+    let numbered = mesh.triangles.par_iter().enumerate();
+    let nothing: Vec<u32> = numbered
+        .filter(|(_, triangle)| is_nothing(triangle))
+        .map(|(number, _)| number as u32)
+        .collect();
+    let duplicates = duplicates(&mesh.triangles, &nothing, placed);
+    cleanup.duplicate_triangles = duplicates.len() as u64;
+    cleanup.dropped = nothing.into_iter().chain(duplicates).collect();
+    cleanup.dropped.sort_unstable();
+    let mut dropped = cleanup.dropped.iter().copied().peekable();
+    let mut number = 0;
+    mesh.triangles.retain(|_| {
+        let keep = dropped.next_if_eq(&number).is_none();
+        number += 1;
+        keep
     });
-    cleanup.duplicate_triangles = drop_duplicates(&mut mesh.triangles, placed);
     Ok((mesh, cleanup))
 }
 
@@ -164,31 +198,25 @@ fn check_numbers(mesh: &Mesh) -> Result<(), MeshError> {
     Ok(())
 }
 
-/// Drops each triangle that has the same corners in the same order of turning as an earlier one.
-fn drop_duplicates(
-    triangles: &mut Vec<[u32; 3]>,
+/// Numbers of the triangles that have the same corners in the same order of turning as an earlier one. Those in `nothing`,
+/// ascending, do not count.
+fn duplicates(
+    triangles: &[[u32; 3]],
+    nothing: &[u32],
     placed: impl Fn(&[u32; 3]) -> [u32; 3] + Sync,
-) -> u64 {
+) -> Vec<u32> {
     let mut keyed: Vec<([u32; 3], u32)> = triangles
         .par_iter()
         .enumerate()
-        .map(|(index, triangle)| (smallest_first(placed(triangle)), index as u32))
+        .map(|(number, triangle)| (smallest_first(placed(triangle)), number as u32))
+        .filter(|(_, number)| nothing.binary_search(number).is_err())
         .collect();
     keyed.par_sort_unstable();
-    let mut dropped: Vec<u32> = keyed
+    keyed
         .windows(2)
         .filter(|pair| pair[0].0 == pair[1].0)
         .map(|pair| pair[1].1)
-        .collect();
-    dropped.sort_unstable();
-    let mut next = dropped.iter().copied().peekable();
-    let mut index = 0;
-    triangles.retain(|_| {
-        let keep = next.next_if_eq(&index).is_none();
-        index += 1;
-        keep
-    });
-    dropped.len() as u64
+        .collect()
 }
 
 /// The same triangle, turned so that its smallest index comes first: equal for equal triangles.
@@ -318,6 +346,9 @@ mod tests {
         assert_eq!(cleanup.degenerate_triangles, 3);
         assert_eq!(cleanup.duplicate_triangles, 1);
         assert_eq!(kept.triangles, [[0, 1, 2], [2, 1, 0], [0, 3, 1]]);
+        assert_eq!(cleanup.dropped, [1, 3, 4]);
+        assert_eq!(cleanup.numbers_before(3), Some(vec![0, 2, 5]));
+        assert_eq!(Cleanup::default().numbers_before(3), None);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) fn decode_points(bytes: &[u8], limit: u64) -> Result<Vec<[f64; 3]>, A
     }
     if rows.len() as u64 > limit {
         let message = format!(
-            "{} points in one request: at most {limit} are taken; use EvaluateStream",
+            "{} points in one request: at most {limit} are taken; send them in several, over one stream",
             rows.len()
         );
         return Err(ApiError::field("points", message));

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
+use super::activity::{Activity, Need};
 use super::error::ApiError;
 use super::fit::Fit;
 use super::meshes::HeldMesh;
@@ -50,6 +51,7 @@ pub(super) struct Order {
 }
 
 struct Shared {
+    activity: Activity,
     function: Arc<FitFunction>,
     models: Arc<Models>,
     max_queued: u32,
@@ -62,20 +64,30 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<(Arc<Fit>, Order)>,
+    waiting: VecDeque<Waiting>,
     all: HashMap<String, Arc<Fit>>,
     closed: bool,
+}
+
+/// A fit that waits for its turn.
+struct Waiting {
+    fit: Arc<Fit>,
+    order: Order,
+    /// Held to the end of the fit.
+    need: Need,
 }
 
 impl Fits {
     /// Starts `max_running` threads that wait for fits.
     pub(super) fn start(
+        activity: Activity,
         function: Arc<FitFunction>,
         models: Arc<Models>,
         max_running: u32,
         max_queued: u32,
     ) -> Self {
         let shared = Arc::new(Shared {
+            activity,
             function,
             models,
             max_queued,
@@ -124,7 +136,8 @@ impl Fits {
         }
         queue.forget_oldest();
         queue.all.insert(id, fit.clone());
-        queue.waiting.push_back((fit, order));
+        let need = self.0.activity.need();
+        queue.waiting.push_back(Waiting { fit, order, need });
         self.0.changed.notify_one();
         Ok(message)
     }
@@ -175,7 +188,7 @@ impl Fits {
         if let Some(index) = queue
             .waiting
             .iter()
-            .position(|(waiting, _)| Arc::ptr_eq(waiting, &fit))
+            .position(|waiting| Arc::ptr_eq(&waiting.fit, &fit))
         {
             queue.waiting.remove(index);
             fit.end(|message| message.state = FitState::Cancelled.into());
@@ -250,21 +263,22 @@ impl Shared {
 
     /// What a fit thread does all its life.
     fn work(&self) {
-        while let Some((fit, order)) = self.next() {
+        while let Some(Waiting { fit, order, need }) = self.next() {
             self.run(&fit, order);
+            drop(need);
         }
     }
 
     /// Waits for a fit, which is then marked as running; `None` once the queue is closed.
-    fn next(&self) -> Option<(Arc<Fit>, Order)> {
+    fn next(&self) -> Option<Waiting> {
         let queue = self.queue();
         let mut queue = self
             .changed
             .wait_while(queue, |queue| !queue.closed && queue.waiting.is_empty())
             .expect("no holder of this lock panics");
-        let (fit, order) = queue.waiting.pop_front()?;
+        let waiting = queue.waiting.pop_front()?;
         // Under the lock: whoever cancels sees it either waiting or running.
-        fit.update(|message| {
+        waiting.fit.update(|message| {
             message.state = FitState::Running.into();
             message.start_time = Some(SystemTime::now().into());
             message.progress = Some(proto::Progress {
@@ -272,7 +286,7 @@ impl Shared {
                 ..Default::default()
             });
         });
-        Some((fit, order))
+        Some(waiting)
     }
 
     fn run(&self, fit: &Fit, order: Order) {

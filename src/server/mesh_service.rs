@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument;
 
 use super::blocking::run_blocking;
+use super::closest::answer;
 use super::error::ApiError;
 use super::memory_budget::Held;
 use super::mesh_data::{check_metadata, decode, raw_length};
@@ -14,7 +18,6 @@ use super::proto::{self, MeshMetadata};
 use super::resource_name::Collection;
 use super::settings::Limits;
 use super::upload::{Upload, UploadLimit};
-use crate::geometry::HealthReport;
 
 /// Takes meshes in and says what is wrong with them.
 pub(super) struct MeshCalls {
@@ -37,8 +40,7 @@ impl MeshCalls {
             if cancel.is_cancelled() {
                 return Err(ApiError::Cancelled);
             }
-            let health = HealthReport::of(&mesh, &cleanup);
-            meshes.add(&metadata.display_name, mesh, &health, held)
+            meshes.add(&metadata.display_name, mesh, &cleanup, held)
         })
         .await
     }
@@ -58,7 +60,7 @@ impl MeshCalls {
 
 #[tonic::async_trait]
 impl MeshService for MeshCalls {
-    type FindClosestStream = super::extraction::Messages<proto::FindClosestResponse>;
+    type FindClosestStream = ReceiverStream<Result<proto::FindClosestResponse, Status>>;
 
     async fn upload_mesh(
         &self,
@@ -123,9 +125,15 @@ impl MeshService for MeshCalls {
 
     async fn find_closest(
         &self,
-        _request: Request<Streaming<proto::FindClosestRequest>>,
+        request: Request<Streaming<proto::FindClosestRequest>>,
     ) -> Result<Response<Self::FindClosestStream>, Status> {
-        Err(Status::unimplemented("FindClosest is not there yet"))
+        let (meshes, max_points) = (self.meshes.clone(), self.limits.max_points);
+        let requests = request.into_inner();
+        // One answer waits while the next is made.
+        let (answers, receiver) = mpsc::channel(1);
+        let answering = async move { answer(requests, answers, &meshes, max_points).await };
+        tokio::spawn(answering.in_current_span());
+        Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
     async fn delete_mesh(

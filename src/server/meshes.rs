@@ -9,7 +9,7 @@ use super::memory_budget::{Held, MemoryBudget};
 use super::page::{Place, page};
 use super::proto;
 use super::resource_name::{Collection, new_id};
-use crate::geometry::{HealthReport, Mesh};
+use crate::geometry::{Cleanup, HealthReport, Mesh};
 
 /// All meshes of a daemon.
 pub(super) struct Meshes {
@@ -26,6 +26,8 @@ struct Stored {
 /// A mesh and its share of the budget, which is given back when the last user lets go of it.
 pub(super) struct HeldMesh {
     pub(super) mesh: Mesh,
+    /// The number that each triangle had in the upload; `None` if it has that number still.
+    pub(super) uploaded_numbers: Option<Vec<u32>>,
     _held: Held,
 }
 
@@ -43,7 +45,7 @@ impl Meshes {
         self.budget.share()
     }
 
-    /// Keeps a mesh. `held` is what its upload held.
+    /// Examines a mesh, of which `cleanup` was told on the way in, and keeps it. `held` is what its upload held.
     ///
     /// # Errors
     /// [`ApiError::NoMemory`] if there is no room.
@@ -51,10 +53,14 @@ impl Meshes {
         &self,
         display_name: &str,
         mesh: Mesh,
-        health: &HealthReport,
+        cleanup: &Cleanup,
         mut held: Held,
     ) -> Result<proto::Mesh, ApiError> {
-        let bytes = size_of_val(&*mesh.positions) + size_of_val(&*mesh.triangles);
+        let health = HealthReport::of(&mesh, cleanup);
+        let uploaded_numbers = cleanup.numbers_before(mesh.triangles.len());
+        let bytes = size_of_val(&*mesh.positions)
+            + size_of_val(&*mesh.triangles)
+            + uploaded_numbers.as_deref().map_or(0, size_of_val);
         if !held.resize(bytes as u64) {
             return Err(ApiError::NoMemory {
                 limit: held.limit(),
@@ -65,12 +71,16 @@ impl Meshes {
             name: Collection::Meshes.name(&id),
             display_name: display_name.to_owned(),
             create_time: Some(now.into()),
-            health: Some(health.into()),
+            health: Some((&health).into()),
         };
         let stored = Stored {
             place: Place::new(now, &id),
             message: message.clone(),
-            mesh: Arc::new(HeldMesh { mesh, _held: held }),
+            mesh: Arc::new(HeldMesh {
+                mesh,
+                uploaded_numbers,
+                _held: held,
+            }),
         };
         self.all().insert(id, stored);
         Ok(message)
@@ -134,11 +144,10 @@ mod tests {
     #[test]
     fn meshes_come_and_go_and_their_memory_with_them() {
         let (mesh, cleanup) = validate(shapes::icosphere(1, 1.0)).unwrap();
-        let health = HealthReport::of(&mesh, &cleanup);
         // 42 vertices of 24 bytes, 80 triangles of 12.
         let bytes = 42 * 24 + 80 * 12;
         let meshes = Meshes::new(bytes);
-        let add = |name: &str| meshes.add(name, mesh.clone(), &health, meshes.share());
+        let add = |name: &str| meshes.add(name, mesh.clone(), &cleanup, meshes.share());
         let message = add("ball").unwrap();
         let id = Collection::Meshes.id(&message.name, "name").unwrap();
         assert!(matches!(add("second"), Err(ApiError::NoMemory { limit }) if limit == bytes));

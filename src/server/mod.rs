@@ -11,9 +11,11 @@
 //! Work never runs on the threads that serve connections: fits have their own, and parsing, evaluation and extraction
 //! go to tokio's pool for blocking work, where they end early when the client goes away.
 
+mod activity;
 mod authorization;
 mod blocking;
 mod chunks;
+mod closest;
 mod convert;
 mod data_dir;
 mod error;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
-use tokio_stream::Stream;
+use tokio_stream::{Stream, StreamExt};
 use tonic::server::NamedService;
 use tonic::service::{InterceptorLayer, Routes};
 use tonic::transport::server::{Connected, TcpIncoming};
@@ -18,6 +18,7 @@ use tonic_health::server::HealthReporter;
 use tower::Layer;
 use tower::util::MapResponseLayer;
 
+use super::activity::{Activity, Counted};
 use super::authorization::Authorization;
 use super::data_dir::{DataDir, default_data_dir};
 use super::fit_service::FitCalls;
@@ -48,6 +49,7 @@ pub struct Server {
     data_dir: DataDir,
     token: Token,
     tls: Option<ServerTlsConfig>,
+    activity: Activity,
     devices: Arc<[Device]>,
     /// The processor's.
     engine: Arc<dyn Engine>,
@@ -56,7 +58,7 @@ pub struct Server {
     fits: Arc<Fits>,
 }
 
-/// Runs a daemon until `shutdown` completes. One line on standard error tells when and where it listens.
+/// Runs a daemon until `shutdown` completes, or as long as the settings say. One line on standard error tells when and where it listens.
 ///
 /// # Errors
 /// As [`Server::open`], [`Server::bind`] and [`Server::run`].
@@ -109,16 +111,19 @@ impl Server {
             source,
         })?);
         let limits = &settings.limits;
+        let activity = Activity::new();
         Ok(Self {
             devices: available_devices().into(),
             engine,
             meshes: Arc::new(Meshes::new(limits.max_mesh_memory)),
             fits: Arc::new(Fits::start(
+                activity.clone(),
                 fit,
                 models.clone(),
                 limits.max_running_fits,
                 limits.max_queued_fits,
             )),
+            activity,
             models,
             settings,
             data_dir,
@@ -149,7 +154,8 @@ impl Server {
         Ok((listener, bound))
     }
 
-    /// Writes the file by which clients find the daemon, serves until `shutdown` completes, and removes the file.
+    /// Writes the file by which clients find the daemon, serves until `shutdown` completes or
+    /// [`ServerSettings::exit_when_idle`] has passed with nothing to do, and removes the file.
     ///
     /// Then nothing new is taken, fits are cancelled (models of those that have finished are saved), and open calls get
     /// [`ServerSettings::shutdown_grace`] to end.
@@ -177,17 +183,18 @@ impl Server {
         file.write(&path).map_err(failed)?;
         tracing::info!(%address, "listening");
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let ending = self.ending(shutdown);
         // From here on nobody new should come.
-        let shutdown = async {
-            shutdown.await;
+        let ending = async {
+            ending.await;
             file.remove(&path);
         };
-        let outcome = self.run_on(incoming, shutdown).await;
+        let outcome = self.serve_until(incoming, ending).await;
         file.remove(&path);
         outcome
     }
 
-    /// Serves connections that come from elsewhere than the port: no file is written.
+    /// Like [`run`](Self::run), for connections that come from elsewhere than the port: no file is written.
     ///
     /// # Errors
     /// [`ServeError::Transport`].
@@ -200,6 +207,40 @@ impl Server {
         C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let ending = self.ending(shutdown);
+        self.serve_until(connections, ending).await
+    }
+
+    /// Completes when the daemon is told to end, or when it was idle for as long as the settings say.
+    fn ending<F: Future<Output = ()>>(&self, shutdown: F) -> impl Future<Output = ()> + use<F> {
+        let (activity, exit_when_idle) = (self.activity.clone(), self.settings.exit_when_idle);
+        async move {
+            let idle = async {
+                match exit_when_idle {
+                    Some(time) => activity.idle_for(time).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = shutdown => {}
+                () = idle => tracing::info!("nobody needs this daemon any more"),
+            }
+        }
+    }
+
+    async fn serve_until<C, E>(
+        self,
+        connections: impl Stream<Item = Result<C, E>>,
+        ending: impl Future<Output = ()>,
+    ) -> Result<(), ServeError>
+    where
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let activity = self.activity.clone();
+        let connections = connections.map(move |connection| {
+            connection.map(|connection| Counted::new(connection, activity.need()))
+        });
         let (health, health_service) = tonic_health::server::health_reporter();
         report_health(&health, ServingStatus::Serving).await;
         let limit = self.settings.limits.max_message_bytes;
@@ -223,7 +264,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let fits = self.fits.clone();
         let stopping = async move {
-            shutdown.await;
+            ending.await;
             tracing::info!("stopping");
             report_health(&health, ServingStatus::NotServing).await;
             // Their watchers are told, and so their streams end.

@@ -22,13 +22,7 @@ impl ServerService for ServerCalls {
         &self,
         _: Request<proto::GetServerInfoRequest>,
     ) -> Result<Response<proto::GetServerInfoResponse>, Status> {
-        let presets = Preset::ALL.map(|preset| proto::Preset {
-            name: preset.name().to_owned(),
-            description: preset.description().to_owned(),
-            seconds: preset.seconds(),
-            default: preset == Preset::default(),
-            ..Default::default()
-        });
+        let presets = Preset::ALL.map(preset);
         let limits = &self.limits;
         Ok(Response::new(proto::GetServerInfoResponse {
             version: crate::VERSION.to_owned(),
@@ -45,6 +39,21 @@ impl ServerService for ServerCalls {
                 max_extract_bytes: limits.max_extract_bytes,
             }),
         }))
+    }
+}
+
+/// About what a model's file has beside its parameters.
+const DESCRIPTION_BYTES: u64 = 2500;
+
+fn preset(preset: Preset) -> proto::Preset {
+    let parameters = preset.settings().architecture.parameter_count() as u64;
+    proto::Preset {
+        name: preset.name().to_owned(),
+        description: preset.description().to_owned(),
+        seconds: preset.seconds(),
+        default: preset == Preset::default(),
+        parameters,
+        size_bytes: parameters * size_of::<f32>() as u64 + DESCRIPTION_BYTES,
     }
 }
 

@@ -24,6 +24,8 @@ pub struct ServerSettings {
     pub limits: Limits,
     /// How long open calls and running fits may take to end once the daemon is asked to stop.
     pub shutdown_grace: Duration,
+    /// The daemon ends by itself once no connection was open and no fit waited or ran for so long; `None` never.
+    pub exit_when_idle: Option<Duration>,
 }
 
 /// The two files of an encrypted server, both PEM.
@@ -67,6 +69,7 @@ impl Default for ServerSettings {
             tls: None,
             limits: Limits::default(),
             shutdown_grace: Duration::from_secs(3),
+            exit_when_idle: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::progress::{Phase, Progress};
 use super::samples::{Cancelled, SamplePool, SampleSource};
 use super::schedule::{learning_rate, used_share};
 use super::settings::{FitSettings, SettingsError};
+use super::thickness::thickness;
 use crate::CancelToken;
 use crate::distance::{DistanceError, SignedDistance};
 use crate::field::{
@@ -126,6 +127,10 @@ fn fit_on_device(
     let oracle = SignedDistance::build(&unit_mesh, settings.sign, cancel)?;
     let surface = SurfaceSampler::new(&unit_mesh);
     let sign = oracle.sign_report();
+    let thickness = thickness(&oracle, &surface, cancel)?.map(|length| length / frame.scale);
+    if let Some(thickness) = thickness {
+        observer.thickness(thickness);
+    }
     let source = SampleSource::new(&oracle, &surface, frame.apply_to_bounds(&bounds));
     let held_out = HeldOut::draw(&source, sign.rule, &CHECK, cancel)?;
     let mut pool = SamplePool::new(settings.sampling, settings.seed);
@@ -148,6 +153,7 @@ fn fit_on_device(
             seed: settings.seed,
             settings: serde_json::json!(settings),
             warnings: sign.warnings.clone(),
+            thickness,
             ..Training::default()
         },
     };

@@ -8,6 +8,7 @@ mod progress;
 mod samples;
 mod schedule;
 mod settings;
+mod thickness;
 
 pub use evaluate::{Protocol, evaluate};
 pub use fit::{FitError, fit};

@@ -74,9 +74,16 @@ pub fn start_with(fit: Arc<FitFunction>, limits: Limits) -> (Daemon, TempDir) {
 impl Daemon {
     pub fn start(folder: &Path, fit: Arc<FitFunction>, limits: Limits) -> Self {
         let settings = ServerSettings {
-            data_dir: Some(folder.to_owned()),
             limits,
             ..Default::default()
+        };
+        Self::start_as(folder, fit, settings)
+    }
+
+    pub fn start_as(folder: &Path, fit: Arc<FitFunction>, settings: ServerSettings) -> Self {
+        let settings = ServerSettings {
+            data_dir: Some(folder.to_owned()),
+            ..settings
         };
         let server = Server::open_with(settings, fit).unwrap();
         let token = server.token().to_owned();
@@ -120,7 +127,21 @@ impl Daemon {
     /// Stops the daemon and waits until it has ended.
     pub async fn stop(self) {
         self.stop.send(()).unwrap();
-        let ended = tokio::time::timeout(PATIENCE, self.running).await;
+        Self::wait(self.running).await;
+    }
+
+    /// Waits until the daemon has ended by itself.
+    pub async fn ends(self) {
+        Self::wait(self.running).await;
+        drop(self.stop);
+    }
+
+    pub fn is_running(&self) -> bool {
+        !self.running.is_finished()
+    }
+
+    async fn wait(running: JoinHandle<Result<(), ServeError>>) {
+        let ended = tokio::time::timeout(PATIENCE, running).await;
         ended.expect("the daemon ends").unwrap().unwrap();
     }
 }

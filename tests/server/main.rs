@@ -1,10 +1,12 @@
 //! The daemon as its clients see it: over connections in memory, and over a real port.
 
 mod busy_fit;
+mod closest;
 mod connections;
 mod daemon;
 mod extractions;
 mod fits;
+mod idle;
 mod meshes;
 mod models;
 mod octahedron;

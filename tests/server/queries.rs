@@ -15,7 +15,7 @@ use crate::octahedron::{self, CENTER, RADIUS};
 /// Error of f32 arithmetic on numbers of the size of the coordinates.
 pub const ROUNDING: f32 = 1e-5;
 
-fn bytes(numbers: &[f32]) -> Bytes {
+pub fn bytes(numbers: &[f32]) -> Bytes {
     numbers
         .iter()
         .flat_map(|x| x.to_le_bytes())

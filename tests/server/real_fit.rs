@@ -74,6 +74,38 @@ async fn a_box_is_fitted_and_its_distances_come_back() {
         ended.metrics
     );
 
+    // Its smallest side, as was known before training.
+    let thickness = ended.thickness.unwrap();
+    assert!((thickness - 60.0).abs() < 0.01, "{thickness}");
+
+    // The size is as the list of presets says.
+    let request = proto::GetServerInfoRequest {};
+    let info = clients
+        .server
+        .get_server_info(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let preset = info
+        .presets
+        .into_iter()
+        .find(|preset| preset.name == "draft")
+        .unwrap();
+    let request = proto::GetModelRequest {
+        name: ended.model.clone(),
+    };
+    let model = clients
+        .models
+        .get_model(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .model
+        .unwrap();
+    assert_eq!(preset.parameters, model.parameters);
+    let size = preset.size_bytes as f64 / model.size_bytes as f64;
+    assert!((size - 1.0).abs() < 0.01, "{size}");
+
     // In the middle of faces, where the distance is the one to the face's plane.
     let cases = [
         ([0.0, 0.0, 0.0], -30.0),

@@ -3,7 +3,7 @@
 use pulp::Arch;
 
 use super::{narrow, oracle, points_around, soup};
-use crate::distance::{DistanceError, SignPolicy, SignedDistance, reference};
+use crate::distance::{DistanceError, Place, SignPolicy, SignedDistance, reference};
 use crate::geometry::{Mesh, shapes};
 use crate::instruction_set;
 
@@ -27,6 +27,57 @@ fn distances_agree_with_brute_force() {
     check_against_brute_force(&shapes::torus(1.0, 0.3, 40, 20), 10);
     check_against_brute_force(&shapes::sheet(2.0, 1.0, 6, 3), 11);
     check_against_brute_force(&shapes::cuboid([-1.0, -2.0, 0.0], [1.0, 2.0, 0.5]), 12);
+}
+
+/// Checks closest places against brute force: distances to a billionth of the longest side, where the triangle is right to
+/// a millionth, and the place to lie so far from the point.
+fn check_places(mesh: &Mesh, points: &[[f64; 3]]) -> Vec<Place> {
+    let side = mesh.bounds().longest_side();
+    let places = oracle(mesh, SignPolicy::None).closest_places(mesh, points);
+    assert_eq!(places.len(), points.len());
+    for (point, place) in points.iter().zip(&places) {
+        let nearest = reference::distance(mesh, *point);
+        // So far from the origin the coordinates themselves are coarse.
+        let rounding = 8.0 * f64::EPSILON * point.iter().fold(side, |most, x| most.max(x.abs()));
+        let excess = place.distance - nearest;
+        assert!(excess > -1e-9 * side - rounding, "at {point:?}: {excess}");
+        assert!(excess < 1e-6 * side + rounding, "at {point:?}: {excess}");
+        assert!(place.weights.iter().all(|weight| *weight >= 0.0));
+        assert!((place.weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        let corners = mesh.corners(place.triangle as usize);
+        let on_surface = |i: usize| {
+            (0..3)
+                .map(|c| place.weights[c] * corners[c][i])
+                .sum::<f64>()
+        };
+        let away: [f64; 3] = std::array::from_fn(|i| point[i] - on_surface(i));
+        let apart = away.iter().map(|x| x * x).sum::<f64>().sqrt();
+        assert!(
+            (apart - place.distance).abs() < 1e-9 * side + rounding,
+            "at {point:?}"
+        );
+    }
+    places
+}
+
+#[test]
+fn closest_places_agree_with_brute_force() {
+    for seed in 0..6 {
+        let mesh = soup(1 + 150 * seed as u32, seed);
+        check_places(&mesh, &points_around(&mesh, 500, seed));
+    }
+    for mesh in [
+        shapes::torus(1.0, 0.3, 40, 20),
+        shapes::torus(1e-7, 0.3e-7, 40, 20).translated([1.0, -1.0, 2.0]),
+        shapes::torus(1e8, 0.3e8, 40, 20).translated([1e9, 1e9, 0.0]),
+        shapes::sheet(2.0, 1.0, 6, 3),
+    ] {
+        check_places(&mesh, &points_around(&mesh, 500, 10));
+    }
+    let mesh = shapes::cuboid([-1.0, -2.0, 0.0], [1.0, 2.0, 0.5]);
+    let far = check_places(&mesh, &[[0.25, 1e9, 0.25], [1.0, 2.0, 0.5]]);
+    assert!((far[0].distance - (1e9 - 2.0)).abs() < 1e-6);
+    assert!(far[1].distance < 1e-15 && far[1].weights.iter().any(|weight| *weight > 1.0 - 1e-12));
 }
 
 #[test]

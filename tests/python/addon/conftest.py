@@ -68,7 +68,7 @@ def clean(extension: None, tmp_path: Path) -> Iterator[None]:
     preferences.start_when_needed = False
     if bpy.context.object and bpy.context.object.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
-    for kept in (bpy.data.objects, bpy.data.meshes, bpy.data.volumes):
+    for kept in (bpy.data.objects, bpy.data.meshes, bpy.data.volumes, bpy.data.texts):
         for block in list(kept):
             kept.remove(block)
     session().let_go()
@@ -179,7 +179,7 @@ def suzanne(clean: None) -> bpy.types.Object:
     settings = bpy.context.scene.overfit
     settings.preset, settings.limit = "draft", "PRESET"
     settings.resolution, settings.hide_original = 96, True
-    settings.volume_resolution, settings.volume_band = 64, 3.0
+    settings.keep_fields = False
     return suzanne
 
 

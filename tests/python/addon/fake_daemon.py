@@ -6,16 +6,19 @@ It speaks real gRPC on a real port, and runs in this thread: `pump` gives it a t
 import asyncio
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+from closest_point import ClosestPoints
 from conftest import part
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import GRPCError
 from grpclib.server import Server
 
-fit_pb2, mesh_pb2 = part("api.fit_pb2"), part("api.mesh_pb2")
+fit_pb2, mesh_pb2, model_pb2 = part("api.fit_pb2"), part("api.mesh_pb2"), part("api.model_pb2")
 query_pb2, server_pb2 = part("api.query_pb2"), part("api.server_pb2")
+CLOSEST = ("distances", "triangles", "weights")
 
 
 class FakeDaemon:
@@ -36,6 +39,12 @@ class FakeDaemon:
         """Ends the first watch after so many messages, with no last word."""
         self.damage: str | None = None
         """What is wrong with the mesh that comes back: `short`, `index` or `empty`."""
+        self.damage_closest: Callable[[bytes, bytes, bytes], tuple[bytes, bytes, bytes]] | None = None
+        """Spoils the closest points: distances, triangles and weights."""
+        self.asked: list[str] = []
+        """The mesh of each request for closest points."""
+        self.deleted: list[str] = []
+        """The meshes that were deleted."""
         self.watches: list[int] = []
         """`after_sequence` of each watch."""
         self.cancelled: list[str] = []
@@ -48,6 +57,9 @@ class FakeDaemon:
         """Fits that were not."""
         self.display_name = "Fake"
         """What its running fit is called."""
+        self.models: dict[str, bytes] = {}
+        """The files of its models by name."""
+        self.extractions: list[query_pb2.ExtractMeshRequest] = []
         self._loop = asyncio.new_event_loop()
         self._connections = []
         self._start()
@@ -103,14 +115,20 @@ class FakeDaemon:
 
     def __mapping__(self) -> dict[str, Handler]:
         one, up, down = Cardinality.UNARY_UNARY, Cardinality.STREAM_UNARY, Cardinality.UNARY_STREAM
+        both = Cardinality.STREAM_STREAM
         calls = (
             ("ServerService", "GetServerInfo", one, server_pb2, self._info),
             ("MeshService", "UploadMesh", up, mesh_pb2, self._upload),
+            ("MeshService", "FindClosest", both, mesh_pb2, self._closest),
+            ("MeshService", "DeleteMesh", one, mesh_pb2, self._delete),
             ("FitService", "CreateFit", one, fit_pb2, self._create),
             ("FitService", "WatchFit", down, fit_pb2, self._watch),
             ("FitService", "CancelFit", one, fit_pb2, self._cancel),
             ("FitService", "GetFit", one, fit_pb2, self._get),
             ("FitService", "ListFits", one, fit_pb2, self._list),
+            ("ModelService", "GetModel", one, model_pb2, self._get_model),
+            ("ModelService", "ExportModel", down, model_pb2, self._export_model),
+            ("ModelService", "ImportModel", up, model_pb2, self._import_model),
             ("QueryService", "ExtractMesh", down, query_pb2, self._mesh),
             ("QueryService", "ExtractVolume", down, query_pb2, self._volume),
         )
@@ -153,6 +171,19 @@ class FakeDaemon:
         health = mesh_pb2.HealthReport(warnings=["the mesh is a fake"])
         mesh = mesh_pb2.Mesh(name="meshes/1", health=health)
         await stream.send_message(mesh_pb2.UploadMeshResponse(mesh=mesh))
+
+    async def _closest(self, stream) -> None:
+        found = ClosestPoints(self.uploaded, self.metadata.vertex_count)
+        async for request in stream:
+            self.asked.append(request.mesh)
+            answer = [values.tobytes() for values in found.of(request.points)]
+            if self.damage_closest:
+                answer = self.damage_closest(*answer)
+            await stream.send_message(mesh_pb2.FindClosestResponse(**dict(zip(CLOSEST, answer, strict=True))))
+
+    async def _delete(self, stream) -> None:
+        self.deleted.append((await stream.recv_message()).name)
+        await stream.send_message(mesh_pb2.DeleteMeshResponse())
 
     async def _create(self, stream) -> None:
         settings = (await stream.recv_message()).settings
@@ -199,14 +230,46 @@ class FakeDaemon:
         if self.fail_with:
             ended = fit_pb2.Fit(name="fits/1", state=fit_pb2.FIT_STATE_FAILED)
             ended.error.message = self.fail_with
+        else:
+            self.models["models/1"] = bytes(range(256)) * 4000
         await stream.send_message(fit_pb2.WatchFitResponse(sequence=self.messages + 1, ended=ended))
 
     async def _cancel(self, stream) -> None:
         self.cancelled.append((await stream.recv_message()).name)
         await stream.send_message(fit_pb2.CancelFitResponse(fit=fit_pb2.Fit(name="fits/1")))
 
-    async def _mesh(self, stream) -> None:
+    def _model(self, name: str) -> model_pb2.Model:
+        if name not in self.models:
+            raise GRPCError(Status.NOT_FOUND, f"there is no model '{name}'")
+        model = model_pb2.Model(name=name, display_name="Suzanne", architecture="a fake network")
+        model.size_bytes = len(self.models[name])
+        model.metrics.near_mae, model.metrics.sign_agreement = 1e-3, 0.98
+        model.metrics.uniform_mae, model.metrics.iou = 2e-3, 0.99
+        return model
+
+    async def _get_model(self, stream) -> None:
+        model = self._model((await stream.recv_message()).name)
+        await stream.send_message(model_pb2.GetModelResponse(model=model))
+
+    async def _export_model(self, stream) -> None:
+        name = (await stream.recv_message()).name
+        size, data = self._model(name).size_bytes, self.models[name]
+        data = data[:-1] if self.damage == "short" else data
+        for start in range(0, len(data), self.chunk):
+            chunk = data[start : start + self.chunk]
+            await stream.send_message(model_pb2.ExportModelResponse(size_bytes=0 if start else size, chunk=chunk))
+
+    async def _import_model(self, stream) -> None:
         await stream.recv_message()
+        data = b"".join([message.chunk async for message in stream])
+        if not data:
+            raise GRPCError(Status.INVALID_ARGUMENT, "the model is empty")
+        name = f"models/imported-{len(self.models) + 1}"
+        self.models[name] = data
+        await stream.send_message(model_pb2.ImportModelResponse(model=self._model(name)))
+
+    async def _mesh(self, stream) -> None:
+        self.extractions.append(await stream.recv_message())
         counts = SimpleNamespace(v=self.metadata.vertex_count, f=self.metadata.triangle_count)
         data = self.uploaded
         if self.damage == "short":

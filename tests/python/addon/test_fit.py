@@ -1,6 +1,7 @@
 """The way of a user, against the real daemon: a mesh goes out, a mesh and a volume come back in its place."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -110,7 +111,7 @@ def test_volume_stands_in_the_place(suzanne, daemon, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     for number, name in ((1, "Suzanne_INR_SDF.vdb"), (2, "Suzanne_INR_SDF_2.vdb")):
         bpy.context.view_layer.objects.active = bpy.data.objects["Suzanne INR"]
-        job = run_to_end(bpy.ops.overfit.extract_volume)
+        job = run_to_end(partial(bpy.ops.overfit.extract_volume, resolution=64))
         volume = bpy.data.objects[job.result_name]
         assert volume.type == "VOLUME" and volume.matrix_world == bpy.data.objects["Suzanne"].matrix_world
         assert volume.data.filepath == f"//overfit/{name}"
@@ -149,26 +150,26 @@ def test_volume_of_an_unsaved_file_outlives_the_session(suzanne, daemon):
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.mesh.primitive_uv_sphere_add()
     settings = bpy.context.scene.overfit
-    settings.preset, settings.limit, settings.volume_resolution = "draft", "PRESET", 32
+    settings.preset, settings.limit = "draft", "PRESET"
     fit()
-    job = run_to_end(bpy.ops.overfit.extract_volume)
+    job = run_to_end(partial(bpy.ops.overfit.extract_volume, resolution=32))
     path = Path(bpy.data.objects[job.result_name].data.filepath)
     assert path.is_absolute() and path.exists() and not path.is_relative_to(bpy.app.tempdir)
 
 
 def test_mesh_again_at_another_resolution(suzanne, daemon):
     first = fit()
-    bpy.context.scene.overfit.resolution = 32
-    second = bpy.data.objects[run_to_end(bpy.ops.overfit.extract_mesh).result_name]
+    triangles = len(first.data.polygons)
+    first.overfit.resolution = 32
+    second = bpy.data.objects[run_to_end(partial(bpy.ops.overfit.extract_mesh, mode="NEW")).result_name]
+    assert first != second and len(first.data.polygons) == triangles
     assert 4 * len(second.data.polygons) < len(first.data.polygons)
     assert second.matrix_world == first.matrix_world
 
 
 def test_absurd_resolution_is_refused_in_words(suzanne, daemon):
     fit()
-    bpy.context.scene.overfit.volume_resolution = 4096
-    bpy.context.scene.overfit.volume_band = 1000.0
-    bpy.ops.overfit.extract_volume()
+    bpy.ops.overfit.extract_volume(resolution=4096, band=1000.0)
     job = session().jobs[-1]
     pump_until(lambda: not job.running, 120.0)
     assert job.state is state("FAILED") and "would take" in job.message, job.message

@@ -262,6 +262,13 @@ def test_every_operator_tells_what_it_does_and_every_setting_is_described():
                 assert item.description, item.identifier
 
 
+def test_a_field_is_kept_in_the_file_unless_told_otherwise(suzanne, daemon):
+    bpy.context.scene.overfit.property_unset("keep_fields")
+    bpy.ops.overfit.fit(wait=True)
+    kept = bpy.data.objects["Suzanne INR"].overfit.embedded
+    assert kept and kept == suzanne.overfit.embedded and kept["model"][8:].startswith(b"{")
+
+
 # While it runs.
 
 

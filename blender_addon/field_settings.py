@@ -1,0 +1,80 @@
+"""What a mesh and a volume of a field can be told: the same for an object's settings and for operators.
+
+Each is the keywords of one property. Lengths are in the object's own units, before its scale.
+"""
+
+RESOLUTION, VOXEL_SIZE = "RESOLUTION", "VOXEL_SIZE"
+REPLACE, NEW = "REPLACE", "NEW"
+
+SPACING = {
+    "name": "Fineness",
+    "description": "How the fineness is chosen",
+    "items": (
+        (RESOLUTION, "Resolution", "By the number of cells along the longest side"),
+        (VOXEL_SIZE, "Voxel Size", "By the edge of a cell"),
+    ),
+    "default": RESOLUTION,
+}
+MESH_RESOLUTION = {
+    "name": "Resolution",
+    "description": "Cells along the longest side of the mesh",
+    "default": 256,
+    "min": 8,
+    "soft_max": 1024,
+    "max": 4096,
+}
+VOLUME_RESOLUTION = {
+    "name": "Resolution",
+    "description": "Voxels along the longest side of the volume",
+    "default": 128,
+    "min": 8,
+    "soft_max": 512,
+    "max": 4096,
+}
+EDGE = {
+    "name": "Voxel Size",
+    "description": "Edge of a cell, in the object's own units before its scale",
+    "subtype": "DISTANCE",
+    "default": 0.02,
+    "min": 1e-6,
+    "soft_min": 1e-3,
+    "soft_max": 1.0,
+    "precision": 4,
+    "step": 0.1,
+}
+ISO = {
+    "name": "Offset",
+    "description": "Distance from the surface at which the mesh is cut, in the object's own units before its scale: "
+    "above 0 the shape is grown, below 0 it is shrunk",
+    "subtype": "DISTANCE",
+    "default": 0.0,
+    "soft_min": -1.0,
+    "soft_max": 1.0,
+    "precision": 4,
+    "step": 1,
+}
+MODE = {
+    "name": "Result",
+    "description": "Where the mesh goes. An original is never replaced: of that, the mesh is always a new object",
+    "items": (
+        (REPLACE, "Replace", "Give this object the mesh. Its name, materials and modifiers stay"),
+        (NEW, "New Object", "Add an object beside this one"),
+    ),
+    "default": REPLACE,
+}
+BAND = {
+    "name": "Band",
+    "description": "How far from the surface distances are stored, on either side, in voxels",
+    "default": 3.0,
+    "min": 1.0,
+    "soft_max": 20.0,
+    "max": 1000.0,
+    "precision": 1,
+    "step": 100,
+}
+NODES = {
+    "name": "SDF Nodes",
+    "description": "Also add a mesh that goes on from the volume with SDF grid nodes: offset, fillet, smooth. "
+    "Needs Blender 5.0",
+    "default": False,
+}

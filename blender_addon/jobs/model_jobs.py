@@ -1,0 +1,152 @@
+"""Models as files: kept in the .blend, saved, and loaded."""
+
+import asyncio
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import bpy
+
+from ..client.connection import Connection
+from ..client.problem import Problem
+from ..scene.embedded import LIMIT_BYTES
+from ..scene.field import Field
+from ..scene.mesh_transfer import TriangleMesh
+from ..scene.result import add_result_alone
+from .job import Job
+from .model_transfer import describe, download_model, ensure_model, import_model
+from .spacing import Spacing
+from .surface_job import fetch_surface
+
+READ_BYTES = 4 << 20
+"""Read or written at once: some milliseconds."""
+
+
+class EmbedJob(Job):
+    """Puts the model's file into the .blend."""
+
+    undo_name = "Keep Field in File"
+
+    def __init__(self, connection: Connection, field: Field) -> None:
+        super().__init__(f"Field of {field.name}", connection)
+        self._field = field
+
+    async def work(self) -> None:
+        await ensure_model(self.connection, self._field)
+        self.step = "Fetching the model"
+        self._field.data = await download_model(self.connection, self._field.model, self._report)
+
+    def place(self) -> None:
+        sharers = self._field.sharers()
+        for obj in sharers:
+            self._field.remember_on(obj)
+        self.message = f"The field is in this file ({in_megabytes(self._field.size_bytes)}) once you save it"
+
+    def _report(self, fraction: float) -> None:
+        self.fraction = fraction
+
+
+class SaveModelJob(Job):
+    """Writes a model's file."""
+
+    undo_name = ""
+
+    def __init__(self, connection: Connection, field: Field, path: Path) -> None:
+        super().__init__(f"Field of {field.name}", connection)
+        self._field, self._path = field, path
+
+    async def work(self) -> None:
+        name = await ensure_model(self.connection, self._field)
+        self.step = "Fetching the model"
+        data = await download_model(self.connection, name, self._report)
+        await write_model(self._path, data)
+
+    def place(self) -> None:
+        self._field.settle()
+        self.message = f"Saved {self._path}"
+
+    def _report(self, fraction: float) -> None:
+        self.fraction = fraction
+
+
+class LoadModelsJob(Job):
+    """Gives model files to the daemon, and makes a mesh of each."""
+
+    undo_name = "Load Field"
+
+    def __init__(
+        self, connection: Connection, paths: list[Path], scene: bpy.types.Scene, resolution: int, keep: bool
+    ) -> None:
+        super().__init__(paths[0].name if len(paths) == 1 else f"{len(paths)} fields", connection)
+        self._paths, self._scene_uid, self._spacing, self._keep = paths, scene.session_uid, Spacing(resolution), keep
+        self._loaded: list[tuple[Field, TriangleMesh]] = []
+
+    async def work(self) -> None:
+        await self.connection.ensure()
+        for path in self._paths:
+            try:
+                self._loaded.append(await self._load(path))
+            except Problem as problem:
+                if len(self._paths) == 1:
+                    raise
+                self.notes.append(str(problem))
+        if not self._loaded:
+            raise Problem(self.notes[0])
+
+    def place(self) -> None:
+        scene = next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), bpy.context.scene)
+        results = [add_result_alone(field.name, scene, field, surface) for field, surface in self._loaded]
+        self._loaded = []
+        self.result_name = results[0].name
+        self.message = ", ".join(f"'{result.name}'" for result in results)
+
+    async def _load(self, path: Path) -> tuple[Field, TriangleMesh]:
+        self.step, self.fraction = f"Loading {path.name}", 0.0
+        data = await read_model(path)
+        try:
+            model = await import_model(self.connection, data, "", self._report)
+        except Problem as problem:
+            raise Problem(f"{path.name}: {problem}") from problem
+        field = Field(model.name, name=path.stem)
+        describe(field, model)
+        if self._keep and len(data) <= LIMIT_BYTES:
+            field.data = data
+        self.step = f"Meshing {path.name}"
+        return field, await fetch_surface(self.connection, model.name, self._spacing, self._report)
+
+    def _report(self, fraction: float) -> None:
+        self.fraction = fraction
+
+
+async def read_model(path: Path) -> bytes:
+    """A model's file, read piece by piece. Raises `Problem`."""
+    data = bytearray()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(READ_BYTES):
+                data += piece
+                await asyncio.sleep(0)
+    except OSError as error:
+        raise Problem(f"Cannot read {path}: {error.strerror}") from error
+    return bytes(data)
+
+
+async def write_model(path: Path, data: bytes) -> None:
+    """Writes a model's file piece by piece. What is there already is replaced only by a whole one. Raises `Problem`."""
+    unfinished = None
+    try:
+        with NamedTemporaryFile(dir=path.parent, suffix=".unfinished", delete=False) as file:
+            unfinished = Path(file.name)
+            for start in range(0, len(data), READ_BYTES):
+                file.write(data[start : start + READ_BYTES])
+                await asyncio.sleep(0)
+        unfinished.replace(path)
+    except OSError as error:
+        raise Problem(f"Cannot write {path}: {error.strerror}. Choose a folder that can be written") from error
+    finally:
+        if unfinished is not None:
+            unfinished.unlink(missing_ok=True)
+
+
+def in_megabytes(size: int) -> str:
+    """`1_300_000` → `"1.3 MB"`."""
+    return f"{size / 1e6:.2g} MB" if size < 10_000_000 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,19 @@
+"""How fine a grid is."""
+
+from dataclasses import dataclass
+
+from ..api.query_pb2 import GridSettings
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """A resolution, or the edge of a voxel; the other is `None`."""
+
+    resolution: int | None = None
+    """Cells along the longest side."""
+    voxel_size: float | None = None
+    """In own units."""
+
+    def to_grid(self) -> GridSettings:
+        """As the daemon takes it."""
+        return GridSettings(resolution=self.resolution, voxel_size=self.voxel_size)

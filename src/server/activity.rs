@@ -1,0 +1,153 @@
+//! Whether anybody needs the daemon: connections that are open, and fits that wait or run.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use tonic::transport::server::Connected;
+
+/// Counts what needs the daemon.
+#[derive(Clone, Debug)]
+pub(super) struct Activity(watch::Sender<usize>);
+
+/// Something that needs the daemon until it is dropped.
+#[derive(Debug)]
+pub(super) struct Need(Activity);
+
+impl Activity {
+    /// Nothing needs the daemon yet.
+    pub(super) fn new() -> Self {
+        Self(watch::Sender::new(0))
+    }
+
+    /// From now on something needs the daemon.
+    pub(super) fn need(&self) -> Need {
+        self.0.send_modify(|count| *count += 1);
+        Need(self.clone())
+    }
+
+    /// Waits until for so long nothing has needed the daemon, not for a moment.
+    pub(super) async fn idle_for(&self, time: Duration) {
+        let mut count = self.0.subscribe();
+        loop {
+            // The sender lives as long as `self`.
+            let _ = count.wait_for(|count| *count == 0).await;
+            tokio::select! {
+                _ = count.changed() => {}
+                () = tokio::time::sleep(time) => return,
+            }
+        }
+    }
+}
+
+impl Drop for Need {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// A connection that needs the daemon until it is closed.
+pub(super) struct Counted<C> {
+    connection: C,
+    _need: Need,
+}
+
+impl<C> Counted<C> {
+    /// Counts a connection.
+    pub(super) fn new(connection: C, need: Need) -> Self {
+        Self {
+            connection,
+            _need: need,
+        }
+    }
+}
+
+impl<C: Connected> Connected for Counted<C> {
+    type ConnectInfo = C::ConnectInfo;
+
+    fn connect_info(&self) -> Self::ConnectInfo {
+        self.connection.connect_info()
+    }
+}
+
+impl<C: AsyncRead + Unpin> AsyncRead for Counted<C> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_read(context, buffer)
+    }
+}
+
+impl<C: AsyncWrite + Unpin> AsyncWrite for Counted<C> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.connection).poll_write(context, buffer)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.connection).poll_write_vectored(context, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.connection.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(20);
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn idle_is_what_nobody_needs() {
+        let activity = Activity::new();
+        tokio::time::timeout(LONG, activity.idle_for(SHORT))
+            .await
+            .unwrap();
+        let (one, other) = (activity.need(), activity.need());
+        drop(one);
+        let waits = tokio::time::timeout(10 * SHORT, activity.idle_for(SHORT));
+        waits.await.unwrap_err();
+        drop(other);
+        tokio::time::timeout(LONG, activity.idle_for(SHORT))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_time_begins_anew_with_every_need() {
+        let activity = Activity::new();
+        let idle = activity.idle_for(10 * SHORT);
+        tokio::pin!(idle);
+        let start = tokio::time::Instant::now();
+        while start.elapsed() < 30 * SHORT {
+            // Each is over before anybody looks.
+            drop(activity.need());
+            let early = tokio::time::timeout(SHORT, &mut idle).await;
+            assert!(early.is_err() || start.elapsed() >= 30 * SHORT);
+        }
+        tokio::time::timeout(LONG, idle).await.unwrap();
+    }
+}

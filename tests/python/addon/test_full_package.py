@@ -1,0 +1,76 @@
+"""The full zip: one file that brings the daemon's program along. OVERFIT_FULL_ZIP names it; without, this is skipped.
+
+Blender unpacks a wheel as it is and leaves programs in the wheel's own folder, `overfit_daemon-VERSION.data/scripts`,
+without the right to be run. The wheel's list of files leads there, and is right for a wheel that pip installed, too.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import zip_path
+from test_extension import blender
+
+pytestmark = pytest.mark.skipif("OVERFIT_FULL_ZIP" not in os.environ, reason="OVERFIT_FULL_ZIP is not set")
+
+# What the extension does, in a few lines of its own: this test tells whether the package or the extension is wrong.
+FIND = """
+def find():
+    import importlib.metadata
+    try:
+        files = importlib.metadata.files("overfit-daemon")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next(str(file.locate()) for file in files if file.name in ("overfit", "overfit.exe"))
+
+def install(zip):
+    done = bpy.ops.extensions.package_install_files(
+        filepath=zip, repo="user_default", enable_on_install=True, overwrite=True
+    )
+    assert done == {"FINISHED"} and "bl_ext.user_default.overfit" in bpy.context.preferences.addons
+"""
+
+SAVE = "bpy.ops.wm.save_userpref()"
+# Repositories are found by their place in the preferences, counted from the enabled ones.
+REMOVE = """
+repos = [repo.module for repo in bpy.context.preferences.extensions.repos if repo.enabled]
+bpy.ops.extensions.package_uninstall(repo_index=repos.index("user_default"), pkg_id="overfit")
+"""
+
+
+def full_zip() -> Path:
+    """The zip under test."""
+    return Path(os.environ["OVERFIT_FULL_ZIP"])
+
+
+def run_in_blender(tmp_path: Path, code: str) -> list[str]:
+    """Runs code beside the functions above in a Blender with settings of its own; returns its lines after >."""
+    ended = blender(tmp_path, code=f"exec({(FIND + code)!r})")
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr, ended.stdout + ended.stderr
+    return [line[1:] for line in ended.stdout.splitlines() if line.startswith(">")]
+
+
+def test_the_command_line_accepts_it(tmp_path):
+    valid = blender(tmp_path, "validate", str(full_zip()))
+    assert valid.returncode == 0, valid.stdout + valid.stderr
+
+
+def test_the_program_comes_along_and_runs(tmp_path):
+    (found,) = run_in_blender(tmp_path, f"install({str(full_zip())!r})\nprint('>' + find())\n{SAVE}")
+    program = Path(found)
+    assert program.is_file() and program.is_relative_to(tmp_path / "user")
+    # Blender lets the right to be run fall; the extension gives it back.
+    program.chmod(program.stat().st_mode | 0o100)
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert told.stdout.startswith("overfit ")
+    # It is still there after a restart, and goes when the extension is removed.
+    assert run_in_blender(tmp_path, "print('>' + find())") == [found]
+    assert run_in_blender(tmp_path, f"{REMOVE}\nprint('>', find())") == [" None"]
+    assert not program.exists()
+
+
+def test_each_zip_replaces_the_other(tmp_path):
+    thin, full = str(zip_path()), str(full_zip())
+    code = f"for zip in ({thin!r}, {full!r}, {thin!r}):\n    install(zip)\n    print('>', find() is not None)"
+    assert run_in_blender(tmp_path, code) == [" False", " True", " False"]
