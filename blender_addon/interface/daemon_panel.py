@@ -31,17 +31,21 @@ ABOUT_REMOTE = (
 
 def draw_connection(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     """The state of the connection: a line when it stands, else why not, with the button that helps."""
+    draw_state(context, layout)
+    draw_cure(layout, current().connection.cure)
+
+
+def draw_state(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
+    """The state of the connection in words, and a button to look again."""
     connection = current().connection
     row = layout.row()
     draw_words(context, row.column(align=True), connection.message, ICONS[connection.state], margin=70)
     if connection.state is not ConnectionState.CONNECTING:
         row.operator("overfit.connect", text="", icon="FILE_REFRESH", emboss=False)
-    if connection.cure is not Cure.NONE:
-        draw_cure(layout, connection.cure)
 
 
 def draw_cure(layout: bpy.types.UILayout, cure: Cure) -> None:
-    """The button that helps."""
+    """The button that helps, if one does."""
     if cure is Cure.START:
         layout.operator("overfit.start_daemon", icon="PLAY")
     elif cure is Cure.RESTART:
@@ -65,21 +69,30 @@ def draw_preferences(context: bpy.types.Context, layout: bpy.types.UILayout, cho
         layout.prop(chosen, "token")
         layout.prop(chosen, "certificate", placeholder="Those that this computer trusts")
     box = layout.box()
-    draw_connection(context, box)
+    draw_state(context, box)
     connection = current().connection
     if connection.state is ConnectionState.READY:
         column = box.column(align=True)
         for line in facts(connection):
             column.label(text=line, icon="BLANK1")
     if local:
-        row = box.row(align=True)
-        row.operator("overfit.start_daemon", text="Start", icon="PLAY")
-        row.operator("overfit.restart_daemon", text="Restart", icon="FILE_REFRESH")
-        row.operator("overfit.stop_daemon", text="Stop", icon="CANCEL")
-        row.operator("overfit.show_log", text="Log", icon="FILE_TEXT")
+        draw_care(box, connection)
     column = layout.column(align=True)
     for words in ABOUT_LOCAL if local else ABOUT_REMOTE:
         draw_words(context, column, words, "INFO")
+
+
+def draw_care(layout: bpy.types.UILayout, connection: Connection) -> None:
+    """The buttons for the daemon on this computer."""
+    ready, other_version = connection.state is ConnectionState.READY, connection.cure is Cure.RESTART
+    row = layout.row(align=True)
+    start, end, log = row.row(align=True), row.row(align=True), row.row(align=True)
+    start.enabled = not ready and not other_version
+    start.operator("overfit.start_daemon", text="Start", icon="PLAY")
+    end.enabled = ready or other_version
+    end.operator("overfit.restart_daemon", text="Restart", icon="FILE_REFRESH")
+    end.operator("overfit.stop_daemon", text="Stop", icon="CANCEL")
+    log.operator("overfit.show_log", text="Log", icon="FILE_TEXT")
 
 
 def facts(connection: Connection) -> list[str]:

@@ -449,28 +449,54 @@ class Layout:
         self.drawn.append(name)
 
 
-def drawn_preferences() -> list[str]:
+def drawn_by(draw, *more) -> list[str]:
+    """What a function of the interface draws."""
     layout = Layout([])
     system = SimpleNamespace(ui_scale=1.0)
     context = SimpleNamespace(region=SimpleNamespace(width=600), preferences=SimpleNamespace(system=system))
-    part("interface.daemon_panel").draw_preferences(context, layout, preferences())
+    draw(context, layout, *more)
     return layout.drawn
 
 
-def test_the_preferences_show_what_runs_and_the_button_that_helps(fake, sleeper):
+def drawn_preferences() -> list[str]:
+    return drawn_by(part("interface.daemon_panel").draw_preferences, preferences())
+
+
+def drawn_connection() -> list[str]:
+    return drawn_by(part("interface.daemon_panel").draw_connection)
+
+
+def test_the_preferences_show_what_runs_and_what_is_sent_where(fake, sleeper):
     fake.write_file(pid=sleeper.pid)
     use_daemon(fake.data_dir, fake.pump)
     drawn = drawn_preferences()
     text = " ".join(drawn)
     assert f"127.0.0.1:{fake.port}, process {sleeper.pid}" in text and "Overfit 0.1.0, a fake" in text
     assert "network permission" in text and {"program", "data_dir", "start_when_needed"} <= set(drawn)
-    fake.version = "0.0.9"
-    use_daemon(fake.data_dir, fake.pump)
-    drawn = drawn_preferences()
-    assert drawn.index("overfit.restart_daemon") < drawn.index("overfit.start_daemon")  # the cure comes first
+    care = {f"overfit.{name}" for name in ("start_daemon", "restart_daemon", "stop_daemon", "show_log")}
+    assert care <= set(drawn)
     preferences().location = "REMOTE"
     drawn = drawn_preferences()
-    assert {"address", "token", "certificate"} <= set(drawn) and "overfit.start_daemon" not in drawn
+    assert {"address", "token", "certificate"} <= set(drawn) and not care & set(drawn)
+    assert "encrypted (TLS)" in " ".join(drawn)
+
+
+def test_each_trouble_has_the_button_that_helps(fake):
+    use_daemon(fake.data_dir, fake.pump)
+    assert drawn_connection() == ["Connected: Overfit 0.1.0, a fake", "overfit.connect"]
+    fake.version = "0.0.9"
+    use_daemon(fake.data_dir, fake.pump)
+    assert drawn_connection()[-1] == "overfit.restart_daemon"
+    fake.vanish()
+    use_daemon(fake.data_dir, fake.pump)
+    assert drawn_connection()[-1] == "overfit.start_daemon"
+    preferences().program = "/no/such/program"
+    with pytest.raises(RuntimeError, match="There is no program"):
+        bpy.ops.overfit.start_daemon()
+    preferences().location = "REMOTE"
+    bpy.ops.overfit.connect()
+    pump_until(failed, 5.0)
+    assert drawn_connection()[-1] == "preferences.addon_show"
 
 
 def test_no_frozen_interface_while_the_daemon_is_cared_for(folder, binary, monkeypatch):
