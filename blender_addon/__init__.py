@@ -3,7 +3,18 @@
 import bpy
 
 from . import preferences, properties, session
-from .interface import daemon_operators, field_operators, field_panel, figures, fit_operators, model_operators, panel
+from .interface import (
+    daemon_operators,
+    drawing,
+    field_operators,
+    field_panel,
+    figures,
+    fit_operators,
+    fix_operators,
+    listen,
+    model_operators,
+    panel,
+)
 
 CLASSES = (
     preferences.OverfitPreferences,
@@ -19,11 +30,23 @@ CLASSES = (
     model_operators.OVERFIT_OT_save_model,
     model_operators.OVERFIT_OT_load_model,
     model_operators.OVERFIT_FH_model,
+    fit_operators.OVERFIT_OT_pick_up,
     fit_operators.OVERFIT_OT_cancel,
+    fit_operators.OVERFIT_OT_cancel_fit,
+    fit_operators.OVERFIT_OT_finish_now,
+    fit_operators.OVERFIT_OT_clear_ended,
+    fix_operators.OVERFIT_OT_fix,
+    listen.OVERFIT_OT_listen,
     daemon_operators.OVERFIT_OT_connect,
     daemon_operators.OVERFIT_OT_start_daemon,
+    daemon_operators.OVERFIT_OT_stop_daemon,
+    daemon_operators.OVERFIT_OT_restart_daemon,
+    daemon_operators.OVERFIT_OT_show_log,
     panel.OVERFIT_MT_preset,
+    panel.OVERFIT_MT_device,
     panel.OVERFIT_PT_main,
+    panel.OVERFIT_PT_advanced,
+    panel.OVERFIT_PT_daemon_fits,
     field_panel.OVERFIT_PT_field,
     field_panel.OVERFIT_PT_field_mesh,
     field_panel.OVERFIT_PT_field_volume,
@@ -39,10 +62,12 @@ def register() -> None:
     bpy.types.Object.overfit = bpy.props.PointerProperty(type=properties.OverfitField)
     model_operators.add_to_menus()
     session.open_session()
+    drawing.start_drawing()
 
 
 def unregister() -> None:
     """Switches it off, and ends everything that it started."""
+    drawing.stop_drawing()
     session.close_session()
     model_operators.remove_from_menus()
     del bpy.types.Object.overfit

@@ -16,16 +16,91 @@ class OverfitSettings(bpy.types.PropertyGroup):
     preset: bpy.props.StringProperty(
         name="Preset", description="How to fit: network, sampling and time. Empty: the daemon's default"
     )
-    use_seconds: bpy.props.BoolProperty(name="Limit Time", description="Train for this long, not the preset's time")
+    limit: bpy.props.EnumProperty(
+        name="Until",
+        description="When training ends. The best state so far is kept, and Finish Now ends it earlier",
+        items=(
+            ("PRESET", "Preset's Time", "Train as long as the preset says"),
+            ("TIME", "Time", "Train for a time of your choice"),
+            ("QUALITY", "Quality", "Train until the error near the surface is small enough, or the time is over"),
+            ("STEPS", "Steps", "Train a number of steps: the same steps give the same field again"),
+        ),
+        default="PRESET",
+    )
     seconds: bpy.props.FloatProperty(
         name="Seconds",
-        description="Training time in seconds",
+        description="Training time in seconds; with a quality target, the longest time",
         unit="TIME_ABSOLUTE",
         default=30.0,
         min=0.1,
         soft_max=600.0,
         precision=1,
         step=100,
+    )
+    target_error: bpy.props.FloatProperty(
+        name="Error",
+        description="Stop when the mean error near the surface is at most this percentage of the longest side",
+        subtype="PERCENTAGE",
+        default=0.05,
+        min=0.001,
+        soft_max=1.0,
+        max=100.0,
+        precision=3,
+    )
+    steps: bpy.props.IntProperty(
+        name="Steps", description="Training steps", default=2000, min=1, soft_max=100_000, max=100_000_000
+    )
+    device: bpy.props.StringProperty(
+        name="Device", description="Where the daemon trains. Empty: the daemon's choice", default=""
+    )
+    sign: bpy.props.EnumProperty(
+        name="Inside",
+        description="How inside and outside are told apart",
+        items=(
+            ("AUTO", "Automatic", "Exact for closed, consistently wound meshes; else the winding number"),
+            ("WINDING", "Winding Number", "For open and dirty meshes: needs normals that mostly point outwards"),
+            ("PARITY", "Parity", "For closed meshes whose normals point any which way: counts crossings of a ray"),
+            ("NONE", "No Inside", "The distance is positive everywhere: for sheets and cloth"),
+        ),
+        default="AUTO",
+    )
+    loss: bpy.props.EnumProperty(
+        name="Loss",
+        description="What training makes small",
+        items=(
+            ("PRESET", "Preset's", "As the preset says"),
+            ("L1", "L1", "Mean distance error: robust, sharp"),
+            ("L2", "L2", "Mean squared distance error: punishes outliers"),
+        ),
+        default="PRESET",
+    )
+    learning_rate: bpy.props.FloatProperty(
+        name="Learning Rate",
+        description="Step size of the optimiser (Adam). 0: the preset's",
+        default=0.0,
+        min=0.0,
+        soft_max=0.1,
+        max=1.0,
+        precision=5,
+        step=0.01,
+    )
+    batch_size: bpy.props.IntProperty(
+        name="Batch Size", description="Samples a step. 0: the preset's", default=0, min=0, max=1 << 20
+    )
+    seed: bpy.props.IntProperty(
+        name="Seed", description="Where the random numbers start: another seed, another fit of the same quality", min=0
+    )
+    show_preview: bpy.props.BoolProperty(
+        name="Live Preview",
+        description="Draw the surface as it is learned in the 3D views while a fit runs",
+        default=True,
+    )
+    preview_resolution: bpy.props.IntProperty(
+        name="Preview Resolution",
+        description="Cells along the longest side of the live preview",
+        default=64,
+        min=16,
+        max=128,
     )
     resolution: bpy.props.IntProperty(
         name="Resolution",

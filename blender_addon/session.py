@@ -1,6 +1,7 @@
 """What lives while the extension is on: the loop, the connection, the jobs, and the timer that drives them."""
 
 import time
+from collections.abc import Sequence
 
 import bpy
 
@@ -8,8 +9,10 @@ from .client.connection import Connection, ConnectionState
 from .client.daemon_process import DaemonProcess
 from .client.event_loop import SteppedLoop
 from .extension import extension_version
+from .jobs.fit_job import FitJob
+from .jobs.fit_list import FitList
 from .jobs.job import Job, JobState
-from .preferences import data_dir
+from .preferences import daemon_target
 
 BUDGET_SECONDS = 0.004
 """What a tick may take of the main thread: a frame at 60 Hz has 16 ms."""
@@ -26,13 +29,26 @@ class Session:
 
     def __init__(self) -> None:
         self.loop = SteppedLoop()
-        self.connection = Connection(self.loop, data_dir, extension_version())
         self.daemon = DaemonProcess()
+        self.connection = Connection(self.loop, daemon_target, extension_version(), self.daemon)
         self.jobs: list[Job] = []
         """Running jobs and the latest that ended, oldest first."""
         self.longest_transfer = 0.0
         """The longest time that building a result held the main thread, in seconds."""
+        self.fit_list = FitList(self.connection, lambda: {job.fit_name for job in self.fits()})
+        self.listening_until = 0.0
+        """When the operator that waits for ESC makes way for a moment; 0 while there is none."""
+        self._listen_again_at = 0.0
         self.loop.start(self.connection.keep_watch(busy=lambda: any(job.running for job in self.jobs)))
+        self.loop.start(self.fit_list.keep_up())
+
+    def fits(self) -> list[FitJob]:
+        """The fits that run, the oldest first."""
+        return [job for job in self.jobs if isinstance(job, FitJob) and job.running]
+
+    def fit_of(self, obj: bpy.types.Object) -> FitJob | None:
+        """The fit of an object that runs."""
+        return next((job for job in self.fits() if job.belongs_to(obj.session_uid)), None)
 
     def add(self, job: Job) -> None:
         """Starts a job."""
@@ -49,10 +65,8 @@ class Session:
         """
         more = self.loop.run_for(budget)
         for job in self.jobs:
-            if job.state is JobState.ARRIVED and not tool_is_running():
-                started = time.perf_counter()
-                job.finish()
-                self.longest_transfer = max(self.longest_transfer, time.perf_counter() - started)
+            if job.state is JobState.ARRIVED and not job.placed_by_operator and not tool_is_running():
+                self.finish(job)
                 if job.undo_name:
                     bpy.ops.ed.undo_push(message=job.undo_name)
         if more:
@@ -60,20 +74,49 @@ class Session:
         waiting = self.connection.state is ConnectionState.CONNECTING or any(job.running for job in self.jobs)
         return 0.02 if waiting else 0.25
 
+    def finish(self, job: Job) -> None:
+        """Builds the result of a job that has arrived."""
+        started = time.perf_counter()
+        job.finish()
+        self.longest_transfer = max(self.longest_transfer, time.perf_counter() - started)
+
+    def wait(self, jobs: Sequence[Job]) -> None:
+        """Does what is due until the jobs have ended. Holds the main thread: for scripts, and for background mode."""
+        while any(job.running for job in jobs):
+            if self.pump(BUDGET_SECONDS) > 0.0:
+                time.sleep(0.001)
+            for job in jobs:
+                if job.state is JobState.ARRIVED:
+                    self.finish(job)
+
+    def listen_for_escape(self) -> None:
+        """Lets ESC over a 3D view cancel fits, from now on until none runs."""
+        window = next(iter(bpy.context.window_manager.windows), None)
+        listens = self.listening_until > 0.0 or time.monotonic() < self._listen_again_at
+        if bpy.app.background or window is None or listens:
+            return
+        area = next((area for area in window.screen.areas if area.type == "VIEW_3D"), window.screen.areas[0])
+        with bpy.context.temp_override(window=window, area=area):
+            bpy.ops.overfit.listen("INVOKE_DEFAULT")
+
+    def rest_from_listening(self, seconds: float) -> None:
+        """The operator that waits for ESC has ended."""
+        self.listening_until, self._listen_again_at = 0.0, time.monotonic() + seconds
+
     def let_go(self) -> None:
         """Ends all jobs here; fits go on in the daemon, which keeps their models."""
         for job in self.jobs:
             job.let_go()
         self.jobs.clear()
+        self.fit_list.left = []
 
     def close(self) -> None:
-        """Ends everything that was started."""
+        """Ends everything that was started, but the daemon, which is shared and ends by itself when nobody needs it."""
         self.let_go()
         # Tasks first: what a task is told by a closed connection would come before its cancel.
         self.loop.end_tasks()
         self.connection.close()
         self.loop.close()
-        self.daemon.stop()
 
 
 # Blender calls operators, panels, timers and handlers with nothing of ours: this is where they find it.
@@ -135,22 +178,34 @@ def _tick() -> float:
     global _shown, _redraws
     session = current()
     interval = session.pump(BUDGET_SECONDS)
-    # The panel draws text with one decimal at most: redraw when what it shows changes.
-    showing = [session.connection.message, *((job.step, round(job.fraction, 3), job.state) for job in session.jobs)]
+    if session.fits():
+        session.listen_for_escape()
+    # The interface shows whole percents: redraw when what it shows changes.
+    jobs = ((job.step, round(job.fraction, 2), job.state, preview_step(job)) for job in session.jobs)
+    showing = [session.connection.message, session.fit_list.left, *jobs]
     if showing != _shown:
         _shown, _redraws = showing, REDRAWS
     if _redraws > 0:
         _redraws -= 1
-        redraw_sidebars()
+        redraw_views()
         return min(interval, 0.1)
     return interval
 
 
-def redraw_sidebars() -> None:
-    """Asks for a redraw of the sidebars that may show the panel."""
+def preview_step(job: Job) -> int:
+    """Which state of training a job's preview shows; 0 if it has none."""
+    preview = getattr(job, "preview", None)
+    return preview.step if preview else 0
+
+
+def redraw_views() -> None:
+    """Asks for a redraw of the 3D views, with their sidebars, of the status bar, and of the preferences."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
             if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
+                area.tag_redraw()
+        if not tool_is_running():
+            # The status bar is in no list of areas. This redraws it; a tool that runs has a text of its own in it.
+            window.workspace.status_text_set(None)

@@ -6,7 +6,7 @@ use overfit::CancelToken;
 use overfit::field::{Activation, DeviceChoice, Model, open_engine};
 use overfit::geometry::{Mesh, shapes};
 use overfit::query::LoadedModel;
-use overfit::train::{FitError, FitSettings, Phase, Preset, Progress, fit};
+use overfit::train::{FitError, FitSettings, Observer, Phase, Preset, Progress, fit};
 
 /// The draft preset, limited by steps alone: repeatable, and a second or two.
 fn draft(steps: u64) -> FitSettings {
@@ -147,6 +147,73 @@ fn a_quality_target_ends_the_fit_early() {
     assert!(model.training.metrics.unwrap().near_mae < 0.025);
 }
 
+/// Takes snapshots at some steps and ends training at another.
+struct Visitor {
+    wanted: Vec<u64>,
+    end: u64,
+    snapshots: Vec<Model>,
+    told: Vec<Progress>,
+}
+
+impl Visitor {
+    fn new(wanted: &[u64], end: u64) -> Self {
+        Self {
+            wanted: wanted.to_vec(),
+            end,
+            snapshots: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+}
+
+impl Observer for Visitor {
+    fn progress(&mut self, progress: Progress) {
+        self.told.push(progress);
+    }
+
+    fn wants_snapshot(&self, step: u64) -> bool {
+        self.wanted.contains(&step)
+    }
+
+    fn snapshot(&mut self, model: Model) {
+        self.snapshots.push(model);
+    }
+
+    fn wants_end(&self, step: u64) -> bool {
+        step >= self.end
+    }
+}
+
+#[test]
+fn a_snapshot_is_the_state_at_its_step_and_an_early_end_keeps_it() {
+    let mesh = shapes::icosphere(3, 3.0);
+    let visited = |mut visitor: Visitor| {
+        // So long a budget that no check comes before the end.
+        let settings = draft(1_000_000);
+        let cancel = CancelToken::new();
+        let model = fit(&mesh, "test", &settings, &cancel, &mut visitor).unwrap();
+        (model, visitor)
+    };
+    let (model, visitor) = visited(Visitor::new(&[3, 7], 7));
+    let steps: Vec<u64> = visitor.snapshots.iter().map(|s| s.training.steps).collect();
+    assert_eq!((steps, model.training.steps), (vec![3, 7], 7));
+    assert!(model.training.metrics.is_some());
+    assert_eq!(visitor.told.last().unwrap().phase, Phase::Evaluate);
+    assert_eq!(visitor.told.last().unwrap().fraction, 1.0);
+    let [early, late] = &visitor.snapshots[..] else {
+        panic!("two snapshots");
+    };
+    assert_eq!(late.parameters, model.parameters);
+    assert_eq!((late.frame, late.bounds), (model.frame, model.bounds));
+    // What a fit that ends there keeps; and looking on changed nothing.
+    let (ended, _) = visited(Visitor::new(&[], 3));
+    assert_eq!(early.parameters, ended.parameters);
+    // Whoever wants the end before it begins gets one step.
+    let (first, _) = visited(Visitor::new(&[], 0));
+    assert_eq!(first.training.steps, 1);
+    assert!(first.training.metrics.is_some());
+}
+
 #[test]
 fn cancel_takes_effect_within_a_second_in_every_phase() {
     // 330,000 triangles: building the oracle takes a while, too.
@@ -154,12 +221,18 @@ fn cancel_takes_effect_within_a_second_in_every_phase() {
     for phase in [Phase::Prepare, Phase::Train, Phase::Evaluate] {
         let cancel = CancelToken::new();
         let mut cancelled_at = None;
-        let outcome = fit(&mesh, "test", &draft(20), &cancel, &mut |progress| {
-            if progress.phase == phase && cancelled_at.is_none() {
-                cancel.cancel();
-                cancelled_at = Some(Instant::now());
-            }
-        });
+        let outcome = fit(
+            &mesh,
+            "test",
+            &draft(20),
+            &cancel,
+            &mut |progress: Progress| {
+                if progress.phase == phase && cancelled_at.is_none() {
+                    cancel.cancel();
+                    cancelled_at = Some(Instant::now());
+                }
+            },
+        );
         assert!(matches!(outcome, Err(FitError::Cancelled)), "{phase:?}");
         let took = cancelled_at.expect("every phase is told").elapsed();
         assert!(took < Duration::from_secs(1), "{phase:?}: {took:?}");

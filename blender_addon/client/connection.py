@@ -2,9 +2,9 @@
 
 import asyncio
 import enum
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from grpclib.client import Channel
 from grpclib.const import Status
@@ -12,14 +12,20 @@ from grpclib.events import SendRequest, listen
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from ..api.fit_grpc import FitServiceStub
+from ..api.fit_pb2 import FIT_STATE_QUEUED, FIT_STATE_RUNNING, ListFitsRequest
 from ..api.mesh_grpc import MeshServiceStub
 from ..api.model_grpc import ModelServiceStub
 from ..api.query_grpc import QueryServiceStub
 from ..api.server_grpc import ServerServiceStub
 from ..api.server_pb2 import GetServerInfoRequest, GetServerInfoResponse
-from .daemon_file import DaemonFile, read_daemon_file
+from .daemon_file import read_daemon_file
+from .daemon_process import DaemonProcess, end_process
 from .event_loop import SteppedLoop
-from .problem import ConnectionLost, NoRoom, NotFound, Problem
+from .peer import LocalPeer, Peer
+from .problem import ConnectionLost, Cure, NobodyThere, NoRoom, NotFound, Problem
+from .program import find_program
+from .remote import check, find_remote
+from .target import LocalTarget, RemoteTarget, Target
 
 HANDSHAKE_SECONDS = 5.0
 """How long a daemon may take to answer; a busy machine is slow, a dead port says so at once."""
@@ -27,6 +33,8 @@ HEARTBEAT_SECONDS = 5.0
 KINDS = {Status.NOT_FOUND: NotFound, Status.RESOURCE_EXHAUSTED: NoRoom}
 LOOK_SECONDS = 1.0
 """How often to look whether a daemon has appeared."""
+AGAIN_SECONDS = 30.0
+"""How often to try again where nobody was: a daemon on another computer cannot be seen to appear."""
 
 
 class ConnectionState(enum.Enum):
@@ -38,21 +46,46 @@ class ConnectionState(enum.Enum):
     FAILED = enum.auto()
 
 
+class Start(enum.Enum):
+    """Whether a daemon that is not there is started."""
+
+    NEVER = enum.auto()
+    NEEDED = enum.auto()
+    """As the preferences say, unless that went wrong before."""
+    ASKED = enum.auto()
+
+
 class Connection:
     """One channel to one daemon, found again whenever it is needed."""
 
-    def __init__(self, loop: SteppedLoop, data_dir: Callable[[], Path], version: str) -> None:
+    def __init__(
+        self, loop: SteppedLoop, target: Callable[[], Target], version: str, process: DaemonProcess | None = None
+    ) -> None:
         self.loop = loop
         self.state = ConnectionState.IDLE
         self.message = "Not connected yet"
         """The state in words, for the panel."""
+        self.cure = Cure.NONE
+        """What the user can press about it."""
         self.server: GetServerInfoResponse | None = None
         """What the daemon said of itself, last time it was there."""
-        self.daemon: DaemonFile | None = None
-        self._data_dir = data_dir
+        self.fits_there = 0
+        """Fits that wait or run in the daemon, whoever asked for them, when it was last asked."""
+        self.peer: Peer | None = None
+        """The daemon that was found last."""
+        self._target = target
+        self._reached: Target | None = None
+        self._tried: object = None
+        """The stamp of the last try."""
+        self._tried_at = 0.0
+        self._may_come_back = False
+        """Whether the last try found nobody."""
         self._version = version
+        self._process = process or DaemonProcess()
         self._channel: Channel | None = None
         self._lock = asyncio.Lock()
+        self.uploads = asyncio.Semaphore(1)
+        """Meshes go one after the other: the first is fitted while the next is sent."""
 
     @property
     def meshes(self) -> MeshServiceStub:
@@ -70,33 +103,69 @@ class Connection:
     def queries(self) -> QueryServiceStub:
         return QueryServiceStub(self._open_channel())
 
-    async def ensure(self) -> None:
-        """Connects unless that is done; raises `Problem` if there is no daemon to work with."""
+    def check_at_once(self) -> None:
+        """Raises `Problem` if `ensure` is bound to fail, as far as that shows without waiting."""
+        if self.state is ConnectionState.READY:
+            return
+        target = self._target()
+        if isinstance(target, RemoteTarget):
+            check(target)
+            return
+        try:
+            read_daemon_file(target.data_dir)
+        except Problem as absent:
+            self._program_to_start(target, Start.NEEDED, absent)
+
+    async def ensure(self, start: Start = Start.NEEDED) -> None:
+        """Connects unless that is done, with a daemon that is started if need be; raises `Problem` if there is none."""
         async with self._lock:
             if self.state is not ConnectionState.READY or self._daemon_changed():
-                await self._connect()
+                await self._connect(start)
 
-    async def try_ensure(self) -> None:
+    async def try_ensure(self, start: Start = Start.NEVER) -> None:
         """Connects unless that is done; `state` and `message` say how it went."""
         with suppress(Problem):
-            await self.ensure()
+            await self.ensure(start)
+
+    async def stop_daemon(self, lose_fits: bool, start_again: bool = False) -> None:
+        """Ends the daemon on this computer; `state` and `message` say how it went.
+
+        While fits run or wait in it, only with `lose_fits`. Only a process that has proven to be the daemon is ended.
+        """
+        async with self._lock:
+            try:
+                peer = await self._prove()
+                if self.fits_there and not lose_fits:
+                    # Said without losing the connection: nothing is wrong.
+                    self.message = f"{fits_in_words(self.fits_there)} in the daemon and would be lost. Press again"
+                    return
+                self._drop(ConnectionState.CONNECTING, "Stopping the daemon…")
+                self._process.forget()
+                await end_process(peer.file.pid)
+                self.fits_there = 0
+                self._drop(ConnectionState.FAILED, "The Overfit daemon was stopped. Press Start Daemon", Cure.START)
+                if start_again:
+                    await self._connect(Start.ASKED)
+            except Problem as problem:
+                self._fail(problem)
+            except asyncio.CancelledError:
+                self._drop(ConnectionState.IDLE, "Not connected")
+                raise
 
     async def keep_watch(self, busy: Callable[[], bool]) -> None:
         """Runs for ever: connects when a daemon appears, and notices when it goes, while nothing else would."""
-        seen: tuple[int, int] | bool | None = False  # unlike any stamp, so that the first look connects
         while True:
+            self._process.look()
             if self.state is not ConnectionState.READY:
-                if seen != (seen := self._file_stamp()):
+                if not self._lock.locked() and self._worth_a_try():
                     await self.try_ensure()
                 await asyncio.sleep(LOOK_SECONDS)
             else:
-                seen = self._file_stamp()
                 if self._daemon_changed():
                     await self.try_ensure()
                 elif not busy():
-                    with suppress(Problem):
-                        async with self._lock:
-                            await self._greet()
+                    async with self._lock:
+                        await self._beat()
                 await asyncio.sleep(HEARTBEAT_SECONDS)
 
     @contextmanager
@@ -108,72 +177,146 @@ class Connection:
             raise self._refusal(error) from error
         except (StreamTerminatedError, ProtocolError, OSError, TimeoutError) as error:
             lost = ConnectionLost("The connection to the Overfit daemon was lost")
-            self._drop(ConnectionState.FAILED, f"{lost}. Is it still running?")
+            cure = Cure.START if isinstance(self.peer, LocalPeer) else Cure.NONE
+            self._drop(ConnectionState.FAILED, f"{lost}. Is it still running?", cure)
             raise lost from error
-
-    def fail(self, message: str) -> None:
-        """Shows why there is no connection."""
-        self._drop(ConnectionState.FAILED, message)
 
     def close(self) -> None:
         """Lets the channel go."""
         self._drop(ConnectionState.IDLE, "Not connected")
 
-    async def _connect(self) -> None:
+    async def _connect(self, start: Start) -> None:
         self._drop(ConnectionState.CONNECTING, "Looking for the daemon…")
         try:
-            self.daemon = read_daemon_file(self._data_dir())
-            self._channel = Channel(self.daemon.address, self.daemon.port)
-            listen(self._channel, SendRequest, self._add_token)
-            await self._greet()
+            try:
+                await self._reach()
+            except Problem as absent:
+                target = self._target()
+                if absent.cure is not Cure.START or isinstance(target, RemoteTarget):
+                    raise
+                program = self._program_to_start(target, start, absent)
+                self._drop(ConnectionState.CONNECTING, "Starting the daemon…")
+                await self._process.start(program, target.data_dir)
+                await self._reach()
         except Problem as problem:
-            self._drop(ConnectionState.FAILED, str(problem))
+            self._fail(problem)
             raise
         except asyncio.CancelledError:
             self._drop(ConnectionState.IDLE, "Not connected")
             raise
-        self.state = ConnectionState.READY
+        self.state, self.cure = ConnectionState.READY, Cure.NONE
+        self._say_ready()
+
+    def _say_ready(self) -> None:
         device = self.server.devices[0].description if self.server.devices else "unknown device"
         self.message = f"Connected: Overfit {self.server.version}, {device}"
 
+    def _program_to_start(self, target: LocalTarget, start: Start, absent: Problem) -> str:
+        """The program to start in the place of the absent daemon; raises `Problem` if none is to be started."""
+        self._process.look()
+        if start is Start.ASKED:
+            return find_program(target.program)
+        if start is Start.NEVER or not target.start_when_needed:
+            raise absent
+        if reluctance := self._process.reluctance:
+            raise Problem(
+                f"{reluctance.rstrip('.')}. It is not started again by itself: see its log, then press Start Daemon",
+                Cure.START,
+            )
+        try:
+            return find_program(target.program)
+        except Problem:
+            raise absent from None
+
+    async def _reach(self) -> None:
+        """Finds the daemon and greets it. Raises `Problem`."""
+        target, self._tried = self._target(), self._stamp()
+        self._tried_at = time.monotonic()
+        peers = await self._find(target)
+        for number, peer in enumerate(peers):
+            self._use(peer)
+            try:
+                await self._greet()
+            except NobodyThere:
+                if number + 1 == len(peers):
+                    raise
+            else:
+                self._reached = target
+                return
+
+    async def _find(self, target: Target) -> list[Peer]:
+        if isinstance(target, RemoteTarget):
+            return await find_remote(target)
+        return [LocalPeer(read_daemon_file(target.data_dir))]
+
+    def _use(self, peer: Peer) -> None:
+        if self._channel is not None:
+            self._channel.close()
+        self.peer, self._channel = peer, peer.open_channel()
+        listen(self._channel, SendRequest, self._add_token)
+
+    async def _prove(self) -> LocalPeer:
+        """The daemon on this computer, of whatever version, which has just shown that it knows its token."""
+        target = self._target()
+        if isinstance(target, RemoteTarget):
+            raise Problem("The daemon runs on another computer: it is stopped there")
+        peer = LocalPeer(read_daemon_file(target.data_dir))
+        if peer != self.peer or self._channel is None:
+            self._use(peer)
+        self.server = await self._ask()
+        self.fits_there = await self._count_fits()
+        return peer
+
     async def _greet(self) -> None:
         """Asks the daemon what it is; raises `Problem` unless it is one to work with."""
-        daemon, stub = self.daemon, ServerServiceStub(self._open_channel())
-        stale = (
-            f"The Overfit daemon is no longer running (process {daemon.pid} left {daemon.path.name} behind). "
-            "Press Start Daemon, or run: overfit serve"
-        )
+        server = await self._ask()
+        same_version(server.version, self._version, local=isinstance(self.peer, LocalPeer))
+        self.server, self.fits_there = server, await self._count_fits()
+
+    async def _beat(self) -> None:
+        """Looks whether the daemon is still there."""
         try:
-            async with asyncio.timeout(HANDSHAKE_SECONDS):
-                server = await stub.GetServerInfo(GetServerInfoRequest())
-            same_version(server.version, self._version)
-        except (GRPCError, Problem) as error:
-            problem = self._refusal(error) if isinstance(error, GRPCError) else error
-        except TimeoutError:
-            problem = Problem(
-                f"The program on {daemon.address}:{daemon.port} does not answer like an Overfit daemon. "
-                f"Stop process {daemon.pid} if it hangs, and start the daemon again"
-            )
-        except (StreamTerminatedError, ProtocolError, OSError):
-            problem = Problem(stale)
+            await self._greet()
+        except Problem as problem:
+            self._fail(problem)
         else:
-            self.server = server
-            return
-        self._drop(ConnectionState.FAILED, str(problem))
-        raise problem
+            self._say_ready()
+
+    async def _ask(self) -> GetServerInfoResponse:
+        with self._within_time():
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                return await ServerServiceStub(self._open_channel()).GetServerInfo(GetServerInfoRequest())
+
+    async def _count_fits(self) -> int:
+        # The newest: those that wait or run are among them.
+        with self._within_time():
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                reply = await self.fits.ListFits(ListFitsRequest())
+        return sum(fit.state in (FIT_STATE_QUEUED, FIT_STATE_RUNNING) for fit in reply.fits)
+
+    @contextmanager
+    def _within_time(self) -> Iterator[None]:
+        """Around a call of the handshake: turns what it raises into `Problem`s."""
+        peer = self.peer
+        try:
+            yield
+        except GRPCError as error:
+            raise self._refusal(error) from error
+        except TimeoutError:
+            raise peer.silent() from None
+        except (StreamTerminatedError, ProtocolError, OSError) as error:
+            raise peer.nobody(error) from error
 
     async def _add_token(self, event: SendRequest) -> None:
-        event.metadata["authorization"] = f"Bearer {self.daemon.token}"
+        event.metadata["authorization"] = f"Bearer {self.peer.token}"
 
     def _refusal(self, error: GRPCError) -> Problem:
         """A daemon's error in words; its own message is written for users already."""
         if error.status is Status.UNAUTHENTICATED:
-            return Problem(
-                f"The daemon does not accept the token in {self.daemon.path}. "
-                "Is another daemon on its port? Stop it and start the daemon again"
-            )
+            return self.peer.wrong_token()
         if error.status is Status.UNIMPLEMENTED:
-            return Problem("The program that answers is not an Overfit daemon of this version. Update the daemon")
+            cure = Cure.RESTART if isinstance(self.peer, LocalPeer) else Cure.NONE
+            return Problem("The program that answers is not an Overfit daemon of this version. Update the daemon", cure)
         kind = KINDS.get(error.status, Problem)
         return kind(error.message or f"The daemon refused: {error.status.name.replace('_', ' ').lower()}")
 
@@ -183,27 +326,45 @@ class Connection:
         return self._channel
 
     def _daemon_changed(self) -> bool:
+        target = self._target()
+        if target != self._reached:
+            return True
+        if isinstance(target, RemoteTarget):
+            return False
         try:
-            return read_daemon_file(self._data_dir()) != self.daemon
+            return LocalPeer(read_daemon_file(target.data_dir)) != self.peer
         except Problem:
             return True
 
-    def _file_stamp(self) -> tuple[int, int] | None:
-        try:
-            status = (self._data_dir() / "daemon.json").stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino
+    def _worth_a_try(self) -> bool:
+        if self._stamp() != self._tried:
+            return True
+        return self._may_come_back and time.monotonic() - self._tried_at > AGAIN_SECONDS
 
-    def _drop(self, state: ConnectionState, message: str) -> None:
+    def _stamp(self) -> object:
+        """Something that changes when a daemon appears, or another one is wanted."""
+        target = self._target()
+        if isinstance(target, RemoteTarget):
+            return target
+        try:
+            status = (target.data_dir / "daemon.json").stat()
+        except OSError:
+            return target.data_dir
+        return target.data_dir, status.st_mtime_ns, status.st_ino
+
+    def _fail(self, problem: Problem) -> None:
+        self._may_come_back = isinstance(problem, NobodyThere)
+        self._drop(ConnectionState.FAILED, str(problem), problem.cure)
+
+    def _drop(self, state: ConnectionState, message: str, cure: Cure = Cure.NONE) -> None:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
-        self.state, self.message = state, message
+        self.state, self.message, self.cure = state, message, cure
 
 
-def same_version(daemon: str, extension: str) -> None:
-    """Raises `Problem` unless both have the same major and minor number."""
+def same_version(daemon: str, extension: str, local: bool) -> None:
+    """Raises `Problem` unless both have the same major and minor number. A `local` daemon can be restarted."""
     if numbers(daemon)[:2] != numbers(extension)[:2]:
         cure = (
             "Update this extension (Preferences, Get Extensions)"
@@ -212,8 +373,14 @@ def same_version(daemon: str, extension: str) -> None:
         )
         raise Problem(
             f"The daemon is version {daemon} and this extension is version {extension}, "
-            f"which do not work together. {cure}"
+            f"which do not work together. {cure}",
+            Cure.RESTART if local else Cure.NONE,
         )
+
+
+def fits_in_words(count: int) -> str:
+    """`2` → `"2 fits run or wait"`."""
+    return "A fit runs" if count == 1 else f"{count} fits run or wait"
 
 
 def numbers(version: str) -> tuple[int, ...]:

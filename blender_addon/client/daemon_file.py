@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .problem import Problem
+from .problem import Cure, Problem
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,17 @@ def read_daemon_file(data_dir: Path) -> DaemonFile:
         loopback = ipaddress.ip_address(found.address).is_loopback
     except FileNotFoundError:
         raise Problem(
-            f"The Overfit daemon is not running (there is no {path}). Press Start Daemon, or run: overfit serve"
+            f"The Overfit daemon is not running (there is no {path}). Press Start Daemon, or run: overfit serve",
+            Cure.START,
         ) from None
     except OSError as error:
         raise Problem(f"Cannot read {path}: {error.strerror}. Start the daemon as the same user as Blender") from None
     except (ValueError, KeyError, TypeError):
-        raise Problem(f"{path} is damaged. Delete it and start the daemon again") from None
+        raise Problem(f"{path} is damaged. Delete it and start the daemon again", Cure.START) from None
     if not loopback or not 0 < found.port < 65536 or not found.token.isascii():
         raise Problem(
             f"{path} names {found.address}:{found.port}, which is not an address on this computer. "
-            "Delete it and start the daemon again"
+            "Delete it and start the daemon again",
+            Cure.START,
         )
     return found

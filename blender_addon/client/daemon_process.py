@@ -1,77 +1,149 @@
-"""Starting a daemon from Blender.
+"""Starting a daemon from Blender, and ending one.
 
-A daemon that was started here ends with this Blender, or when the extension is switched off: nothing is left running
-that nobody asked for. To keep one for several programs, start it outside: `overfit serve`.
+A daemon that was started here is shared and goes its own way: it outlives this Blender while fits run in it or another
+Blender is connected, and ends by itself after that.
 """
 
 import asyncio
-import shutil
+import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
-from .daemon_file import read_daemon_file
-from .problem import Problem
+from .daemon_file import DaemonFile, read_daemon_file
+from .problem import Cure, Problem
 
 START_SECONDS = 20.0
+STOP_SECONDS = 20.0
+IDLE_SECONDS = 120
+"""A daemon that was started here ends when so long nobody was connected and no fit ran."""
+SHORT_LIFE_SECONDS = 30.0
+"""A daemon that ends sooner by itself has something wrong with it."""
+LOG_BYTES = 1 << 20
+"""A log that has grown beyond this is begun anew."""
+TAIL_BYTES = 1 << 14
+"""So much of a log's end is looked at."""
+LINES = 20
+"""So many of its lines."""
+FOLDER_IS_TAKEN = "already uses the data folder"
+"""The daemon's words when another one has its folder."""
 
 
 class DaemonProcess:
-    """At most one daemon, started on request only: one that fails is never started again by itself."""
+    """Starts a daemon at most once without being asked: one that fails or dies young is left alone after that."""
 
     def __init__(self) -> None:
+        self.reluctance = ""
+        """Why no daemon is started by itself any more, in words; empty if one may be."""
         self._process: subprocess.Popen | None = None
+        self._started = 0.0
 
     @property
     def alive(self) -> bool:
         """Whether the daemon that was started here runs."""
         return self._process is not None and self._process.poll() is None
 
-    async def start(self, program: str, data_dir: Path, log: Path) -> None:
-        """Starts `program serve` and waits until it listens. Raises `Problem`."""
-        if self.alive:
-            raise Problem(f"The daemon is starting already (process {self._process.pid})")
+    def look(self) -> None:
+        """Notices a daemon that has ended soon after its start. Called often, as only then it knows how soon."""
+        if self._process is None or (code := self._process.poll()) is None:
+            return
+        self._process = None
+        lived = time.monotonic() - self._started
+        if lived < SHORT_LIFE_SECONDS:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            self.reluctance = f"The daemon ended by itself {lived:.0f} s after its start ({how})"
+
+    def forget(self) -> None:
+        """The daemon is ended on request: nothing is wrong with it."""
+        self._process = None
+
+    async def start(self, program: str, data_dir: Path) -> None:
+        """Starts `program serve` and waits until it listens, or another one in its place. Raises `Problem`."""
+        self.reluctance = ""
         try:
-            with log.open("wb") as output:
+            await self._start(program, data_dir, log_path(data_dir))
+        except Problem as problem:
+            self.reluctance = str(problem)
+            raise
+
+    async def _start(self, program: str, data_dir: Path, log: Path) -> None:
+        before = _file_if_any(data_dir)
+        try:
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Appended to, as another Blender may start one at the same moment.
+            full = log.exists() and log.stat().st_size > LOG_BYTES
+            with log.open("wb" if full else "ab") as output:
+                begin = output.tell()
                 self._process = subprocess.Popen(
-                    [program, "serve", "--data-dir", str(data_dir)],
+                    [program, "serve", "--data-dir", str(data_dir), "--exit-when-idle", str(IDLE_SECONDS)],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    # Ctrl C in Blender's console is not meant for the daemon; on Windows, no console window.
+                    # Neither Ctrl C in Blender's console nor its end is meant for the daemon; no console on Windows.
                     start_new_session=sys.platform != "win32",
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)
+                    | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 )
         except OSError as error:
-            raise Problem(f"Cannot start {program}: {error.strerror}. Check the path in the preferences") from error
+            if error.filename is not None and Path(error.filename) in (data_dir, log):
+                words = (
+                    f"Cannot write {error.filename}: {error.strerror}. Choose another data folder in the preferences"
+                )
+            else:
+                words = f"Cannot start {program}: {error.strerror}. Check the path in the preferences"
+            raise Problem(words, Cure.PREFERENCES) from error
+        self._started = time.monotonic()
         for _ in range(int(START_SECONDS / 0.1)):
             if (code := self._process.poll()) is not None:
-                raise Problem(f"The daemon {exit_in_words(code)}. {last_line(log)}".strip())
-            try:
-                if read_daemon_file(data_dir).pid == self._process.pid:
+                self._process = None
+                said = last_lines(
+                    log, LINES, begin
+                )  # and with it what another one said that started at the same moment
+                if any(FOLDER_IS_TAKEN in line for line in said):
+                    await self._wait_for_the_other(data_dir)
                     return
-            except Problem:
-                pass  # not written yet
+                words = said[-1][:300] if said else ""
+                raise Problem(f"The daemon {exit_in_words(code)}. {words}".strip(), Cure.START)
+            if (file := _file_if_any(data_dir)) is not None and file != before:
+                if file.pid != self._process.pid:
+                    self._process = None  # another Blender's was faster: ours is about to give way
+                return
             await asyncio.sleep(0.1)
-        raise Problem(f"The daemon did not start to listen within {START_SECONDS:.0f} s. Its log is {log}")
+        raise Problem(f"The daemon did not start to listen within {START_SECONDS:.0f} s. Its log is {log}", Cure.START)
 
-    def stop(self) -> None:
-        """Asks the daemon that was started here to end; returns at once."""
-        if self.alive:
-            self._process.terminate()
+    async def _wait_for_the_other(self, data_dir: Path) -> None:
+        """Waits until the daemon listens that was faster: another Blender's, or one that was there before."""
+        for _ in range(int(START_SECONDS / 0.1)):
+            file = _file_if_any(data_dir)
+            if file is not None and await _listens(file):
+                return
+            await asyncio.sleep(0.1)
+        raise Problem(f"Another daemon uses the data folder {data_dir}, and does not listen. Stop it", Cure.START)
 
 
-def find_program(chosen: str) -> str:
-    """The daemon's program: the chosen path, else `overfit` on PATH. Raises `Problem`."""
-    if chosen:
-        if not Path(chosen).is_file():
-            raise Problem(f"There is no program {chosen}. Correct the path in the extension's preferences")
-        return chosen
-    if found := shutil.which("overfit"):
-        return found
-    raise Problem(
-        "There is no program 'overfit' on the PATH. Install it, or set its path in the extension's preferences"
-    )
+async def end_process(pid: int) -> None:
+    """Asks the process to end, and waits until it has. Raises `Problem`."""
+    try:
+        os.kill(pid, signal.SIGTERM)  # on Windows it ends at once
+    except ProcessLookupError:
+        return
+    except OSError as error:
+        raise Problem(f"The daemon (process {pid}) cannot be stopped from here: {error.strerror}") from error
+    if sys.platform == "win32":
+        return
+    for _ in range(int(STOP_SECONDS / 0.05)):
+        if _has_ended(pid):
+            return
+        await asyncio.sleep(0.05)
+    raise Problem(f"The daemon was asked to end and still runs (process {pid}). End that process yourself")
+
+
+def log_path(data_dir: Path) -> Path:
+    """Where a daemon that was started from Blender writes its log: one log for all Blenders that share the folder."""
+    return data_dir / "daemon.log"
 
 
 def exit_in_words(code: int) -> str:
@@ -85,10 +157,39 @@ def exit_in_words(code: int) -> str:
     return f"could not start (exit code {code})"
 
 
-def last_line(log: Path) -> str:
-    """What the daemon said last, for people."""
+def last_lines(log: Path, count: int, begin: int = 0) -> list[str]:
+    """The last lines of a log, from its byte `begin` on; none if there is no log."""
     try:
-        lines = log.read_text(errors="replace").strip().splitlines()
+        with log.open("rb") as file:
+            file.seek(max(begin, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            text = file.read().decode(errors="replace")
     except OSError:
-        return ""
-    return lines[-1][:300] if lines else ""
+        return []
+    return text.strip().splitlines()[-count:]
+
+
+def _file_if_any(data_dir: Path) -> DaemonFile | None:
+    try:
+        return read_daemon_file(data_dir)
+    except Problem:
+        return None
+
+
+async def _listens(file: DaemonFile) -> bool:
+    try:
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_connection(file.address, file.port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _has_ended(pid: int) -> bool:
+    with suppress(ChildProcessError):  # only one that was started here leaves something to pick up
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False

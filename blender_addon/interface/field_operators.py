@@ -74,7 +74,7 @@ class OVERFIT_OT_extract_mesh(SpacedOperator, bpy.types.Operator):
 
     bl_idname = "overfit.extract_mesh"
     bl_label = "Mesh"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     KEPT = {"spacing": "spacing", "resolution": "resolution", "voxel_size": "voxel_size", "iso": "iso", "mode": "mode"}
 
@@ -106,7 +106,7 @@ class OVERFIT_OT_extract_volume(SpacedOperator, bpy.types.Operator):
 
     bl_idname = "overfit.extract_volume"
     bl_label = "SDF Volume"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     KEPT = {
         "spacing": "volume_spacing",

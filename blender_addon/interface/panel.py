@@ -1,44 +1,35 @@
-"""The sidebar tab."""
-
-from collections.abc import Sequence
+"""The sidebar tab: what to fit and how, and what runs."""
 
 import bpy
 
-from ..client.connection import ConnectionState
-from ..jobs.fit_job import FitJob
-from ..jobs.job import Job, JobState
+from ..scene.fit_source import fit_sources
 from ..session import current
-from .fit_operators import OVERFIT_OT_fit
-from .words import draw_words, short_number, short_time, sidebar_width, sparkline
+from .daemon_panel import draw_connection
+from .job_rows import draw_job
+from .words import draw_words, short_size, short_time
 
-CONNECTION_ICONS = {
-    ConnectionState.IDLE: "UNLINKED",
-    ConnectionState.CONNECTING: "SORTTIME",
-    ConnectionState.READY: "LINKED",
-    ConnectionState.FAILED: "ERROR",
-}
-JOB_ICONS = {JobState.DONE: "CHECKMARK", JobState.FAILED: "ERROR", JobState.CANCELLED: "X"}
 USUAL_PRESETS = ("draft", "standard", "detail", "smooth")
-SPARK_PIXELS = 11.5
-"""Width of a spark in the interface's font at scale 1."""
 
 
-class OVERFIT_PT_main(bpy.types.Panel):
+class SidebarPanel:
+    """Where all panels of the extension are."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Overfit"
+
+
+class OVERFIT_PT_main(SidebarPanel, bpy.types.Panel):
     """Fits, and what runs"""
 
     bl_label = "Overfit"
     bl_idname = "OVERFIT_PT_main"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Overfit"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, context.scene.overfit
         draw_connection(context, layout)
 
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
+        column = split_column(layout)
         row = column.row()
         row.use_property_split = False
         split = row.split(factor=0.4)
@@ -46,21 +37,27 @@ class OVERFIT_PT_main(bpy.types.Panel):
         name.alignment = "RIGHT"
         name.label(text="Preset")
         split.menu("OVERFIT_MT_preset", text=preset_label(settings.preset))
-        row = column.row(heading="Time", align=True)
-        row.prop(settings, "use_seconds", text="")
-        value = row.row(align=True)
-        value.active = settings.use_seconds
-        value.prop(settings, "seconds", text="")
+        column.prop(settings, "limit")
+        if settings.limit == "QUALITY":
+            column.prop(settings, "target_error")
+        if settings.limit in ("TIME", "QUALITY"):
+            column.prop(settings, "seconds", text="Time" if settings.limit == "TIME" else "At Most")
+        if settings.limit == "STEPS":
+            column.prop(settings, "steps")
         column.prop(settings, "resolution")
         column.prop(settings, "hide_original")
+        column.prop(settings, "show_preview")
 
+        sources = len(fit_sources(context))
+        if sources and (words := estimate(settings)):
+            draw_words(context, layout.column(align=True), words, "TIME")
         button = layout.column()
         button.scale_y = 1.6
-        button.operator("overfit.fit", icon="MESH_ICOSPHERE")
-        if not OVERFIT_OT_fit.poll(context):
+        text = f"Fit {sources} Objects" if sources > 1 else "Fit INR"
+        button.operator("overfit.fit", text=text, icon="MESH_ICOSPHERE")
+        if not sources:
             layout.label(text="Select a mesh object to fit", icon="INFO")
-        for job in reversed(current().jobs):
-            draw_job(context, layout.box().column(align=True), job)
+        draw_jobs(context, layout)
 
 
 class OVERFIT_MT_preset(bpy.types.Menu):
@@ -72,8 +69,104 @@ class OVERFIT_MT_preset(bpy.types.Menu):
     def draw(self, _context: bpy.types.Context) -> None:
         for name, words in [("", "the daemon's choice"), *offered_presets()]:
             text = preset_label(name) + (f": {words}" if words else "")
-            choice = self.layout.operator("wm.context_set_string", text=text)
+            choice = self.layout.operator("wm.context_set_string", text=text, translate=False)
             choice.data_path, choice.value = "scene.overfit.preset", name
+
+
+class OVERFIT_MT_device(bpy.types.Menu):
+    """Where the daemon trains"""
+
+    bl_label = "Device"
+    bl_idname = "OVERFIT_MT_device"
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        server = current().connection.server
+        devices = [(device.id, device.description) for device in server.devices] if server else []
+        for name, words in [("", "Automatic"), *devices]:
+            choice = self.layout.operator("wm.context_set_string", text=words, translate=not name)
+            choice.data_path, choice.value = "scene.overfit.device", name
+
+
+class OVERFIT_PT_advanced(SidebarPanel, bpy.types.Panel):
+    """Settings that the preset chooses well for most meshes"""
+
+    bl_label = "Advanced"
+    bl_idname = "OVERFIT_PT_advanced"
+    bl_parent_id = "OVERFIT_PT_main"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, column = context.scene.overfit, split_column(self.layout)
+        row = column.row()
+        row.use_property_split = False
+        split = row.split(factor=0.4)
+        name = split.row()
+        name.alignment = "RIGHT"
+        name.label(text="Device")
+        split.menu("OVERFIT_MT_device", text=settings.device or "Automatic", translate=not settings.device)
+        column.prop(settings, "sign")
+        column.prop(settings, "loss")
+        column.prop(settings, "learning_rate")
+        column.prop(settings, "batch_size")
+        column.prop(settings, "seed")
+        column.prop(settings, "preview_resolution", text="Preview")
+        column.prop(settings, "keep_fields")
+
+
+class OVERFIT_PT_daemon_fits(SidebarPanel, bpy.types.Panel):
+    """Fits in the daemon that this file may take over"""
+
+    bl_label = "In the Daemon"
+    bl_idname = "OVERFIT_PT_daemon_fits"
+    bl_parent_id = "OVERFIT_PT_main"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return bool(current().fit_list.left)
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        column = self.layout.column(align=True)
+        for fit in current().fit_list.left:
+            row = column.row(align=True)
+            percent = f" {100.0 * fit.fraction:.0f} %" if fit.state == "runs" else ""
+            icon = "OBJECT_DATA" if fit.here else "WORLD"
+            row.label(text=f"{fit.display_name}: {fit.state}{percent}", icon=icon, translate=False)
+            row.operator("overfit.pick_up", text="", icon="IMPORT").fit = fit.name
+            row.operator("overfit.cancel_fit", text="", icon="X").fit = fit.name
+
+
+def draw_jobs(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
+    """What runs and what has ended, the newest first."""
+    jobs = current().jobs
+    for job in reversed(jobs):
+        draw_job(context, layout.box().column(align=True), job)
+    if any(job.running for job in jobs[1:]) and len(current().fits()) > 1:
+        layout.operator("overfit.cancel", text="Cancel All", icon="CANCEL").job = 0
+    elif jobs and not any(job.running for job in jobs):
+        layout.operator("overfit.clear_ended", icon="TRASH")
+
+
+def split_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """A column in which the names of properties stand to the left of their values."""
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+def estimate(settings: bpy.types.PropertyGroup) -> str:
+    """How long the next fit takes and how large its field is; empty before a daemon has told."""
+    server = current().connection.server
+    presets = list(server.presets) if server else []
+    preset = next((p for p in presets if (p.name == settings.preset if settings.preset else p.default)), None)
+    if preset is None:
+        return ""
+    size = f", {short_size(preset.size_bytes)}" if preset.size_bytes else ""
+    if settings.limit == "STEPS":
+        return f"{settings.steps:,} steps{size}"
+    most = "at most " if settings.limit == "QUALITY" else "about "
+    seconds = preset.seconds if settings.limit == "PRESET" else settings.seconds
+    return most + short_time(seconds) + size
 
 
 def offered_presets() -> list[tuple[str, str]]:
@@ -87,55 +180,3 @@ def offered_presets() -> list[tuple[str, str]]:
 def preset_label(name: str) -> str:
     """A preset's name as the panel shows it."""
     return name.capitalize() or "Default"
-
-
-def draw_connection(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
-    """The state of the connection, with what can be done about it."""
-    connection = current().connection
-    box = layout.box()
-    row = box.row()
-    words = row.column(align=True)
-    draw_words(context, words, connection.message, CONNECTION_ICONS[connection.state], margin=70)
-    row.operator("overfit.connect", text="", icon="FILE_REFRESH", emboss=False)
-    if connection.state is ConnectionState.FAILED and not current().daemon.alive:
-        box.operator("overfit.start_daemon", icon="PLAY")
-
-
-def draw_job(context: bpy.types.Context, column: bpy.types.UILayout, job: Job) -> None:
-    """A job: a progress bar while it runs, then how it ended."""
-    if not job.running:
-        words = job.message if job.state is JobState.DONE else f"{job.title}: {job.message}"
-        draw_words(context, column, words, JOB_ICONS[job.state])
-    else:
-        row = column.row()
-        row.label(text=job.title, icon="MESH_DATA")
-        row.operator("overfit.cancel", icon="CANCEL").job = job.id
-        percent = f" {100.0 * job.fraction:.0f} %" if job.fraction > 0.0 else "…"
-        column.progress(factor=job.fraction, text=job.step + percent)
-        if isinstance(job, FitJob) and job.progress and job.losses:
-            draw_training(context, column, job)
-    if job.notes and job.state is not JobState.CANCELLED:
-        draw_notes(context, column, job.notes)
-
-
-def draw_notes(context: bpy.types.Context, column: bpy.types.UILayout, notes: Sequence[str]) -> None:
-    """What the user should know about the mesh, folded: a result must not drown in it."""
-    settings = context.scene.overfit
-    row = column.row()
-    row.alignment = "LEFT"
-    icon = "DOWNARROW_HLT" if settings.show_notes else "RIGHTARROW"
-    text = f"{len(notes)} notes on the mesh" if len(notes) > 1 else "A note on the mesh"
-    row.prop(settings, "show_notes", text=text, icon=icon, emboss=False)
-    if settings.show_notes:
-        for note in notes:
-            draw_words(context, column, note, "INFO")
-
-
-def draw_training(context: bpy.types.Context, column: bpy.types.UILayout, job: FitJob) -> None:
-    """Loss, pace and time left."""
-    progress = job.progress
-    column.label(text=sparkline(job.losses, int((sidebar_width(context) - 60) / SPARK_PIXELS)))
-    column.label(text=f"Loss {progress.loss:.2e}")
-    pace = f"{short_number(progress.samples_per_second)} samples/s"
-    left = f", {short_time(progress.remaining_seconds)} left" if progress.HasField("remaining_seconds") else ""
-    column.label(text=pace + left)

@@ -1,12 +1,9 @@
 """Texts and figures as the interface shows them."""
 
-import math
 import textwrap
-from collections.abc import Sequence
 
 import bpy
 
-SPARKS = "▁▂▃▄▅▆▇█"
 LETTER_PIXELS = 6.5
 """Mean width of a letter in the interface's font at scale 1."""
 
@@ -19,24 +16,12 @@ def draw_words(
     letters = int((sidebar_width(context) - margin) / LETTER_PIXELS)
     lines = textwrap.wrap(words, max(16, letters), break_on_hyphens=False) or [""]
     for number, line in enumerate(lines):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE")
+        column.label(text=line, translate=False, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE")
 
 
 def sidebar_width(context: bpy.types.Context) -> float:
     """The sidebar's width in pixels at scale 1."""
     return context.region.width / context.preferences.system.ui_scale
-
-
-def sparkline(values: Sequence[float], columns: int) -> str:
-    """The values' course as one line of text; logarithmic, as losses fall by orders of magnitude."""
-    logs = [math.log10(value) for value in values if value > 0.0 and math.isfinite(value)]
-    count = max(0, min(columns, len(logs)))
-    shares = [logs[i * len(logs) // count : (i + 1) * len(logs) // count] for i in range(count)]
-    means = [sum(share) / len(share) for share in shares]
-    low, high = min(means, default=0.0), max(means, default=0.0)
-    if high - low < 1e-6:
-        return SPARKS[0] * count
-    return "".join(SPARKS[round((mean - low) / (high - low) * (len(SPARKS) - 1))] for mean in means)
 
 
 def short_number(value: float) -> str:
@@ -51,3 +36,10 @@ def short_time(seconds: float) -> str:
     """`200.0` → `"3 min 20 s"`."""
     whole = max(0, round(seconds))
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+
+
+def short_size(size: float) -> str:
+    """`141000.0` → `"140 KB"`."""
+    if size < 1e6:
+        return f"{size / 1e3:.2g} KB" if size < 1e5 else f"{size / 1e3:.0f} KB"
+    return f"{size / 1e6:.1f} MB"

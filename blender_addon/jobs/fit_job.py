@@ -1,8 +1,8 @@
 """A fit, from the mesh to the new object: upload, train, mesh, place."""
 
 import asyncio
+import time
 from collections import deque
-from dataclasses import dataclass
 
 from ..api.fit_pb2 import (
     FIT_STATE_CANCELLED,
@@ -15,135 +15,192 @@ from ..api.fit_pb2 import (
     CancelFitRequest,
     CreateFitRequest,
     CreateFitResponse,
+    FinishFitRequest,
     Fit,
-    FitSettings,
+    GetFitRequest,
     Progress,
     WatchFitRequest,
 )
-from ..api.mesh_pb2 import MESH_FORMAT_RAW, MeshMetadata, UploadMeshRequest
+from ..api.mesh_pb2 import HealthReport
+from ..api.model_pb2 import GetModelRequest
 from ..client.connection import Connection
-from ..client.problem import ConnectionLost, Problem
+from ..client.problem import ConnectionLost, NoRoom, NotFound, Problem
 from ..scene.field import Field
 from ..scene.mesh_transfer import TriangleMesh
 from ..scene.place import Place
 from ..scene.surface import add_surface
+from .advice import Advice, advise
+from .fit_order import FitOrder
 from .job import Job
+from .model_transfer import complete_field
+from .preview import PreviewSurface, follow_preview
 from .spacing import Spacing
 from .surface_job import fetch_surface
+from .upload import upload_mesh
 
-CHUNK_BYTES = 256 * 1024
-"""Bytes a message: some tenths of a millisecond of work."""
 RECONNECTS = 3
+QUEUE_LOOK_SECONDS = 1.0
+"""How often to ask again when the daemon's queue is full."""
 PHASES = {
     PHASE_PREPARE: "Preparing",
     PHASE_TRAIN: "Training",
     PHASE_EVALUATE: "Measuring the result",
     PHASE_SAVE: "Saving",
 }
-
-
-@dataclass(frozen=True)
-class FitOrder:
-    """What the user asked for."""
-
-    preset: str
-    """Empty for the daemon's default."""
-    seconds: float | None
-    """Training time; `None` for the preset's."""
-    resolution: int
-    """Cells along the longest side of the mesh that comes back."""
-    hide_original: bool
+LOST = "The daemon was started anew, and the fit is lost. Press Fit INR again"
 
 
 class FitJob(Job):
-    """Fits one mesh. The fit itself runs in the daemon and outlives this job."""
+    """Fits one mesh, for one object or for several that share it. The fit runs in the daemon and outlives this job."""
 
     undo_name = "Fit INR"
 
     def __init__(
-        self, connection: Connection, place: Place, mesh: TriangleMesh, order: FitOrder, note: str = ""
+        self,
+        connection: Connection,
+        places: list[Place],
+        order: FitOrder,
+        mesh: TriangleMesh | None = None,
+        fit_name: str = "",
+        notes: tuple[str, ...] = (),
+        advice: tuple[Advice, ...] = (),
     ) -> None:
-        super().__init__(place.name, connection)
+        """A new fit of `mesh`, or, with `fit_name`, one that runs in the daemon or has ended there."""
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        super().__init__(places[0].name + more, connection)
         self.progress: Progress | None = None
         """The newest, while training."""
         self.losses: deque[float] = deque(maxlen=4096)
         """The loss so far, one value a message."""
-        self.object_uid = place.object_uid
-        self.notes += [note] if note else []
-        self._place, self._order = place, order
-        self._metadata = MeshMetadata(
-            display_name=place.name,
-            format=MESH_FORMAT_RAW,
-            vertex_count=len(mesh.positions),
-            triangle_count=len(mesh.triangles),
-        )
+        self.preview: PreviewSurface | None = None
+        """The newest preview."""
+        self.advice = list(advice)
+        """What would make the result better."""
+        self.places, self.order = places, order
+        self.fit_name = fit_name
+        """`fits/{id}` once the daemon has it."""
+        self.seconds: dict[str, float] = {}
+        """Seconds from the press of the button to the first of: `progress`, `preview`, `result`."""
+        self.notes += notes
         # Copied here, where reading the mesh holds the main thread anyway, and not in a slice.
-        self._data = mesh.to_bytes()
+        self._mesh = mesh.to_bytes() if mesh else None
+        self._about_object = advice
+        self._health = HealthReport()
         self._surface: TriangleMesh | None = None
         self._field: Field | None = None
         self._creating: asyncio.Task[CreateFitResponse] | None = None
+        self._started = time.monotonic()
+
+    @property
+    def training(self) -> bool:
+        """Whether it can be finished early."""
+        return self.running and self.progress is not None and self.progress.phase == PHASE_TRAIN
+
+    def belongs_to(self, uid: int) -> bool:
+        """Whether it fits the object with this session uid."""
+        return any(place.object_uid == uid for place in self.places)
+
+    def finish_now(self) -> None:
+        """Asks the daemon to end training and to keep what there is."""
+        self.connection.loop.start(self._finish_now())
 
     async def work(self) -> None:
         await self.connection.ensure()
-        fit = await self._create(await self._upload())
-        fit = await self._watch(fit)
+        fit = await self._picked_up() if self.fit_name else await self._new()
+        following = None
+        if self.order.preview_resolution:
+            follow = follow_preview(self.connection, fit.name, self.order.preview_resolution, self._show_preview)
+            following = self.connection.loop.start(follow)
+        try:
+            fit = await self._watch(fit)
+        finally:
+            if following:
+                following.cancel()
         self._accept(fit)
         self.step, self.fraction = "Meshing", 0.0
         self._surface = await fetch_surface(
-            self.connection,
-            fit.model,
-            Spacing(self._order.resolution),
-            lambda fraction: setattr(self, "fraction", fraction),
+            self.connection, fit.model, Spacing(self.order.resolution), self._show_fraction
         )
+        await complete_field(self.connection, self._field, self.order.keep_field)
 
     def place(self) -> None:
-        result = add_surface(self._place, self._field, self._surface, self._order.hide_original)
-        self._surface = None  # the object holds it now
-        self.result_name = result.name
-        self.message = f"'{result.name}': {self._field.in_words()}"
+        results = add_surface(self.places, self._field, self._surface, self.order.hide_original)
+        self._surface = self.preview = None  # the objects hold it now
+        self._mark("result")
+        self.result_name = results[0].name
+        names = f"'{self.result_name}'" + (f" and {len(results) - 1} more" if len(results) > 1 else "")
+        self.message = f"{names}: {self._field.in_words()}"
 
     async def withdraw(self) -> None:
         if self._creating is not None:
             # Cancelled between the request and its answer: the daemon has the fit, and only the answer has its name.
-            created = await self._creating
+            self.fit_name = (await self._creating).fit.name
+        if self.fit_name:
             with self.connection.speaking():
-                await self.connection.fits.CancelFit(CancelFitRequest(name=created.fit.name))
+                await self.connection.fits.CancelFit(CancelFitRequest(name=self.fit_name))
+        for place in self.places:
+            place.forget_fit()
 
-    async def _upload(self) -> str:
-        """Sends the mesh; returns `meshes/{id}`."""
-        self.step = "Sending the mesh"
-        data, self._data = memoryview(self._data), b""
-        with self.connection.speaking():
-            async with self.connection.meshes.UploadMesh.open() as call:
-                await call.send_message(UploadMeshRequest(metadata=self._metadata))
-                for start in range(0, len(data), CHUNK_BYTES):
-                    await call.send_message(UploadMeshRequest(chunk=bytes(data[start : start + CHUNK_BYTES])))
-                    self.fraction = start / len(data)
-                    await asyncio.sleep(0)  # a free connection never makes the sender wait: let the slice end here
-                await call.end()
-                self.step, self.fraction = "Checking the mesh", 0.0
-                reply = await call.recv_message()
-        if reply is None:
-            raise ConnectionLost("The daemon did not answer. Try again")
-        self.notes += reply.mesh.health.warnings
-        return reply.mesh.name
+    async def _new(self) -> Fit:
+        """Sends the mesh and puts the fit in the daemon's queue."""
+        self.step = "Waiting for other uploads"
+        async with self.connection.uploads:
+            self.step = "Sending the mesh"
+            mesh = await upload_mesh(self.connection, self.places[0].name, self._mesh, self._show_upload)
+        self._mesh = None
+        self._health = mesh.health
+        self.notes += mesh.health.warnings
+        self.advice = [*self._about_object, *advise(self._health, None, self.order)]
+        request = CreateFitRequest(mesh=mesh.name, settings=self.order.settings, display_name=self.places[0].name)
+        while True:
+            self._creating = self.connection.loop.start(self._request_fit(request))
+            try:
+                fit = (await asyncio.shield(self._creating)).fit
+            except NoRoom:
+                self._creating = None
+                self.step = "Waiting for room in the daemon's queue"
+                await asyncio.sleep(QUEUE_LOOK_SECONDS)
+            else:
+                break
+        self.fit_name = fit.name
+        for place in self.places:
+            place.remember_fit(fit.name)
+        return fit
 
-    async def _create(self, mesh: str) -> Fit:
-        """Puts the fit in the daemon's queue."""
-        settings = FitSettings(preset=self._order.preset)
-        if self._order.seconds is not None:
-            settings.seconds = self._order.seconds
-        request = CreateFitRequest(mesh=mesh, settings=settings, display_name=self._place.name)
-        self._creating = self.connection.loop.start(self._request_fit(request))
-        return (await asyncio.shield(self._creating)).fit
+    async def _picked_up(self) -> Fit:
+        """The fit that the daemon has; one that it has forgotten may have left its model."""
+        try:
+            with self.connection.speaking():
+                return (await self.connection.fits.GetFit(GetFitRequest(name=self.fit_name))).fit
+        except NotFound:
+            pass
+        name = self.fit_name.replace("fits/", "models/", 1)
+        try:
+            with self.connection.speaking():
+                model = (await self.connection.models.GetModel(GetModelRequest(name=name))).model
+        except NotFound:
+            for place in self.places:
+                place.forget_fit()
+            raise Problem(LOST) from None
+        has_metrics = model.HasField("metrics")
+        return Fit(state=FIT_STATE_SUCCEEDED, model=name, metrics=model.metrics if has_metrics else None)
 
     async def _request_fit(self, request: CreateFitRequest) -> CreateFitResponse:
         with self.connection.speaking():
             return await self.connection.fits.CreateFit(request)
 
+    async def _finish_now(self) -> None:
+        try:
+            with self.connection.speaking():
+                await self.connection.fits.FinishFit(FinishFitRequest(name=self.fit_name))
+        except Problem:
+            pass  # it has ended, or the watch hears what is wrong
+
     async def _watch(self, fit: Fit) -> Fit:
         """Follows the fit to its end, over a new connection if the first breaks; returns it as it ended."""
         self._show(fit)
+        if not fit.name:
+            return fit  # only its model is left
         sequence = 0
         for _ in range(RECONNECTS + 1):
             request = WatchFitRequest(name=fit.name, after_sequence=sequence)
@@ -162,6 +219,10 @@ class FitJob(Job):
                                 self._show_progress(message.progress)
             except ConnectionLost:
                 pass
+            except NotFound:
+                for place in self.places:
+                    place.forget_fit()
+                raise Problem(LOST) from None
             await self._reconnect()
         raise Problem("The connection to the daemon broke again and again during the fit. Restart the daemon")
 
@@ -179,21 +240,39 @@ class FitJob(Job):
         elif fit.HasField("progress"):
             self._show_progress(fit.progress)
 
+    def _show_fraction(self, fraction: float) -> None:
+        self.fraction = fraction
+
+    def _show_upload(self, share: float) -> None:
+        self.step, self.fraction = ("Sending the mesh", share) if share < 1.0 else ("Checking the mesh", 0.0)
+
     def _show_progress(self, progress: Progress) -> None:
+        self._mark("progress")
         self.step = PHASES.get(progress.phase, "Working")
         self.fraction = min(max(progress.fraction, 0.0), 1.0)
         self.progress = progress
         if progress.phase == PHASE_TRAIN and progress.step > 0:
             self.losses.append(progress.loss)
 
+    def _show_preview(self, preview: PreviewSurface) -> None:
+        self._mark("preview")
+        self.preview = preview
+
+    def _mark(self, what: str) -> None:
+        self.seconds.setdefault(what, time.monotonic() - self._started)
+
     def _accept(self, fit: Fit) -> None:
         """Takes over the figures of a finished fit; raises `Problem` if it did not succeed."""
+        if fit.state != FIT_STATE_SUCCEEDED:
+            for place in self.places:
+                place.forget_fit()
         if fit.state == FIT_STATE_CANCELLED:
             raise Problem("The fit was cancelled by another program")
         if fit.state != FIT_STATE_SUCCEEDED:
             raise Problem(fit.error.message or "The fit failed in the daemon, which gave no reason")
         # A warning may come with the mesh and with the fit.
         self.notes += [warning for warning in fit.warnings if warning not in self.notes]
+        self.advice = [*self._about_object, *advise(self._health, fit, self.order)]
         measured = fit.HasField("metrics")
         has_iou = measured and fit.metrics.HasField("iou")
         self._field = Field(

@@ -31,6 +31,8 @@ class Job:
 
     def __init__(self, title: str, connection: Connection) -> None:
         self.id = next(_numbers)
+        self.placed_by_operator = False
+        """Whether an operator waits for the result to place it itself: it is then one step with that operator."""
         self.title = title
         """What the panel calls it."""
         self.connection = connection

@@ -28,9 +28,8 @@ async def ensure_model(connection: Connection, field: Field) -> str:
         data = field.embedded_file()
     if data is None:
         raise Problem(
-            f"The daemon with the data folder {connection.daemon.path.parent} does not have the field of "
-            f"'{field.name}' ({field.model}), and it is not in this .blend. Connect to the daemon that fitted it, load "
-            "its .safetensors file, or fit again"
+            f"The daemon on {connection.peer.where} does not have the field of '{field.name}' ({field.model}), and it "
+            "is not in this .blend. Connect to the daemon that fitted it, load its .safetensors file, or fit again"
         )
     model = await import_model(connection, data, field.name)
     field.former_model, field.model = field.model, model.name

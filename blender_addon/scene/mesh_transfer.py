@@ -1,5 +1,6 @@
 """Meshes out of Blender and back, as arrays in object space."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -20,32 +21,35 @@ class TriangleMesh:
     triangles: np.ndarray
     """`[F, 3] i32`, indices into `positions`."""
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self) -> "MeshBytes":
         """The daemon's RAW format: positions, then triangles, little-endian."""
-        return self.positions.astype("<f4", copy=False).tobytes() + self.triangles.astype("<u4", copy=False).tobytes()
+        data = self.positions.astype("<f4", copy=False).tobytes() + self.triangles.astype("<u4", copy=False).tobytes()
+        return MeshBytes(data, len(self.positions), len(self.triangles))
 
 
-def read_evaluated(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> TriangleMesh:
-    """The object's mesh with its modifiers, triangulated, in object space.
+@dataclass(frozen=True)
+class MeshBytes:
+    """A mesh as the daemon takes it."""
 
-    Raises `Problem` if it has no faces or a coordinate that is not a number. In edit mode, call
-    `obj.update_from_editmode()` and update the view layer first.
-    """
-    evaluated = obj.evaluated_get(depsgraph)
-    mesh = evaluated.to_mesh()
-    try:
-        if mesh is None or len(mesh.polygons) == 0:
-            hint = " after its modifiers" if obj.modifiers else ""
-            raise Problem(f"'{obj.name}' has no faces{hint}, so it has no surface to fit")
-        positions = np.empty((len(mesh.vertices), 3), np.float32)
-        mesh.attributes["position"].data.foreach_get("vector", positions.ravel())
-        triangles = read_triangles(mesh)
-    finally:
-        evaluated.to_mesh_clear()
-    finite = np.isfinite(positions).all(axis=1)
-    if not finite.all():
-        raise Problem(f"Vertex {int(np.argmin(finite))} of '{obj.name}' is at a place that is not a number")
-    return without_loose_vertices(TriangleMesh(positions, triangles))
+    data: bytes
+    vertices: int
+    triangles: int
+
+
+def read_mesh(mesh: bpy.types.Mesh) -> TriangleMesh:
+    """A Blender mesh, triangulated."""
+    positions = np.empty((len(mesh.vertices), 3), np.float32)
+    mesh.attributes["position"].data.foreach_get("vector", positions.ravel())
+    return TriangleMesh(positions, read_triangles(mesh))
+
+
+def joined(parts: Sequence[TriangleMesh]) -> TriangleMesh:
+    """Several meshes as one; nothing is welded."""
+    starts = np.cumsum([0] + [len(part.positions) for part in parts[:-1]], dtype=np.int32)
+    return TriangleMesh(
+        np.concatenate([part.positions for part in parts]),
+        np.concatenate([part.triangles + start for part, start in zip(parts, starts, strict=True)]),
+    )
 
 
 def read_triangles(mesh: bpy.types.Mesh) -> np.ndarray:

@@ -21,6 +21,11 @@ class Place:
         """The object's place now."""
         return cls(obj.name, obj.matrix_world.copy(), obj.session_uid, scene.session_uid)
 
+    @classmethod
+    def nowhere(cls, name: str, scene: bpy.types.Scene) -> "Place":
+        """The world's origin, for a result whose original is not in this file."""
+        return cls(name, Matrix.Identity(4), 0, scene.session_uid)
+
     def find_object(self) -> bpy.types.Object | None:
         """The object, whatever it is called by now; `None` if it is gone."""
         return next((obj for obj in bpy.data.objects if obj.session_uid == self.object_uid), None)
@@ -29,10 +34,20 @@ class Place:
         """The object's scene, or the current one if that is gone."""
         return next((s for s in bpy.data.scenes if s.session_uid == self.scene_uid), bpy.context.scene)
 
-    def put(self, result: bpy.types.Object, hide_original: bool = False) -> None:
-        """Links a new object beside the original, with the same transform, and selects it.
+    def remember_fit(self, name: str) -> None:
+        """Lets the object remember a fit that runs in the daemon, so that it can be picked up after a restart."""
+        if obj := self.find_object():
+            obj.overfit.fit = name
 
-        Whoever is in another mode than object mode stays there, with the selection as it is.
+    def forget_fit(self) -> None:
+        """The fit has ended."""
+        self.remember_fit("")
+
+    def put(self, result: bpy.types.Object, hide_original: bool = False) -> None:
+        """Links a new object beside the original, with the same transform.
+
+        It takes the original's place in the selection, too. Whoever has selected something else meanwhile, or works in
+        another mode than object mode, keeps the selection as it is.
         """
         scene, original = self.find_scene(), self.find_object()
         collections = [c for c in original.users_collection if in_scene(c, scene)] if original else []
@@ -49,11 +64,14 @@ class Place:
         active = view_layer.objects.active
         if (active and active.mode != "OBJECT") or result.name not in view_layer.objects:
             return
-        for selected in list(view_layer.objects.selected):
-            selected.select_set(False, view_layer=view_layer)
-        result.select_set(True, view_layer=view_layer)
-        view_layer.objects.active = result
-        if hide_original and original and original.name in view_layer.objects:
+        if original is None or original.name not in view_layer.objects:
+            return
+        if original.select_get(view_layer=view_layer):
+            original.select_set(False, view_layer=view_layer)
+            result.select_set(True, view_layer=view_layer)
+        if active == original:
+            view_layer.objects.active = result
+        if hide_original:
             original.hide_set(True, view_layer=view_layer)
 
 
@@ -96,6 +114,23 @@ def shown_view_layer(scene: bpy.types.Scene) -> bpy.types.ViewLayer:
     """The view layer in which a window shows the scene, else its first."""
     windows = bpy.context.window_manager.windows
     return next((w.view_layer for w in windows if w.scene == scene), scene.view_layers[0])
+
+
+def has_uneven_scale(obj: bpy.types.Object) -> bool:
+    """Whether the object's own scale differs from axis to axis, so that applying it would help."""
+    lengths = [abs(length) for length in obj.scale]
+    return max(lengths) - min(lengths) > 1e-3 * max(lengths)
+
+
+def apply_scale(obj: bpy.types.Object) -> None:
+    """Moves the object's scale into its mesh, which it then has for itself; the object looks as before."""
+    if obj.data.users > 1:
+        obj.data = obj.data.copy()
+    scale = Matrix.Diagonal((*obj.scale, 1.0))
+    obj.data.transform(scale, shape_keys=True)
+    if scale.determinant() < 0.0:
+        obj.data.flip_normals()
+    obj.scale = (1.0, 1.0, 1.0)
 
 
 def scale_note(obj: bpy.types.Object) -> str:

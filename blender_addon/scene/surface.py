@@ -7,13 +7,20 @@ from .mesh_transfer import TriangleMesh, build_mesh
 from .place import Place
 
 
-def add_surface(place: Place, field: Field, surface: TriangleMesh, hide_original: bool) -> bpy.types.Object:
-    """A new object with the surface, where the original stands."""
-    result = bpy.data.objects.new(f"{place.name} INR", build_mesh(f"{place.name} INR", surface))
-    field.remember_on(result)
-    result.overfit.is_result = True
-    if original := place.find_object():
-        field.remember_on(original)
-        result.overfit.original = original
-    place.put(result, hide_original)
-    return result
+def add_surface(
+    places: list[Place], field: Field, surface: TriangleMesh, hide_original: bool
+) -> list[bpy.types.Object]:
+    """New objects with the surface, where the originals stand, as one undo step. They share one mesh."""
+    mesh = build_mesh(f"{places[0].name} INR", surface)
+    results = []
+    for place in places:
+        result = bpy.data.objects.new(f"{place.name} INR", mesh)
+        field.remember_on(result)
+        result.overfit.is_result = True
+        if original := place.find_object():
+            field.remember_on(original)
+            original.overfit.fit = ""
+            result.overfit.original = original
+        place.put(result, hide_original)
+        results.append(result)
+    return results

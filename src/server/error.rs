@@ -71,6 +71,16 @@ pub(super) enum ApiError {
     QueueFull { limit: u32 },
     #[error("fits/{id} has not ended: cancel it first")]
     FitNotEnded { id: String },
+    #[error(
+        "fits/{id} waits for its turn and has nothing to keep: wait until it runs, or cancel it"
+    )]
+    FitNotRunning { id: String },
+    #[error("fits/{id} has ended: {}", ended_advice(model))]
+    FitEnded {
+        id: String,
+        /// Its model's name; empty if there is none.
+        model: String,
+    },
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error("models/{id} cannot be deleted: {source}")]
@@ -93,6 +103,14 @@ struct Verdict {
     reason: &'static str,
     /// The field of the request that is to blame.
     field: Option<&'static str>,
+}
+
+/// What to ask instead of a fit that has ended.
+fn ended_advice(model: &str) -> String {
+    match model {
+        "" => "it left no model to look at".to_owned(),
+        model => format!("use its model, {model}"),
+    }
 }
 
 fn hint(collection: Collection) -> &'static str {
@@ -159,6 +177,8 @@ impl ApiError {
             ApiError::Fit(error) => fit_verdict(error),
             ApiError::QueueFull { .. } => verdict(Code::ResourceExhausted, "QUEUE_FULL"),
             ApiError::FitNotEnded { .. } => verdict(Code::FailedPrecondition, "FIT_NOT_ENDED"),
+            ApiError::FitNotRunning { .. } => verdict(Code::FailedPrecondition, "FIT_NOT_RUNNING"),
+            ApiError::FitEnded { .. } => verdict(Code::FailedPrecondition, "FIT_ENDED"),
             ApiError::Model(error) => model_verdict(error),
             ApiError::ModelDelete { .. } => verdict(Code::Internal, "MODEL_NOT_DELETED"),
             ApiError::Extract(error) => extract_verdict(error),

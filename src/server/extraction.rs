@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::proto::{self, extract_mesh_response, extract_volume_response};
 use crate::CancelToken;
 use crate::extract::{
-    BandSettings, Grid, Resolution, SurfaceSettings, extract_narrow_band, extract_surface,
+    BandSettings, Grid, Resolution, Surface, SurfaceSettings, extract_narrow_band, extract_surface,
     sample_dense, write_vdb_to,
 };
 use crate::query::LoadedModel;
@@ -32,16 +32,7 @@ pub(super) fn surface_messages(
 ) -> Result<Messages<proto::ExtractMeshResponse>, ApiError> {
     use extract_mesh_response::Part;
     let start = Instant::now();
-    let (bounds, frame) = (&model.model().bounds, &model.model().frame);
-    let grid = Grid::around_level_set(bounds, resolution, settings.iso)?;
-    let surface = extract_surface(
-        model.unit_field(),
-        &grid,
-        frame,
-        settings,
-        cancel,
-        &mut |_| {},
-    )?;
+    let surface = surface_of(model, resolution, settings, cancel)?;
     let header = proto::ExtractMeshHeader {
         vertex_count: surface.positions.len() as u64,
         triangle_count: surface.triangles.len() as u64,
@@ -49,20 +40,47 @@ pub(super) fn surface_messages(
         watertight: !surface.stats.open(),
         seconds: start.elapsed().as_secs_f64(),
     };
+    let parts =
+        std::iter::once(Part::Header(header)).chain(surface_chunks(surface).map(Part::Chunk));
+    let messages = parts.map(|part| Ok(proto::ExtractMeshResponse { part: Some(part) }));
+    Ok(Box::pin(tokio_stream::iter(messages)))
+}
+
+/// A level set of a model.
+///
+/// # Errors
+/// What the library says.
+pub(super) fn surface_of(
+    model: &LoadedModel,
+    resolution: Resolution,
+    settings: &SurfaceSettings,
+    cancel: &CancelToken,
+) -> Result<Surface, ApiError> {
+    let (bounds, frame) = (&model.model().bounds, &model.model().frame);
+    let grid = Grid::around_level_set(bounds, resolution, settings.iso)?;
+    let field = model.unit_field();
+    Ok(extract_surface(
+        field,
+        &grid,
+        frame,
+        settings,
+        cancel,
+        &mut |_| {},
+    )?)
+}
+
+/// Positions, triangles and normals, as one run of bytes.
+pub(super) fn surface_chunks(surface: Surface) -> impl Iterator<Item = Bytes> + Send {
     let positions: Vec<[f32; 3]> = surface
         .positions
         .iter()
         .map(|position| position.map(|x| x as f32))
         .collect();
-    let normals = surface.normals.unwrap_or_default();
-    let runs = vec![
+    chunks(vec![
         bytes_of(positions),
         bytes_of(surface.triangles),
-        bytes_of(normals),
-    ];
-    let parts = std::iter::once(Part::Header(header)).chain(chunks(runs).map(Part::Chunk));
-    let messages = parts.map(|part| Ok(proto::ExtractMeshResponse { part: Some(part) }));
-    Ok(Box::pin(tokio_stream::iter(messages)))
+        bytes_of(surface.normals.unwrap_or_default()),
+    ])
 }
 
 /// Every sample of a grid.

@@ -6,27 +6,30 @@ use tonic::{Request, Response, Status};
 
 use super::blocking::run_blocking;
 use super::convert::fit_settings;
+use super::extraction::Messages;
 use super::fit_watch::{FitWatch, PACE};
 use super::fits::{Fits, Order};
 use super::mesh_data::check_display_name;
 use super::meshes::Meshes;
+use super::preview::Previews;
 use super::proto;
 use super::proto::fit_service_server::FitService;
 use super::resource_name::Collection;
 use crate::field::{Device, DeviceChoice, open_engine};
 
-/// Asks for fits, watches and stops them.
+/// Asks for fits, watches, previews and stops them.
 pub(super) struct FitCalls {
     pub(super) meshes: Arc<Meshes>,
     pub(super) fits: Arc<Fits>,
     /// The devices that were found at the start.
     pub(super) devices: Arc<[Device]>,
+    pub(super) previews: Previews,
 }
 
 #[tonic::async_trait]
 impl FitService for FitCalls {
     type WatchFitStream = FitWatch;
-    type PreviewFitStream = super::extraction::Messages<proto::PreviewFitResponse>;
+    type PreviewFitStream = Messages<proto::PreviewFitResponse>;
 
     async fn create_fit(
         &self,
@@ -106,16 +109,25 @@ impl FitService for FitCalls {
 
     async fn finish_fit(
         &self,
-        _request: Request<proto::FinishFitRequest>,
+        request: Request<proto::FinishFitRequest>,
     ) -> Result<Response<proto::FinishFitResponse>, Status> {
-        Err(Status::unimplemented("FinishFit is not there yet"))
+        let name = request.into_inner().name;
+        let fit = self.fits.finish(Collection::Fits.id(&name, "name")?)?;
+        Ok(Response::new(proto::FinishFitResponse { fit: Some(fit) }))
     }
 
     async fn preview_fit(
         &self,
-        _request: Request<proto::PreviewFitRequest>,
+        request: Request<proto::PreviewFitRequest>,
     ) -> Result<Response<Self::PreviewFitStream>, Status> {
-        Err(Status::unimplemented("PreviewFit is not there yet"))
+        let proto::PreviewFitRequest {
+            name,
+            resolution,
+            after_step,
+        } = request.into_inner();
+        let fit = self.fits.find(Collection::Fits.id(&name, "name")?)?;
+        let messages = self.previews.of(&fit, resolution, after_step).await?;
+        Ok(Response::new(messages))
     }
 
     async fn delete_fit(

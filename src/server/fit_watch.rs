@@ -10,7 +10,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
 use tonic::Status;
 
-use super::fits::has_ended;
+use super::fit::has_ended;
 use super::proto::{self, WatchFitResponse, watch_fit_response::Event};
 
 /// Shortest time between two messages of progress. Training reports ten times a second; but should it report faster, a

@@ -1,7 +1,7 @@
 //! The fits: a queue, threads of their own that work it off, and what is known about each.
 //!
-//! A fit belongs to nobody: its client may go away, others may watch. Its state is kept as the message that clients get,
-//! in a slot of which watchers see the newest value only, so that none of them can slow training.
+//! A fit belongs to nobody: its client may go away, others may watch. Watchers see the newest of its state only, so that
+//! none of them can slow training.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 
 use super::error::ApiError;
+use super::fit::Fit;
 use super::meshes::HeldMesh;
 use super::models::Models;
 use super::page::{Place, page};
@@ -20,11 +21,11 @@ use super::resource_name::{Collection, new_id};
 use crate::CancelToken;
 use crate::field::Model;
 use crate::geometry::Mesh;
-use crate::train::{FitError, FitSettings, Progress};
+use crate::train::{FitError, FitSettings, Observer};
 
-/// What a fit runs: mesh, name, settings, cancel token, progress. [`train::fit`](crate::train::fit), or in tests something
+/// What a fit runs: mesh, name, settings, cancel token, observer. [`train::fit`](crate::train::fit), or in tests something
 /// that takes as long and fails as they wish.
-pub type FitFunction = dyn Fn(&Mesh, &str, &FitSettings, &CancelToken, &mut dyn FnMut(Progress)) -> Result<Model, FitError>
+pub type FitFunction = dyn Fn(&Mesh, &str, &FitSettings, &CancelToken, &mut dyn Observer) -> Result<Model, FitError>
     + Send
     + Sync;
 
@@ -64,12 +65,6 @@ struct Queue {
     waiting: VecDeque<(Arc<Fit>, Order)>,
     all: HashMap<String, Arc<Fit>>,
     closed: bool,
-}
-
-struct Fit {
-    place: Place,
-    state: watch::Sender<proto::Fit>,
-    cancel: CancelToken,
 }
 
 impl Fits {
@@ -118,11 +113,7 @@ impl Fits {
             sequence: 1,
             ..Default::default()
         };
-        let fit = Arc::new(Fit {
-            place: Place::new(now, &id),
-            state: watch::Sender::new(message.clone()),
-            cancel: CancelToken::new(),
-        });
+        let fit = Arc::new(Fit::new(id.clone(), Place::new(now, &id), message.clone()));
         let mut queue = self.0.queue();
         if queue.closed {
             return Err(ApiError::ShuttingDown);
@@ -190,6 +181,24 @@ impl Fits {
             fit.end(|message| message.state = FitState::Cancelled.into());
         }
         Ok(fit.now())
+    }
+
+    /// Ends the training of a fit that runs and keeps its best state. A fit that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`], or [`ApiError::FitNotRunning`] while it waits.
+    pub(super) fn finish(&self, id: &str) -> Result<proto::Fit, ApiError> {
+        let fit = self.find(id)?;
+        fit.finish()?;
+        Ok(fit.now())
+    }
+
+    /// The fit itself, which stays when it is forgotten.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`].
+    pub(super) fn find(&self, id: &str) -> Result<Arc<Fit>, ApiError> {
+        Ok(self.0.queue().find(id)?.clone())
     }
 
     /// Forgets a fit that has ended.
@@ -308,14 +317,13 @@ impl Shared {
         fit: &Fit,
         order: &Order,
     ) -> Result<(proto::Model, Vec<String>), FitError> {
-        let mut tell =
-            |progress: Progress| fit.update(|message| message.progress = Some((&progress).into()));
+        let mut observer = fit;
         let model = (self.function)(
             &order.mesh.mesh,
             &order.display_name,
             &order.settings,
             &fit.cancel,
-            &mut tell,
+            &mut observer,
         )?;
         fit.update(|message| {
             let progress = message.progress.get_or_insert_default();
@@ -323,7 +331,7 @@ impl Shared {
             progress.fraction = 1.0;
         });
         let mut warnings = model.training.warnings.clone();
-        let (model, unsaved) = self.models.keep(model);
+        let (model, unsaved) = self.models.keep(&fit.id, model);
         if let Some(error) = unsaved {
             tracing::warn!(%error, "the model is not on disk");
             warnings.push(format!(
@@ -353,37 +361,5 @@ impl Queue {
                 self.all.remove(id);
             }
         }
-    }
-}
-
-impl Fit {
-    fn now(&self) -> proto::Fit {
-        self.state.borrow().clone()
-    }
-
-    fn has_ended(&self) -> bool {
-        has_ended(&self.state.borrow())
-    }
-
-    fn update(&self, change: impl FnOnce(&mut proto::Fit)) {
-        self.state.send_modify(|message| {
-            change(message);
-            message.sequence += 1;
-        });
-    }
-
-    fn end(&self, change: impl FnOnce(&mut proto::Fit)) {
-        self.update(|message| {
-            change(message);
-            message.end_time = Some(SystemTime::now().into());
-        });
-    }
-}
-
-/// Whether nothing will change about a fit any more.
-pub(super) fn has_ended(fit: &proto::Fit) -> bool {
-    match fit.state() {
-        FitState::Unspecified | FitState::Queued | FitState::Running => false,
-        FitState::Succeeded | FitState::Failed | FitState::Cancelled => true,
     }
 }

@@ -75,16 +75,15 @@ impl Models {
         })
     }
 
-    /// Keeps a model that was just fitted. Hours of work must not be lost to a full disk: a model that cannot be written
+    /// Keeps a model that was just fitted, under the id of its fit. Hours of work must not be lost to a full disk: a model that cannot be written
     /// stays in memory and can be asked and exported like any other. The error is then given beside it, for a warning.
-    pub(super) fn keep(&self, model: Model) -> (proto::Model, Option<ModelError>) {
-        let id = new_id();
-        let saved = model.save(&self.path(&id));
+    pub(super) fn keep(&self, id: &str, model: Model) -> (proto::Model, Option<ModelError>) {
+        let saved = model.save(&self.path(id));
         let message = match saved {
-            Ok(()) => self.insert(&id, &model, None),
+            Ok(()) => self.insert(id, &model, None),
             Err(_) => {
                 let model = Arc::new(model);
-                self.insert(&id, &model, Some(model.clone()))
+                self.insert(id, &model, Some(model.clone()))
             }
         };
         (message, saved.err())

@@ -26,6 +26,7 @@ use super::mesh_service::MeshCalls;
 use super::meshes::Meshes;
 use super::model_service::ModelCalls;
 use super::models::Models;
+use super::preview::Previews;
 use super::proto;
 use super::proto::fit_service_server::FitServiceServer;
 use super::proto::mesh_service_server::MeshServiceServer;
@@ -39,7 +40,7 @@ use super::serve_error::ServeError;
 use super::server_service::ServerCalls;
 use super::settings::{ServerSettings, TlsFiles};
 use super::token::Token;
-use crate::field::{Device, DeviceChoice, available_devices, open_engine};
+use crate::field::{Device, DeviceChoice, Engine, available_devices, open_engine};
 
 /// A daemon that is ready to listen.
 pub struct Server {
@@ -48,6 +49,8 @@ pub struct Server {
     token: Token,
     tls: Option<ServerTlsConfig>,
     devices: Arc<[Device]>,
+    /// The processor's.
+    engine: Arc<dyn Engine>,
     meshes: Arc<Meshes>,
     models: Arc<Models>,
     fits: Arc<Fits>,
@@ -98,9 +101,9 @@ impl Server {
         let tls = settings.tls.as_ref().map(read_tls).transpose()?;
         let path = settings.data_dir.clone().or_else(default_data_dir);
         let data_dir = DataDir::open(path.ok_or(ServeError::NoDataDir)?)?;
-        let engine = open_engine(DeviceChoice::Auto)?;
+        let engine = open_engine(DeviceChoice::Named(Device::Cpu))?;
         let folder = data_dir.models();
-        let models = Models::open(folder.clone(), engine);
+        let models = Models::open(folder.clone(), engine.clone());
         let models = Arc::new(models.map_err(|source| ServeError::DataDir {
             path: folder,
             source,
@@ -108,6 +111,7 @@ impl Server {
         let limits = &settings.limits;
         Ok(Self {
             devices: available_devices().into(),
+            engine,
             meshes: Arc::new(Meshes::new(limits.max_mesh_memory)),
             fits: Arc::new(Fits::start(
                 fit,
@@ -269,6 +273,7 @@ impl Server {
             meshes: self.meshes.clone(),
             fits: self.fits.clone(),
             devices: self.devices.clone(),
+            previews: Previews::new(self.engine.clone(), limits.max_extract_bytes),
         });
         let model = ModelServiceServer::new(ModelCalls {
             models: self.models.clone(),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::evaluate::{HeldOut, Protocol};
+use super::observer::Observer;
 use super::progress::{Phase, Progress};
 use super::samples::{Cancelled, SamplePool, SampleSource};
 use super::schedule::{learning_rate, used_share};
@@ -86,7 +87,7 @@ const CHECK: Protocol = Protocol {
 
 /// Fits a field to a mesh.
 ///
-/// `name` is kept in the model. `progress` is called on this thread. The state with the least near error on held-out points
+/// `name` is kept in the model. `observer` is called on this thread; a closure `|progress: Progress| ..` will do. The state with the least near error on held-out points
 /// is kept; the model's own figures are then taken by the whole protocol, on other points.
 ///
 /// Limited by steps alone, the parameters are the same for one seed, device and thread count; a limit in seconds ends
@@ -99,10 +100,10 @@ pub fn fit(
     name: &str,
     settings: &FitSettings,
     cancel: &CancelToken,
-    progress: &mut dyn FnMut(Progress),
+    observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {
     // A device that fails in the middle of work panics.
-    let work = AssertUnwindSafe(|| fit_on_device(mesh, name, settings, cancel, progress));
+    let work = AssertUnwindSafe(|| fit_on_device(mesh, name, settings, cancel, observer));
     catch_unwind(work).unwrap_or_else(|panic| match device_failure(panic) {
         Ok(error) => Err(error.into()),
         Err(panic) => resume_unwind(panic),
@@ -114,10 +115,10 @@ fn fit_on_device(
     name: &str,
     settings: &FitSettings,
     cancel: &CancelToken,
-    progress: &mut dyn FnMut(Progress),
+    observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {
     settings.validate()?;
-    progress(Progress::default());
+    observer.progress(Progress::default());
     let engine = open_engine(settings.device)?;
     let bounds = mesh.bounds();
     let frame = Similarity::to_unit_frame(&bounds).ok_or(FitError::NoExtent)?;
@@ -134,22 +135,9 @@ fn fit_on_device(
     pool.refresh(&source, FIRST_SAMPLES, cancel, &mut |at, rows| {
         learner.store(at, rows);
     })?;
-    let mut run = Run::new(settings, learner, &held_out);
-    run.train(&mut pool, &source, cancel, progress)?;
-
-    progress(Progress {
-        phase: Phase::Evaluate,
-        ..run.latest
-    });
-    let seconds = run.latest.elapsed_seconds;
-    let (steps, samples) = (run.latest.step, run.latest.samples);
-    let parameters = run.into_best();
-    let field = engine.load(&settings.architecture, &parameters);
-    let metrics =
-        HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?.judge(&*field, cancel)?;
-    Ok(Model {
+    let unfinished = Model {
         architecture: settings.architecture.clone(),
-        parameters,
+        parameters: Vec::new(),
         frame,
         bounds,
         training: Training {
@@ -158,14 +146,23 @@ fn fit_on_device(
             preset: settings.preset.to_string(),
             device: engine.device().to_string(),
             seed: settings.seed,
-            steps,
-            samples,
-            seconds,
             settings: serde_json::json!(settings),
-            metrics: Some(metrics),
             warnings: sign.warnings.clone(),
+            ..Training::default()
         },
-    })
+    };
+    let mut run = Run::new(settings, learner, &held_out, &unfinished);
+    run.train(&mut pool, &source, cancel, observer)?;
+
+    observer.progress(Progress {
+        phase: Phase::Evaluate,
+        ..run.latest
+    });
+    let mut model = run.into_best();
+    let field = engine.load(&model.architecture, &model.parameters);
+    let held_out = HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?;
+    model.training.metrics = Some(held_out.judge(&*field, cancel)?);
+    Ok(model)
 }
 
 /// Training on its way.
@@ -173,6 +170,8 @@ struct Run<'a> {
     settings: &'a FitSettings,
     learner: Box<dyn Learner>,
     held_out: &'a HeldOut,
+    /// What the model will be but for parameters and figures.
+    unfinished: &'a Model,
     latest: Progress,
     best: Option<(f64, Vec<f32>)>,
 }
@@ -184,7 +183,12 @@ struct SinceReport {
 }
 
 impl<'a> Run<'a> {
-    fn new(settings: &'a FitSettings, learner: Box<dyn Learner>, held_out: &'a HeldOut) -> Self {
+    fn new(
+        settings: &'a FitSettings,
+        learner: Box<dyn Learner>,
+        held_out: &'a HeldOut,
+        unfinished: &'a Model,
+    ) -> Self {
         let latest = Progress {
             phase: Phase::Train,
             ..Progress::default()
@@ -193,18 +197,19 @@ impl<'a> Run<'a> {
             settings,
             learner,
             held_out,
+            unfinished,
             latest,
             best: None,
         }
     }
 
-    /// Trains to the end of the budget or to the quality target.
+    /// Trains to the end of the budget, to the quality target, or until the observer wants the end.
     fn train(
         &mut self,
         pool: &mut SamplePool,
         source: &SampleSource<'_>,
         cancel: &CancelToken,
-        progress: &mut dyn FnMut(Progress),
+        observer: &mut dyn Observer,
     ) -> Result<(), FitError> {
         let batch_size = self.settings.optimizer.batch_size as usize;
         let fresh = (batch_size as f64 * self.settings.sampling.fresh_share).round() as usize;
@@ -221,7 +226,7 @@ impl<'a> Run<'a> {
             at: started,
             steps: 0,
         };
-        progress(self.latest);
+        observer.progress(self.latest);
         while self.latest.fraction < 1.0 {
             if cancel.is_cancelled() {
                 return Err(FitError::Cancelled);
@@ -236,7 +241,13 @@ impl<'a> Run<'a> {
             since.steps += 1;
             let elapsed = started.elapsed();
             self.latest.elapsed_seconds = elapsed.as_secs_f64();
-            self.latest.fraction = used_share(budget, self.latest.step, elapsed);
+            self.latest.fraction = match observer.wants_end(self.latest.step) {
+                true => 1.0,
+                false => used_share(budget, self.latest.step, elapsed),
+            };
+            if observer.wants_snapshot(self.latest.step) {
+                observer.snapshot(self.model(self.learner.parameters()));
+            }
             let checks_due = (self.latest.fraction * checks).floor();
             let check = checks_due > checks_done;
             if check {
@@ -250,7 +261,7 @@ impl<'a> Run<'a> {
                 }
             }
             if check || since.at.elapsed() >= REPORT_EVERY {
-                progress(self.report(&mut since)?);
+                observer.progress(self.report(&mut since)?);
             }
         }
         Ok(())
@@ -304,11 +315,22 @@ impl<'a> Run<'a> {
         Ok(*latest)
     }
 
+    /// A model with these parameters, without metrics.
+    fn model(&self, parameters: Vec<f32>) -> Model {
+        let mut model = self.unfinished.clone();
+        model.parameters = parameters;
+        model.training.steps = self.latest.step;
+        model.training.samples = self.latest.samples;
+        model.training.seconds = self.latest.elapsed_seconds;
+        model
+    }
+
     /// The best state; the last one if there was no check.
-    fn into_best(self) -> Vec<f32> {
-        match self.best {
+    fn into_best(mut self) -> Model {
+        let parameters = match self.best.take() {
             Some((_, parameters)) => parameters,
             None => self.learner.parameters(),
-        }
+        };
+        self.model(parameters)
     }
 }

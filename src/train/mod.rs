@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod fit;
+mod observer;
 mod preset;
 mod progress;
 mod samples;
@@ -10,6 +11,7 @@ mod settings;
 
 pub use evaluate::{Protocol, evaluate};
 pub use fit::{FitError, fit};
+pub use observer::Observer;
 pub use preset::{Preset, UnknownPreset};
 pub use progress::{Phase, Progress};
 pub use settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling, SettingsError};

@@ -7,33 +7,40 @@ use std::time::Duration;
 use overfit::CancelToken;
 use overfit::geometry::Mesh;
 use overfit::server::FitFunction;
-use overfit::train::{FitError, FitSettings, Phase, Progress};
+use overfit::train::{FitError, FitSettings, Observer, Phase, Progress};
 
 use crate::octahedron;
 
-/// A fit that reports progress in `phase` until it is cancelled or `released`.
+/// A fit that reports progress in `phase` until it is cancelled, `released`, or asked to finish. Its snapshots are
+/// octahedra, too.
 pub fn busy(phase: Phase, released: Arc<AtomicBool>) -> Arc<FitFunction> {
     Arc::new(
         move |mesh: &Mesh,
               name: &str,
               settings: &FitSettings,
               cancel: &CancelToken,
-              tell: &mut dyn FnMut(Progress)| {
+              observer: &mut dyn Observer| {
+            let model = octahedron::model(mesh, name, settings);
             for step in 1.. {
                 if cancel.is_cancelled() {
                     return Err(FitError::Cancelled);
                 }
-                if released.load(Ordering::Acquire) {
+                if released.load(Ordering::Acquire) || observer.wants_end(step) {
                     break;
                 }
-                tell(Progress {
+                observer.progress(Progress {
                     phase,
                     step,
                     ..Default::default()
                 });
+                if observer.wants_snapshot(step) {
+                    let mut snapshot = model.clone();
+                    snapshot.training.steps = step;
+                    observer.snapshot(snapshot);
+                }
                 std::thread::sleep(Duration::from_millis(1));
             }
-            Ok(octahedron::model(mesh, name, settings))
+            Ok(model)
         },
     )
 }

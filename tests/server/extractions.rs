@@ -13,13 +13,13 @@ use crate::daemon::{Clients, PATIENCE, reason, start, start_with};
 use crate::octahedron::{self, CENTER, RADIUS};
 use crate::queries::{ROUNDING, floats};
 
-fn resolution(cells: u32) -> Option<GridSettings> {
+pub fn resolution(cells: u32) -> Option<GridSettings> {
     Some(GridSettings {
         spacing: Some(Spacing::Resolution(cells)),
     })
 }
 
-async fn surface(
+pub async fn surface(
     clients: &mut Clients,
     request: proto::ExtractMeshRequest,
 ) -> Result<(proto::ExtractMeshHeader, Vec<u8>), Status> {

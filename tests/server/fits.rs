@@ -9,7 +9,7 @@ use overfit::field::Model;
 use overfit::geometry::Mesh;
 use overfit::server::proto::{self, FitState};
 use overfit::server::{FitFunction, Limits};
-use overfit::train::{FitError, FitSettings, Phase, Progress};
+use overfit::train::{FitError, FitSettings, Observer, Phase};
 use tonic::Code;
 
 use crate::busy_fit::busy;
@@ -137,11 +137,7 @@ async fn so_many_fits_run_at_once_and_no_more() {
     static RUNNING: AtomicU32 = AtomicU32::new(0);
     static MOST: AtomicU32 = AtomicU32::new(0);
     let fit: Arc<FitFunction> = Arc::new(
-        |mesh: &Mesh,
-         name: &str,
-         settings: &FitSettings,
-         _: &CancelToken,
-         _: &mut dyn FnMut(Progress)| {
+        |mesh: &Mesh, name: &str, settings: &FitSettings, _: &CancelToken, _: &mut dyn Observer| {
             let running = RUNNING.fetch_add(1, Ordering::AcqRel) + 1;
             MOST.fetch_max(running, Ordering::AcqRel);
             std::thread::sleep(Duration::from_millis(20));
@@ -169,7 +165,7 @@ async fn a_panic_fails_its_fit_and_nothing_else() {
                     name: &str,
                     settings: &FitSettings,
                     _: &CancelToken,
-                    _: &mut dyn FnMut(Progress)| {
+                    _: &mut dyn Observer| {
         match calls.fetch_add(1, Ordering::AcqRel) {
             0 => panic!("index 7 is out of bounds"),
             1 => Err(FitError::Diverged {

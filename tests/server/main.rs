@@ -8,6 +8,7 @@ mod fits;
 mod meshes;
 mod models;
 mod octahedron;
+mod previews;
 mod queries;
 mod real_fit;
 mod shutdown;

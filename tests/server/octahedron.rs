@@ -4,7 +4,7 @@ use overfit::CancelToken;
 use overfit::field::{Activation, Architecture, Encoding, Metrics, Mlp, Model, Training};
 use overfit::geometry::{Mesh, Similarity};
 use overfit::server::proto;
-use overfit::train::{FitError, FitSettings, Progress};
+use overfit::train::{FitError, FitSettings, Observer, Progress};
 
 /// Distance of the corners from the centre.
 pub const RADIUS: f32 = 3.0;
@@ -79,9 +79,9 @@ pub fn fit(
     name: &str,
     settings: &FitSettings,
     _: &CancelToken,
-    progress: &mut dyn FnMut(Progress),
+    observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {
-    progress(Progress::default());
+    observer.progress(Progress::default());
     Ok(model(mesh, name, settings))
 }
 

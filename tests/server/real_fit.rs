@@ -8,6 +8,8 @@ use overfit::server::proto::{self, FitState, Phase};
 use overfit::train::fit;
 
 use crate::daemon::{Clients, start_with};
+use crate::previews::preview;
+use crate::queries::floats;
 
 async fn upload(clients: &mut Clients, mesh: &Mesh) -> String {
     let positions: Vec<[f32; 3]> = mesh
@@ -139,4 +141,59 @@ async fn cancel_takes_effect_within_a_second_in_every_phase() {
         assert!(took < Duration::from_secs(1), "{phase:?}: {took:?}");
         assert_eq!(ended.state(), FitState::Cancelled, "{phase:?}");
     }
+}
+
+#[tokio::test]
+async fn a_fit_can_be_looked_at_and_ended_while_it_trains() {
+    let (daemon, _folder) = start_with(Arc::new(fit), Default::default());
+    let mut clients = daemon.clients().await;
+    let mesh = upload(&mut clients, &shapes::icosphere(5, 10.0)).await;
+    let settings = proto::FitSettings {
+        preset: "draft".to_owned(),
+        seconds: Some(600.0),
+        batch_size: Some(2048),
+        ..Default::default()
+    };
+    let request = proto::CreateFitRequest {
+        mesh,
+        settings: Some(settings),
+        display_name: String::new(),
+    };
+    let created = clients.fits.create_fit(request).await.unwrap();
+    let fit = created.into_inner().fit.unwrap().name;
+    // Asked for before training has begun; then once it has come some way.
+    let (first, _) = preview(&mut clients, &fit, 16, 0).await.unwrap();
+    assert!(first.step >= 1);
+    let (header, data) = preview(&mut clients, &fit, 0, 200).await.unwrap();
+    assert!(header.step > 200 && header.triangle_count > 1000 && header.seconds > 0.0);
+    let (vertices, triangles) = (header.vertex_count as usize, header.triangle_count as usize);
+    assert_eq!(data.len(), 12 * (2 * vertices + triangles));
+    let numbers = floats(&data);
+    let (positions, normals) = (
+        &numbers[..3 * vertices],
+        &numbers[numbers.len() - 3 * vertices..],
+    );
+    let (mut off, mut tilted) = (0.0, 0.0);
+    for (position, normal) in positions
+        .as_chunks::<3>()
+        .0
+        .iter()
+        .zip(normals.as_chunks::<3>().0)
+    {
+        let radius = position.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let along: f32 = (0..3).map(|i| position[i] / radius * normal[i]).sum();
+        off += (radius - 10.0).abs() / vertices as f32;
+        tilted += (1.0 - along) / vertices as f32;
+    }
+    println!("step {}: {off} off, {tilted} tilted", header.step);
+    assert!(off < 0.2 && tilted < 0.1, "{off} off, {tilted} tilted");
+
+    let start = Instant::now();
+    let request = proto::FinishFitRequest { name: fit.clone() };
+    clients.fits.finish_fit(request).await.unwrap();
+    let ended = clients.ended(&fit).await;
+    assert_eq!(ended.state(), FitState::Succeeded, "{ended:?}");
+    assert_eq!(ended.progress.unwrap().fraction, 1.0);
+    assert!(ended.metrics.unwrap().near_mae < 0.02);
+    println!("finished after {:?}", start.elapsed());
 }

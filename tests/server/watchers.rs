@@ -7,7 +7,7 @@ use overfit::CancelToken;
 use overfit::geometry::Mesh;
 use overfit::server::proto::{self, Fit, FitState, WatchFitResponse, watch_fit_response::Event};
 use overfit::server::{FitFunction, Limits};
-use overfit::train::{FitSettings, Phase, Progress};
+use overfit::train::{FitSettings, Observer, Phase, Progress};
 use tonic::Streaming;
 
 use crate::busy_fit::busy;
@@ -151,9 +151,9 @@ async fn a_watcher_that_does_not_read_neither_slows_a_fit_nor_fills_memory() {
          name: &str,
          settings: &FitSettings,
          _: &CancelToken,
-         tell: &mut dyn FnMut(Progress)| {
+         tell: &mut dyn Observer| {
             for step in 1..=STEPS {
-                tell(Progress {
+                tell.progress(Progress {
                     phase: Phase::Train,
                     step,
                     ..Default::default()

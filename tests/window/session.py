@@ -113,7 +113,7 @@ def session():
     monkey.scale = (1.5, 1.5, 1.5)
     monkey.modifiers.new("Subdivision", "SUBSURF").levels = 1
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds, settings.seconds = "draft", True, TRAINING_SECONDS
+    settings.preset, settings.limit, settings.seconds = "draft", "TIME", TRAINING_SECONDS
     bpy.context.view_layer.update()
     original, size = placed(monkey), max(monkey.dimensions)
     area.spaces.active.show_region_ui = True

@@ -63,7 +63,9 @@ def clean(extension: None, tmp_path: Path) -> Iterator[None]:
 
     if part("session").current() is None:
         bpy.ops.preferences.addon_enable(module=PACKAGE)
-    bpy.context.preferences.addons[PACKAGE].preferences.data_dir = str(tmp_path / "no daemon")
+    preferences = bpy.context.preferences.addons[PACKAGE].preferences
+    preferences.data_dir, preferences.program, preferences.location = str(tmp_path / "no daemon"), "", "LOCAL"
+    preferences.start_when_needed = False
     if bpy.context.object and bpy.context.object.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     for kept in (bpy.data.objects, bpy.data.meshes, bpy.data.volumes):
@@ -151,8 +153,8 @@ def by_steps(clean: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
     """Lets fits end after so many small steps: what comes out must not hang on how busy the machine is."""
 
     def choose(steps: int) -> None:
-        settings = part("api.fit_pb2").FitSettings
-        monkeypatch.setattr(part("jobs.fit_job"), "FitSettings", partial(settings, steps=steps, batch_size=2048, seed=1))
+        short = partial(part("api.fit_pb2").FitSettings, steps=steps, batch_size=2048)
+        monkeypatch.setattr(part("jobs.fit_order"), "FitSettings", short)
 
     return choose
 
@@ -175,7 +177,7 @@ def suzanne(clean: None) -> bpy.types.Object:
     suzanne.modifiers.new("Subdivision", "SUBSURF").levels = 1
     bpy.context.view_layer.update()
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds = "draft", False
+    settings.preset, settings.limit = "draft", "PRESET"
     settings.resolution, settings.hide_original = 96, True
     return suzanne
 

@@ -39,10 +39,18 @@ class FakeDaemon:
         self.watches: list[int] = []
         """`after_sequence` of each watch."""
         self.cancelled: list[str] = []
+        self.fit_states: list[int] = []
+        """The states of the fits that it lists."""
         self.settings: fit_pb2.FitSettings | None = None
         self.models: dict[str, bytes] = {}
         """The files of its models by name."""
         self.extractions: list[query_pb2.ExtractMeshRequest] = []
+        self.queue_room: int | None = None
+        """So many more fits are taken; `None` for any number."""
+        self.refused = 0
+        """Fits that were not."""
+        self.display_name = "Fake"
+        """What its running fit is called."""
         self._loop = asyncio.new_event_loop()
         self._connections = []
         self._start()
@@ -107,6 +115,8 @@ class FakeDaemon:
             ("ModelService", "GetModel", one, model_pb2, self._get_model),
             ("ModelService", "ExportModel", down, model_pb2, self._export_model),
             ("ModelService", "ImportModel", up, model_pb2, self._import_model),
+            ("FitService", "GetFit", one, fit_pb2, self._get),
+            ("FitService", "ListFits", one, fit_pb2, self._list),
             ("QueryService", "ExtractMesh", down, query_pb2, self._mesh),
             ("QueryService", "ExtractVolume", down, query_pb2, self._volume),
         )
@@ -151,9 +161,26 @@ class FakeDaemon:
         await stream.send_message(mesh_pb2.UploadMeshResponse(mesh=mesh))
 
     async def _create(self, stream) -> None:
-        self.settings = (await stream.recv_message()).settings
+        settings = (await stream.recv_message()).settings
+        if self.queue_room is not None:
+            if self.queue_room == 0:
+                self.refused += 1
+                raise GRPCError(Status.RESOURCE_EXHAUSTED, "the queue is full")
+            self.queue_room -= 1
+        self.settings = settings
         fit = fit_pb2.Fit(name="fits/1", state=fit_pb2.FIT_STATE_QUEUED)
         await stream.send_message(fit_pb2.CreateFitResponse(fit=fit))
+
+    async def _get(self, stream) -> None:
+        name = (await stream.recv_message()).name
+        await stream.send_message(fit_pb2.GetFitResponse(fit=fit_pb2.Fit(name=name, state=fit_pb2.FIT_STATE_RUNNING)))
+
+    async def _list(self, stream) -> None:
+        await stream.recv_message()
+        running = fit_pb2.Fit(name="fits/1", display_name=self.display_name, state=fit_pb2.FIT_STATE_RUNNING)
+        fits = [running] if self.watches else []
+        fits += [fit_pb2.Fit(name=f"fits/{number}", state=state) for number, state in enumerate(self.fit_states)]
+        await stream.send_message(fit_pb2.ListFitsResponse(fits=fits))
 
     async def _watch(self, stream) -> None:
         after = (await stream.recv_message()).after_sequence

@@ -1,4 +1,4 @@
-"""The package itself: it installs, updates in place, starts a daemon, and leaves nothing behind."""
+"""The package itself: it installs, updates in place, starts a daemon, and leaves nothing of its own behind."""
 
 import os
 import subprocess
@@ -120,18 +120,6 @@ def test_program_that_cannot_run(preferences, tmp_path):
     path.write_text("no program")
     start(str(path), tmp_path)
     pump_until(lambda: "Cannot start" in session().connection.message, 5.0)
-
-
-def test_start_real_daemon_and_stop_with_the_extension(preferences, shared_daemon: RealDaemon, tmp_path):
-    start(os.environ["OVERFIT_BINARY"], tmp_path / "own")
-    pump_until(lambda: session().connection.message.startswith("Connected"), 20.0)
-    process = session().daemon._process
-    assert process.poll() is None
-    # A second press starts no second one.
-    assert bpy.ops.overfit.start_daemon() == {"CANCELLED"} and session().daemon._process is process
-    bpy.ops.preferences.addon_disable(module=PACKAGE)
-    process.wait(10.0)
-    assert not (tmp_path / "own" / "daemon.json").exists()
 
 
 def test_a_running_daemon_is_left_alone(preferences, daemon: RealDaemon):

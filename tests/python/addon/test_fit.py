@@ -86,7 +86,7 @@ def test_suzanne_comes_back_in_her_place(suzanne, daemon):
 def test_closed_shape_is_covered_both_ways(clean, daemon):
     original = closed_original()
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds, settings.resolution = "draft", False, 96
+    settings.preset, settings.limit, settings.resolution = "draft", "PRESET", 96
     result = fit()
     scale = size(original) * 2.5
     there, back = distances(result, original), distances(original, result)
@@ -150,7 +150,7 @@ def test_volume_of_an_unsaved_file_outlives_the_session(suzanne, daemon):
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.mesh.primitive_uv_sphere_add()
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds = "draft", False
+    settings.preset, settings.limit = "draft", "PRESET"
     fit()
     job = run_to_end(partial(bpy.ops.overfit.extract_volume, resolution=32))
     path = Path(bpy.data.objects[job.result_name].data.filepath)
@@ -237,6 +237,6 @@ def test_far_and_large(clean, daemon):
     original.modifiers.clear()
     bpy.context.view_layer.update()
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds, settings.resolution = "draft", False, 96
+    settings.preset, settings.limit, settings.resolution = "draft", "PRESET", 96
     result = fit()
     assert mean(distances(result, original)) / (size(original) * 2.5) < result.overfit.near_mae + 0.25 / 96

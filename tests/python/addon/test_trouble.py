@@ -157,7 +157,7 @@ def test_the_same_object_twice(suzanne, fake):
 def test_round_trip_is_exact(suzanne, fake):
     connect(fake)
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds, settings.seconds = "standard", True, 2.0
+    settings.preset, settings.limit, settings.seconds = "standard", "TIME", 2.0
     result = result_of(fit_to_end(fake))
     evaluated = suzanne.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
     assert len(evaluated.vertices) > len(suzanne.data.vertices)
@@ -389,7 +389,7 @@ def test_presets_are_the_daemons(suzanne, fake):
     connect(fake)
     assert panel.offered_presets() == [("draft", "Fast (5 s)"), ("standard", "Good (30 s)")]
     settings = bpy.context.scene.overfit
-    settings.preset, settings.use_seconds = "", False
+    settings.preset, settings.limit = "", "PRESET"
     result_of(fit_to_end(fake))
     assert fake.settings.preset == "" and not fake.settings.HasField("seconds")
 

@@ -1,0 +1,79 @@
+"""What would make a result better, in words and with a cure."""
+
+from dataclasses import dataclass
+
+from ..api.fit_pb2 import Fit
+from ..api.mesh_pb2 import HealthReport
+from ..api.types_pb2 import SIGN_POLICY_AUTO, SIGN_POLICY_PARITY, SIGN_POLICY_UNSPECIFIED
+from .fit_order import FitOrder
+
+THIN_CELLS = 2.0
+"""Cells that a part must be thick to come through meshing whole."""
+LARGEST_RESOLUTION = 1024
+"""No more is advised: the mesh would have millions of faces."""
+ERROR_CELLS = 0.25
+"""An error near the surface that is larger than this share of a cell shows in the mesh."""
+MORE_TIME = 3.0
+"""How much longer to train when the time was too short."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something that would help, and what its Fix button does."""
+
+    text: str
+    fix: str
+    """An item of the operator `overfit.fix`; empty if only the user can help."""
+    value: float = 0.0
+    """What the fix sets."""
+
+
+def advise(health: HealthReport, fit: Fit | None, order: FitOrder) -> list[Advice]:
+    """What to tell about a mesh and, once it has ended, about its fit."""
+    found = about_mesh(health, order)
+    if fit is not None:
+        found += about_result(health, fit, order)
+    return found
+
+
+def about_mesh(health: HealthReport, order: FitOrder) -> list[Advice]:
+    """What is wrong with the inside of a mesh."""
+    found = []
+    if health.boundary_edges:
+        text = f"Open at {health.boundary_edges:,} edges: the inside there is an estimate"
+        found.append(Advice(text, "FILL_HOLES"))
+    elif health.inverted:
+        found.append(Advice("The normals point inwards: the mesh is inside out", "RECALCULATE_NORMALS"))
+    if health.vertices and not health.consistently_wound and not health.inverted:
+        found.append(Advice("The normals do not agree: inside and outside may be mixed up", "RECALCULATE_NORMALS"))
+    automatic = order.settings.sign in (SIGN_POLICY_UNSPECIFIED, SIGN_POLICY_AUTO)
+    if health.boundary_edges and order.settings.sign == SIGN_POLICY_PARITY:
+        found.append(Advice("Parity has no meaning for an open mesh", "SIGN_WINDING"))
+    if health.self_intersections and not automatic and order.settings.sign == SIGN_POLICY_PARITY:
+        found.append(Advice("Where the mesh cuts itself, parity takes the inside for the outside", "SIGN_WINDING"))
+    return found
+
+
+def about_result(health: HealthReport, fit: Fit, order: FitOrder) -> list[Advice]:
+    """What more time or resolution would better."""
+    found = []
+    size = longest_side(health)
+    if fit.HasField("thickness") and fit.thickness > 0.0 and size > 0.0:
+        needed = int(THIN_CELLS * size / fit.thickness) + 1
+        if needed > order.resolution:
+            advised = min(-(-needed // 32) * 32, LARGEST_RESOLUTION)
+            text = f"Thin parts ({fit.thickness:.3g}) are below two cells at resolution {order.resolution}"
+            found.append(Advice(text, "RESOLUTION" if advised > order.resolution else "", advised))
+    if fit.HasField("metrics") and fit.metrics.near_mae * order.resolution > ERROR_CELLS:
+        percent = 100.0 * fit.metrics.near_mae
+        seconds = MORE_TIME * max(fit.progress.elapsed_seconds, 1.0)
+        found.append(
+            Advice(f"An error of {percent:.2g} % of the size shows in the mesh: train longer", "TIME", seconds)
+        )
+    return found
+
+
+def longest_side(health: HealthReport) -> float:
+    """The longest side of the mesh's box; 0 if it is not known."""
+    box = health.bounds
+    return max((high - low for low, high in zip(box.min, box.max, strict=True)), default=0.0)

@@ -1,0 +1,92 @@
+"""The daemon's fits that nobody here follows: of an earlier session, of another Blender, of another program."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import bpy
+
+from ..api.fit_pb2 import (
+    FIT_STATE_QUEUED,
+    FIT_STATE_RUNNING,
+    FIT_STATE_SUCCEEDED,
+    CancelFitRequest,
+    ListFitsRequest,
+)
+from ..client.connection import Connection, ConnectionState
+from ..client.problem import Problem
+
+LOOK_SECONDS = 3.0
+PAGE = 100
+"""So many of the newest are looked at."""
+STATES = {FIT_STATE_QUEUED: "waits", FIT_STATE_RUNNING: "runs", FIT_STATE_SUCCEEDED: "finished"}
+
+
+@dataclass(frozen=True)
+class LeftFit:
+    """A fit that could be picked up."""
+
+    name: str
+    """`fits/{id}`"""
+    display_name: str
+    state: str
+    """In a word."""
+    fraction: float
+    """How far it is, 0 to 1."""
+    here: bool
+    """Whether an object of this file waits for it."""
+
+
+class FitList:
+    """What the panel lists under In the Daemon, looked up again every few seconds."""
+
+    def __init__(self, connection: Connection, followed: Callable[[], set[str]]) -> None:
+        """`followed` gives the names of the fits that jobs here follow."""
+        self.left: list[LeftFit] = []
+        self._connection, self._followed = connection, followed
+
+    def display_name(self, fit: str) -> str:
+        """What a fit of the list is called; empty if it is not there."""
+        return next((left.display_name for left in self.left if left.name == fit), "")
+
+    def cancel(self, fit: str) -> None:
+        """Stops a fit in the daemon."""
+        self._connection.loop.start(self._cancel(fit))
+
+    async def keep_up(self) -> None:
+        """Runs for ever."""
+        while True:
+            if self._connection.state is ConnectionState.READY:
+                with suppress(Problem):
+                    await self.look()
+            else:
+                self.left = []
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Asks the daemon now. Raises `Problem`."""
+        with self._connection.speaking():
+            listed = (await self._connection.fits.ListFits(ListFitsRequest(page_size=PAGE))).fits
+        waiting = {obj.overfit.fit: obj.name for obj in bpy.data.objects if obj.overfit.fit}
+        followed = self._followed()
+        left = []
+        for fit in listed:
+            unfinished = fit.state in (FIT_STATE_QUEUED, FIT_STATE_RUNNING)
+            here = fit.name in waiting
+            if fit.name not in followed and (unfinished or (here and fit.state == FIT_STATE_SUCCEEDED)):
+                name = waiting.get(fit.name) or fit.display_name or fit.name
+                left.append(LeftFit(fit.name, name, STATES[fit.state], fit.progress.fraction, here))
+        # A daemon that was started anew knows no fit of before; what had ended left its model.
+        known = {fit.name for fit in listed} | followed
+        left += [LeftFit(fit, name, "ended", 1.0, True) for fit, name in waiting.items() if fit not in known]
+        self.left = sorted(left, key=lambda fit: not fit.here)
+
+    async def _cancel(self, fit: str) -> None:
+        with suppress(Problem):
+            with self._connection.speaking():
+                await self._connection.fits.CancelFit(CancelFitRequest(name=fit))
+            for obj in bpy.data.objects:
+                if obj.overfit.fit == fit:
+                    obj.overfit.fit = ""
+            await self.look()

@@ -1,0 +1,84 @@
+"""The surface of a fit that still trains, for the viewport."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from mathutils import Vector
+
+from ..api.fit_pb2 import PreviewFitHeader, PreviewFitRequest
+from ..client.connection import Connection
+from ..client.download import receive
+from ..client.problem import Problem
+from ..scene.mesh_transfer import TriangleMesh, parse_mesh
+
+PAUSE_SECONDS = 0.4
+"""At least so long between two previews."""
+SHARE = 0.1
+"""At most this share of the time goes into previews: the rest is the training's and the viewport's."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreviewSurface:
+    """A surface to draw, in object space."""
+
+    mesh: TriangleMesh
+    normals: np.ndarray
+    """`[V, 3] f32`"""
+    step: int
+    """The training step that it shows."""
+
+    @cached_property
+    def size(self) -> float:
+        """The longest side of its box."""
+        return float(np.ptp(self.mesh.positions, axis=0).max())
+
+    @cached_property
+    def middle(self) -> Vector:
+        """The middle of its box."""
+        return Vector((self.mesh.positions.min(axis=0) + self.mesh.positions.max(axis=0)) / 2.0)
+
+
+async def fetch_preview(connection: Connection, fit: str, resolution: int, after_step: int) -> PreviewSurface:
+    """The surface as training has it after a step, once there is one. Raises `Problem`, also when the fit ends."""
+    header, data, filled = PreviewFitHeader(), np.empty(0, np.uint8), 0
+
+    def begin(said: PreviewFitHeader) -> Callable[[bytes], None]:
+        nonlocal header, data
+        header = said
+        data = np.empty(24 * said.vertex_count + 12 * said.triangle_count, np.uint8)
+        return take
+
+    def take(chunk: bytes) -> None:
+        nonlocal filled
+        if filled + len(chunk) > len(data):
+            raise Problem("The daemon sent more than it said. Try again")
+        data[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
+        filled += len(chunk)
+
+    request = PreviewFitRequest(name=fit, resolution=resolution, after_step=after_step)
+    await receive(connection, connection.fits.PreviewFit, request, begin)
+    split = filled - 12 * header.vertex_count
+    mesh = parse_mesh(data[: max(split, 0)], header.vertex_count, header.triangle_count)
+    if mesh.triangles.size and not 0 <= mesh.triangles.min() <= mesh.triangles.max() < header.vertex_count:
+        raise Problem("The daemon sent a damaged mesh. Try again")
+    return PreviewSurface(mesh, data[split:].view("<f4").reshape(-1, 3), header.step)
+
+
+async def follow_preview(
+    connection: Connection, fit: str, resolution: int, show: Callable[[PreviewSurface], None]
+) -> None:
+    """Shows preview after preview until the fit ends, or none can be had."""
+    step = 0
+    while True:
+        started = time.monotonic()
+        try:
+            preview = await fetch_preview(connection, fit, resolution, step)
+        except Problem:
+            return  # whoever watches the fit hears why
+        step = preview.step
+        show(preview)
+        await asyncio.sleep(max(PAUSE_SECONDS, (time.monotonic() - started) / SHARE))

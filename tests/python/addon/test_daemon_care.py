@@ -1,0 +1,499 @@
+"""The daemon is looked after: found, started, shared, restarted and stopped, without a word too many or a process left.
+
+Each line of what users of such extensions complain about has a test here whose name says it; those on a daemon on
+another computer are in test_remote.py.
+"""
+
+import errno
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import pytest
+from conftest import PACKAGE, part, pump_until, session, use_daemon
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
+
+MESSAGE_SECONDS = 30.0
+
+
+@pytest.fixture(autouse=True)
+def forgiven(clean: None) -> None:
+    """What an earlier test's daemon did is forgotten."""
+    session().daemon.forget()
+    session().daemon.reluctance = ""
+
+
+@pytest.fixture
+def fake(clean: None, tmp_path: Path) -> Iterator:
+    from fake_daemon import FakeDaemon
+
+    fake = FakeDaemon(tmp_path / "data")
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def folder(clean: None, tmp_path: Path) -> Iterator[Path]:
+    """A data folder that the preferences name; a daemon that is left in it does not outlive the test."""
+    folder = tmp_path / "own"
+    preferences().data_dir = str(folder)
+    yield folder
+    if (folder / "daemon.json").exists():
+        process = pid(folder)
+        os.kill(process, signal.SIGKILL)
+        wait_for_end(process)
+
+
+@pytest.fixture
+def binary() -> str:
+    if "OVERFIT_BINARY" not in os.environ:
+        pytest.skip("OVERFIT_BINARY is not set")
+    return os.environ["OVERFIT_BINARY"]
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen]:
+    """A process that is no daemon."""
+    process = subprocess.Popen(["sleep", "600"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def preferences():
+    return bpy.context.preferences.addons[PACKAGE].preferences
+
+
+def connection():
+    return session().connection
+
+
+def cure(name: str):
+    return part("client.problem").Cure[name]
+
+
+def ready() -> bool:
+    return connection().state is part("client.connection").ConnectionState.READY
+
+
+def failed() -> bool:
+    return connection().state is part("client.connection").ConnectionState.FAILED
+
+
+def pid(folder: Path) -> int:
+    return part("client.daemon_file").read_daemon_file(folder).pid
+
+
+def wait_for_end(process: int) -> None:
+    """Waits until the process is gone; it may be this one's child or not."""
+    end = time.monotonic() + 20.0
+    ended = part("client.daemon_process")._has_ended
+    while not ended(process):
+        assert time.monotonic() < end, f"process {process} runs on"
+        time.sleep(0.02)
+
+
+def stand_in(tmp_path: Path, text: str) -> str:
+    """A program in the place of the daemon's, which counts its starts in the file `starts`."""
+    path = tmp_path / "overfit"
+    path.write_text(f"#!/bin/sh\necho start >> '{tmp_path}/starts'\n{text}\n")
+    path.chmod(0o755)
+    preferences().program = str(path)
+    return str(path)
+
+
+def starts(tmp_path: Path) -> int:
+    path = tmp_path / "starts"
+    return path.read_text().count("start") if path.exists() else 0
+
+
+def fit_to_end():
+    bpy.ops.overfit.fit()
+    job = session().jobs[-1]
+    pump_until(lambda: not job.running, 60.0)
+    return job
+
+
+# Missing: it is started when it is needed, by whom it should.
+
+
+def test_daemon_missing_is_started_by_the_first_fit(suzanne, by_steps, folder, binary):
+    by_steps(200)
+    preferences().program, preferences().start_when_needed = binary, True
+    pump_until(failed, 5.0)
+    assert connection().cure is cure("START") and not (folder / "daemon.json").exists()  # looking starts nothing
+    job = fit_to_end()
+    assert job.state is part("jobs.job").JobState.DONE, job.message
+    assert ready() and pid(folder) == session().daemon._process.pid
+    assert "listens on" in (folder / "daemon.log").read_text()
+
+
+def test_daemon_missing_and_not_to_be_started_is_said_at_once(suzanne, folder, tmp_path):
+    stand_in(tmp_path, "exit 1")
+    with pytest.raises(RuntimeError, match=r"daemon is not running.*Start Daemon"):
+        bpy.ops.overfit.fit()
+    assert starts(tmp_path) == 0
+
+
+def test_a_press_starts_one_daemon_only(folder, binary):
+    preferences().program = binary
+    bpy.ops.overfit.start_daemon()
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    first = pid(folder)
+    assert bpy.ops.overfit.start_daemon() == {"CANCELLED"}
+    assert pid(folder) == first
+
+
+def test_a_stale_file_is_no_obstacle(folder, binary, fake):
+    """What a killed daemon left behind: its port is dead, its process is gone."""
+    fake.vanish()
+    folder.mkdir()
+    (fake.data_dir / "daemon.json").rename(folder / "daemon.json")
+    preferences().program = binary
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    assert pid(folder) == session().daemon._process.pid
+
+
+def test_the_search_takes_preferences_then_the_wheel_then_the_path(clean, tmp_path, monkeypatch):
+    program = part("client.program")
+    on_path = tmp_path / "bin" / "overfit"
+    on_path.parent.mkdir()
+    on_path.write_text("#!/bin/sh\n")
+    on_path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(on_path.parent))
+    assert program.bundled_program() is None
+    assert program.find_program("") == str(on_path)
+    # As Blender unpacks a wheel with a program in it: not where programs go, and not executable.
+    site = tmp_path / "site"
+    info, data = site / "overfit_daemon-0.1.0.dist-info", site / "overfit_daemon-0.1.0.data" / "scripts"
+    info.mkdir(parents=True)
+    data.mkdir(parents=True)
+    bundled = data / "overfit"
+    bundled.write_text("#!/bin/sh\n")
+    bundled.chmod(0o644)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: overfit-daemon\nVersion: 0.1.0\n")
+    (info / "RECORD").write_text("overfit_daemon-0.1.0.data/scripts/overfit,,\n")
+    monkeypatch.syspath_prepend(str(site))
+    assert program.find_program("") == str(bundled) and os.access(bundled, os.X_OK)
+    chosen = tmp_path / "chosen"
+    chosen.write_text("")
+    assert program.find_program(str(chosen)) == str(chosen)
+    bundled.unlink()
+    assert program.bundled_program() is None and program.find_program("") == str(on_path)
+
+
+# It does not start, or does not stay.
+
+
+def test_port_taken_is_told_in_the_daemons_words(folder, tmp_path, binary):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        stand_in(tmp_path, f"shift; exec '{binary}' serve --listen 127.0.0.1:{port} \"$@\"")
+        bpy.ops.overfit.start_daemon()
+        pump_until(lambda: f"cannot listen on 127.0.0.1:{port}" in connection().message, MESSAGE_SECONDS)
+        assert "in use" in connection().message and connection().cure is cure("START")
+
+
+def test_no_respawn_storm_after_a_failed_start(suzanne, folder, tmp_path):
+    preferences().start_when_needed = True
+    stand_in(tmp_path, "echo 'no room left' >&2; exit 3")
+    job = fit_to_end()
+    assert "exit code 3" in job.message and "no room left" in job.message and starts(tmp_path) == 1
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match=r"no room left.*not started again by itself.*press Start Daemon"):
+            bpy.ops.overfit.fit()
+    bpy.ops.overfit.connect()
+    pump_until(failed, 5.0)
+    assert starts(tmp_path) == 1
+    # The user's press tries again, and only that.
+    bpy.ops.overfit.start_daemon()
+    pump_until(lambda: starts(tmp_path) == 2 and failed() and "no room left" in connection().message, 10.0)
+    with pytest.raises(RuntimeError, match="not started again by itself"):
+        bpy.ops.overfit.fit()
+    assert starts(tmp_path) == 2
+
+
+def test_no_respawn_storm_after_a_short_life(suzanne, folder, tmp_path, binary, monkeypatch):
+    monkeypatch.setattr(part("client.connection"), "HEARTBEAT_SECONDS", 0.1)
+    preferences().start_when_needed = True
+    stand_in(tmp_path, f"exec '{binary}' \"$@\"")
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    os.kill(pid(folder), signal.SIGKILL)
+    pump_until(failed, 10.0)
+    # The file that is left behind hides from the first look that there is no daemon: the job itself is told.
+    job = fit_to_end()
+    assert re.search(r"ended by itself \d+ s after its start \(signal 9\).*not started again by itself", job.message)
+    assert starts(tmp_path) == 1
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    assert starts(tmp_path) == 2 and session().daemon.reluctance == ""
+
+
+def test_firewall_that_forbids_the_connection_is_named(fake, monkeypatch):
+    async def forbidden(*_arguments, **_options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(session().loop._loop, "create_connection", forbidden)
+    use_daemon(fake.data_dir, fake.pump)
+    assert "A firewall on this computer does not let Blender connect to 127.0.0.1" in connection().message
+
+
+def test_firewall_that_swallows_the_connection_is_named(fake, monkeypatch):
+    monkeypatch.setattr(part("client.connection"), "HANDSHAKE_SECONDS", 0.3)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        fake.write_file(port=deaf.getsockname()[1])
+        use_daemon(fake.data_dir, fake.pump)
+    assert "does not answer" in connection().message and "firewall" in connection().message
+
+
+# Two Blenders.
+
+
+def test_two_blenders_that_start_at_once_share_one_daemon(folder, binary):
+    preferences().program = binary
+    first, loop = connection(), session().loop
+    process = part("client.daemon_process").DaemonProcess()
+    target = part("preferences").daemon_target
+    second = part("client.connection").Connection(loop, target, part("extension").extension_version(), process)
+    asked = part("client.connection").Start.ASKED
+    tasks = [loop.start(one.ensure(asked)) for one in (first, second)]
+    pump_until(lambda: all(task.done() for task in tasks), MESSAGE_SECONDS)
+    assert [task.exception() for task in tasks] == [None, None]
+    assert first.peer == second.peer and first.state is second.state
+    # The one that lost is gone, and nobody thinks that something is wrong with the daemon.
+    pump_until(lambda: session().daemon.alive != process.alive, 10.0)
+    session().daemon.look()
+    process.look()
+    assert session().daemon.reluctance == process.reluctance == ""
+    second.close()
+
+
+def test_a_daemon_that_runs_already_wins(folder, binary):
+    """The folder is locked by a daemon that was started outside: its like from here gives way, and serves as well."""
+    outside = subprocess.Popen([binary, "serve", "--data-dir", str(folder)], stderr=subprocess.DEVNULL)
+    try:
+        pump_until((folder / "daemon.json").exists, MESSAGE_SECONDS)
+        process = part("client.daemon_process").DaemonProcess()
+        task = session().loop.start(process.start(binary, folder))
+        pump_until(task.done, MESSAGE_SECONDS)
+        assert task.exception() is None and process.reluctance == ""
+        pump_until(lambda: not process.alive, 10.0)
+        assert pid(folder) == outside.pid and outside.poll() is None
+        bpy.ops.overfit.connect()
+        pump_until(ready, 10.0)
+    finally:
+        outside.terminate()
+        outside.wait()
+
+
+def test_the_daemon_outlives_this_blender(folder, binary):
+    preferences().program = binary
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    daemon = pid(folder)
+    assert os.getsid(daemon) == daemon  # no signal for Blender's group reaches it
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    bpy.ops.preferences.addon_enable(module=PACKAGE)
+    preferences().data_dir = str(folder)
+    bpy.ops.overfit.connect()
+    pump_until(ready, 10.0)
+    assert pid(folder) == daemon
+
+
+def test_nothing_is_left_running_when_nobody_needs_it(folder, binary, monkeypatch):
+    monkeypatch.setattr(part("client.daemon_process"), "IDLE_SECONDS", 1)
+    preferences().program = binary
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    daemon = pid(folder)
+    end = time.monotonic() + 3.0
+    pump_until(lambda: time.monotonic() > end, 10.0)
+    assert ready() and pid(folder) == daemon  # connected: needed
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    wait_for_end(daemon)
+    assert not (folder / "daemon.json").exists()
+
+
+# Stop and restart.
+
+
+def test_nothing_is_left_running_after_stop(folder, binary):
+    preferences().program = binary
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    daemon = pid(folder)
+    assert bpy.ops.overfit.stop_daemon() == {"FINISHED"}
+    pump_until(failed, 30.0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(daemon, 0)
+    assert not (folder / "daemon.json").exists() and connection().cure is cure("START")
+    # It did as it was told: the next fit may start one again.
+    session().daemon.look()
+    assert session().daemon.reluctance == ""
+
+
+def test_restart_gives_a_new_daemon(folder, binary):
+    preferences().program = binary
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    before = pid(folder)
+    bpy.ops.overfit.restart_daemon()
+    pump_until(lambda: ready() and connection().peer.file.pid != before, 60.0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(before, 0)
+
+
+def test_daemon_of_another_version_is_replaced_by_restart(fake, sleeper, folder, binary):
+    """Both versions are named; the button that helps is Restart, which ends the old one and starts the program."""
+    fake.version = "0.0.9"
+    fake.write_file(pid=sleeper.pid)
+    use_daemon(fake.data_dir, fake.pump)
+    assert "0.0.9" in connection().message and "0.1.0" in connection().message
+    assert connection().cure is cure("RESTART")
+    preferences().program = binary
+    bpy.ops.overfit.restart_daemon()
+    try:
+        pump_until(lambda: sleeper.poll() is not None, 10.0, fake.pump)
+        fake.vanish()
+        pump_until(ready, MESSAGE_SECONDS)
+        assert sleeper.returncode in (-signal.SIGTERM, 0)  # 0: the extension's look has picked the code up
+        assert connection().server.version.startswith("0.1.")
+    finally:
+        if (running := pid(fake.data_dir)) != sleeper.pid:
+            os.kill(running, signal.SIGKILL)
+            wait_for_end(running)
+
+
+@pytest.mark.parametrize("name", ["stop_daemon", "restart_daemon"])
+def test_fits_are_not_lost_unasked(fake, sleeper, name):
+    fit_pb2 = part("api.fit_pb2")
+    fake.write_file(pid=sleeper.pid)
+    use_daemon(fake.data_dir, fake.pump)
+    # They came after the last look: what the panel knew is not what counts.
+    fake.fit_states = [fit_pb2.FIT_STATE_QUEUED, fit_pb2.FIT_STATE_RUNNING, fit_pb2.FIT_STATE_SUCCEEDED]
+    press = getattr(bpy.ops.overfit, name)
+    press()
+    pump_until(lambda: "would be lost" in connection().message, 5.0, fake.pump)
+    assert ready() and sleeper.poll() is None and connection().fits_there == 2
+    assert connection().message.startswith("2 fits run or wait")
+    press(lose_fits=True)
+    pump_until(lambda: sleeper.poll() is not None, 5.0, fake.pump)
+
+
+def test_stop_ends_no_stranger(fake, sleeper, folder):
+    """A process that has taken over the number of a dead daemon, or a port whose owner does not know the token."""
+    fake.write_file(pid=sleeper.pid, token="wrong")
+    use_daemon(fake.data_dir, fake.pump)
+    bpy.ops.overfit.stop_daemon()
+    pump_until(lambda: failed() and not connection()._lock.locked(), 5.0, fake.pump)
+    fake.write_file(pid=sleeper.pid)
+    fake.vanish()
+    bpy.ops.overfit.restart_daemon()
+    pump_until(lambda: "no longer running" in connection().message, 5.0, fake.pump)
+    preferences().data_dir = str(folder)
+    bpy.ops.overfit.stop_daemon()
+    pump_until(lambda: "not running" in connection().message, 5.0, fake.pump)
+    assert sleeper.poll() is None
+
+
+# Log and panel.
+
+
+def test_the_log_is_shown(folder, tmp_path, capfd):
+    with pytest.raises(RuntimeError, match="There is no log"):
+        bpy.ops.overfit.show_log()
+    stand_in(tmp_path, "echo 'the disk is full' >&2; exit 1")
+    bpy.ops.overfit.start_daemon()
+    pump_until(lambda: "disk is full" in connection().message, 10.0)
+    assert bpy.ops.overfit.show_log() == {"FINISHED"}
+    shown = "".join(capfd.readouterr())
+    assert str(folder / "daemon.log") in shown and "the disk is full" in shown
+
+
+class Layout:
+    """Remembers what is drawn."""
+
+    def __init__(self, drawn: list[str]) -> None:
+        self.drawn = drawn
+
+    def row(self, **_options):
+        return self
+
+    column = box = row
+
+    def label(self, text: str = "", **_options) -> None:
+        self.drawn.append(text)
+
+    def operator(self, name: str, **_options):
+        self.drawn.append(name)
+        return SimpleNamespace()
+
+    def prop(self, owner, name: str, **_options) -> None:
+        assert owner.bl_rna.properties[name].description
+        self.drawn.append(name)
+
+
+def drawn_preferences() -> list[str]:
+    layout = Layout([])
+    system = SimpleNamespace(ui_scale=1.0)
+    context = SimpleNamespace(region=SimpleNamespace(width=600), preferences=SimpleNamespace(system=system))
+    part("interface.daemon_panel").draw_preferences(context, layout, preferences())
+    return layout.drawn
+
+
+def test_the_preferences_show_what_runs_and_the_button_that_helps(fake, sleeper):
+    fake.write_file(pid=sleeper.pid)
+    use_daemon(fake.data_dir, fake.pump)
+    drawn = drawn_preferences()
+    text = " ".join(drawn)
+    assert f"127.0.0.1:{fake.port}, process {sleeper.pid}" in text and "Overfit 0.1.0, a fake" in text
+    assert "network permission" in text and {"program", "data_dir", "start_when_needed"} <= set(drawn)
+    fake.version = "0.0.9"
+    use_daemon(fake.data_dir, fake.pump)
+    drawn = drawn_preferences()
+    assert drawn.index("overfit.restart_daemon") < drawn.index("overfit.start_daemon")  # the cure comes first
+    preferences().location = "REMOTE"
+    drawn = drawn_preferences()
+    assert {"address", "token", "certificate"} <= set(drawn) and "overfit.start_daemon" not in drawn
+
+
+def test_no_frozen_interface_while_the_daemon_is_cared_for(folder, binary, monkeypatch):
+    """Start, restart, stop and a failed start: no slice of the main thread is longer than a frame."""
+    slices, loop = [], session().loop
+    run_for = loop.run_for
+
+    def timed(budget: float) -> bool:
+        started = time.thread_time()
+        more = run_for(budget)
+        slices.append(time.thread_time() - started)
+        return more
+
+    monkeypatch.setattr(loop, "run_for", timed)
+    loop.longest_step = 0.0
+    preferences().program = binary
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    before = pid(folder)
+    bpy.ops.overfit.restart_daemon()
+    pump_until(lambda: ready() and connection().peer.file.pid != before, 60.0)
+    bpy.ops.overfit.stop_daemon()
+    pump_until(failed, 30.0)
+    print(f"\ndaemon care: longest slice {1e3 * max(slices):.1f} ms of processor time,", end=" ")
+    print(f"{1e3 * loop.longest_step:.1f} ms by the clock")
+    assert max(slices) < 0.016

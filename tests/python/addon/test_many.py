@@ -1,0 +1,453 @@
+"""Many objects, every kind of object, every mode; fits that are finished early or picked up again."""
+
+import bmesh
+import bpy
+import numpy as np
+import pytest
+from conftest import RealDaemon, part, pump_until, session, use_daemon
+from mathutils import Matrix, Vector
+
+
+@pytest.fixture
+def fake(clean, tmp_path):
+    from fake_daemon import FakeDaemon
+
+    fake = FakeDaemon(tmp_path / "data")
+    use_daemon(fake.data_dir, fake.pump)
+    yield fake
+    fake.close()
+
+
+def state(name: str):
+    return part("jobs.job").JobState[name]
+
+
+def add(kind: str, **options) -> bpy.types.Object:
+    """A new primitive."""
+    getattr(bpy.ops.mesh, f"primitive_{kind}_add")(**options)
+    return bpy.context.active_object
+
+
+def select(*objects: bpy.types.Object) -> None:
+    bpy.ops.object.select_all(action="DESELECT")
+    for obj in objects:
+        obj.select_set(True)
+    bpy.context.view_layer.objects.active = objects[0]
+    bpy.context.view_layer.update()
+
+
+def fit_all(fake) -> list:
+    """Presses the button and waits; returns the jobs, which have succeeded."""
+    before = list(session().jobs)
+    bpy.ops.overfit.fit()
+    jobs = [job for job in session().jobs if job not in before]
+    pump_until(lambda: not any(job.running for job in jobs), 20.0, fake.pump)
+    assert [job.state for job in jobs] == [state("DONE")] * len(jobs), [job.message for job in jobs]
+    return jobs
+
+
+def sent(fake) -> np.ndarray:
+    """The positions that the daemon got last."""
+    return np.frombuffer(fake.uploaded, "<f4", fake.metadata.vertex_count * 3).reshape(-1, 3)
+
+
+# Many.
+
+
+def test_every_selected_object_is_fitted(fake):
+    cube, cone, ball = add("cube"), add("cone", location=(5, 0, 0)), add("uv_sphere", location=(9, 0, 0))
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    bpy.context.scene.collection.objects.link(camera)
+    select(cone, cube, ball, camera)
+    jobs = fit_all(fake)
+    assert [job.title for job in jobs] == ["Cone", "Cube", "Sphere"]
+    for obj in (cube, cone, ball):
+        result = bpy.data.objects[f"{obj.name} INR"]
+        assert result.matrix_world == obj.matrix_world and result.overfit.original == obj and result.select_get()
+        assert obj.hide_get() and not obj.select_get()
+    assert bpy.context.active_object.name == "Cone INR"
+
+
+def test_objects_that_share_a_mesh_share_the_fit(fake):
+    first = add("monkey")
+    second = bpy.data.objects.new("Twin", first.data)
+    other = bpy.data.objects.new("Own", first.data)
+    for obj, place in ((second, 4.0), (other, 8.0)):
+        bpy.context.scene.collection.objects.link(obj)
+        obj.location.x = place
+    other.modifiers.new("Subdivision", "SUBSURF")
+    select(first, second, other)
+    jobs = fit_all(fake)
+    assert [job.title for job in jobs] == ["Suzanne and 1 more", "Own"]
+    results = [bpy.data.objects[f"{obj.name} INR"] for obj in (first, second, other)]
+    assert results[0].data == results[1].data != results[2].data
+    assert [result.location.x for result in results] == [0.0, 4.0, 8.0]
+    assert jobs[0].message.startswith("'Suzanne INR' and 1 more")
+
+
+def test_uploads_wait_for_each_other_and_for_the_queue(fake):
+    fake.queue_room = 2
+    objects = [add("cube", location=(3 * i, 0, 0)) for i in range(5)]
+    select(*objects)
+    bpy.ops.overfit.fit()
+    jobs = list(session().jobs)
+    seen = set()
+
+    def look() -> None:
+        fake.pump()
+        seen.update(job.step for job in jobs)
+        fake.queue_room = max(fake.queue_room, 0) + (1 if fake.refused else 0)
+
+    pump_until(lambda: not any(job.running for job in jobs), 30.0, look)
+    assert [job.state for job in jobs] == [state("DONE")] * 5
+    assert "Waiting for room in the daemon's queue" in seen and "Waiting for other uploads" in seen
+
+
+# Every kind of object.
+
+
+@pytest.mark.parametrize("kind", ["curve", "text", "metaball", "surface"])
+def test_what_is_no_mesh_but_has_a_surface(fake, kind):
+    if kind == "curve":
+        bpy.ops.curve.primitive_bezier_circle_add()
+        bpy.context.active_object.data.bevel_depth = 0.2
+    elif kind == "text":
+        bpy.ops.object.text_add()
+        bpy.context.active_object.data.extrude = 0.1
+    elif kind == "metaball":
+        bpy.ops.object.metaball_add()
+    else:
+        bpy.ops.surface.primitive_nurbs_surface_sphere_add()
+    select(bpy.context.active_object)
+    (job,) = fit_all(fake)
+    assert fake.metadata.triangle_count > 10 and bpy.data.objects[job.result_name].type == "MESH"
+
+
+def instancing_nodes(instanced: bpy.types.Object) -> bpy.types.NodeTree:
+    """A node group that puts an object on each point of the mesh, and drops the mesh."""
+    tree = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    start, end = tree.nodes.new("NodeGroupInput"), tree.nodes.new("NodeGroupOutput")
+    put, info = tree.nodes.new("GeometryNodeInstanceOnPoints"), tree.nodes.new("GeometryNodeObjectInfo")
+    info.inputs["Object"].default_value = instanced
+    tree.links.new(start.outputs[0], put.inputs["Points"])
+    tree.links.new(info.outputs["Geometry"], put.inputs["Instance"])
+    tree.links.new(put.outputs[0], end.inputs[0])
+    return tree
+
+
+def test_instances_of_geometry_nodes_are_part_of_the_surface(fake):
+    seed = add("cube", size=0.1, location=(50, 0, 0))
+    carrier = add("plane", size=2.0, location=(1, 2, 3))
+    carrier.scale = (2, 2, 2)
+    carrier.modifiers.new("Scatter", "NODES").node_group = instancing_nodes(seed)
+    select(carrier)
+    fit_all(fake)
+    # A cube on each corner of the plane, in the plane's own space.
+    assert fake.metadata.vertex_count == 32 and fake.metadata.triangle_count == 48
+    assert np.allclose(sent(fake).min(axis=0), (-1.05, -1.05, -0.05)) and np.allclose(
+        sent(fake).max(axis=0), (1.05, 1.05, 0.05)
+    )
+
+
+def test_a_collection_instance_is_fitted_as_it_stands(fake):
+    collection = bpy.data.collections.new("Pair")
+    for place, mirrored in ((-2.0, 1.0), (2.0, -1.0)):
+        cone = add("cone", location=(place, 0, 0))
+        cone.scale.z = mirrored
+        for old in cone.users_collection:
+            old.objects.unlink(cone)
+        collection.objects.link(cone)
+    empty = bpy.data.objects.new("Instance", None)
+    empty.instance_type, empty.instance_collection = "COLLECTION", collection
+    empty.location = (0, 0, 7)
+    bpy.context.scene.collection.objects.link(empty)
+    select(empty)
+    (job,) = fit_all(fake)
+    assert np.ptp(sent(fake)[:, 0]) > 5.0 and abs(sent(fake)[:, 2]).max() <= 1.0
+    # The mirrored one is turned inside out by its matrix, and back by us: both have a positive volume.
+    corners = sent(fake)[np.frombuffer(fake.uploaded, "<u4", offset=len(sent(fake)) * 12).reshape(-1, 3)]
+    volumes = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6.0
+    left = corners[:, :, 0].mean(axis=1) < 0.0
+    assert volumes[left].sum() > 1.0 and volumes[~left].sum() > 1.0
+    assert bpy.data.objects[job.result_name].location.z == 7.0
+
+
+def test_empty_without_anything_is_no_surface():
+    bpy.ops.object.empty_add()
+    with pytest.raises(RuntimeError, match="Select a mesh object"):
+        bpy.ops.overfit.fit()
+
+
+# Every mode.
+
+
+def test_all_objects_in_edit_mode(fake):
+    first, second = add("cube"), add("cube", location=(4, 0, 0))
+    select(first, second)
+    bpy.ops.object.mode_set(mode="EDIT")
+    for obj in (first, second):
+        mesh = bmesh.from_edit_mesh(obj.data)
+        bmesh.ops.scale(mesh, vec=Vector((1, 1, 3)), verts=mesh.verts)
+    jobs = fit_all(fake)
+    assert [job.title for job in jobs] == ["Cube", "Cube.001"] and abs(sent(fake)[:, 2]).max() == 3.0
+    assert first.mode == second.mode == "EDIT"
+
+
+def test_from_sculpt_mode_with_dynamic_topology(fake):
+    ball = add("ico_sphere", subdivisions=3)
+    bpy.ops.object.mode_set(mode="SCULPT")
+    bpy.ops.sculpt.dynamic_topology_toggle()
+    bpy.context.scene.tool_settings.sculpt.detail_type_method = "CONSTANT"
+    bpy.context.scene.tool_settings.sculpt.constant_detail_resolution = 20.0
+    bpy.ops.sculpt.detail_flood_fill()
+    fit_all(fake)
+    # Only the sculpt session knows the new vertices.
+    assert ball.mode == "SCULPT" and fake.metadata.vertex_count > 2 * 162
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
+# Scripts.
+
+
+def test_wait_returns_with_the_result(suzanne, daemon):
+    assert bpy.ops.overfit.fit(wait=True) == {"FINISHED"}
+    assert bpy.data.objects["Suzanne INR"].overfit.model.startswith("models/")
+
+
+def test_wait_says_what_went_wrong(suzanne, daemon, monkeypatch):
+    monkeypatch.setattr(part("jobs.fit_order"), "SIGNS", {"AUTO": 77})
+    with pytest.raises(RuntimeError, match=r"Suzanne: .*sign"):
+        bpy.ops.overfit.fit(wait=True)
+    assert len(bpy.data.objects) == 1
+
+
+def test_arguments_come_before_the_scene_s_settings(suzanne, fake):
+    settings = bpy.context.scene.overfit
+    settings.limit, settings.steps, settings.seed, settings.sign, settings.loss = "STEPS", 77, 5, "PARITY", "L2"
+    settings.learning_rate, settings.batch_size, settings.device = 0.002, 512, "cpu"
+    fit_all(fake)
+    asked = fake.settings
+    assert (asked.preset, asked.steps, asked.seed, asked.device) == ("draft", 77, 5, "cpu")
+    assert asked.sign == part("api.types_pb2").SIGN_POLICY_PARITY and asked.loss == part("api.fit_pb2").LOSS_L2
+    assert (asked.learning_rate, asked.batch_size) == (pytest.approx(0.002), 512) and not asked.HasField("seconds")
+    suzanne.hide_set(False)
+    select(suzanne)
+    bpy.ops.overfit.fit(preset="detail", seconds=3.0, resolution=33)
+    job = session().jobs[-1]
+    pump_until(lambda: not job.running, 20.0, fake.pump)
+    assert (fake.settings.preset, fake.settings.seconds) == ("detail", 3.0) and not fake.settings.HasField("steps")
+    assert job.order.resolution == 33
+
+
+def test_quality_target(suzanne, fake):
+    settings = bpy.context.scene.overfit
+    settings.limit, settings.target_error, settings.seconds = "QUALITY", 0.1, 60.0
+    fit_all(fake)
+    assert fake.settings.target_near_mae == pytest.approx(1e-3) and fake.settings.seconds == 60.0
+
+
+def test_every_operator_tells_what_it_does_and_every_setting_is_described():
+    operators = [name for name in dir(bpy.ops.overfit) if not name.startswith("_")]
+    assert len(operators) > 10
+    for name in operators:
+        kind = getattr(bpy.ops.overfit, name).get_rna_type()
+        assert kind.description and kind.description[0].isupper() and not kind.description.endswith("."), name
+        for item in kind.properties:
+            assert item.identifier == "rna_type" or item.description, (name, item.identifier)
+    for group in (bpy.context.scene.overfit, bpy.data.objects.new("x", None).overfit):
+        for item in group.bl_rna.properties:
+            if item.identifier not in ("rna_type", "name"):
+                assert item.description, item.identifier
+
+
+# While it runs.
+
+
+def test_finish_now_keeps_what_was_learned(suzanne, daemon, by_steps):
+    by_steps(10**9)
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    pump_until(lambda: job.training and job.progress.step > 50, 60.0)
+    bpy.ops.overfit.finish_now(job=job.id)
+    pump_until(lambda: not job.running, 30.0)
+    assert job.state is state("DONE"), job.message
+    assert bpy.data.objects["Suzanne INR"].overfit.near_mae > 0.0
+
+
+def test_previews_sharpen_and_end_with_the_fit(suzanne, daemon, by_steps, monkeypatch):
+    from dataclasses import replace
+
+    by_steps(10**9)
+    order = part("jobs.fit_order").FitOrder
+    monkeypatch.setattr(
+        part("interface.fit_operators").OVERFIT_OT_fit,
+        "_order",
+        lambda self, context: replace(order.of(context.scene.overfit), preview_resolution=32),
+    )
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    shown = []
+
+    def look() -> None:
+        if job.preview is not None and (not shown or shown[-1] is not job.preview):
+            shown.append(job.preview)
+
+    pump_until(lambda: len(shown) > 3, 60.0, look)
+    assert [preview.step for preview in shown] == sorted({preview.step for preview in shown})
+    last = shown[-1]
+    assert len(last.mesh.triangles) > 500 and last.normals.shape == last.mesh.positions.shape
+    assert np.allclose(np.linalg.norm(last.normals, axis=1), 1.0, atol=1e-3)
+    size = max(suzanne.dimensions) / 1.7
+    assert last.size == pytest.approx(size, rel=0.1)
+    bpy.ops.overfit.finish_now()
+    pump_until(lambda: not job.running, 30.0)
+    assert job.state is state("DONE") and job.preview is None
+    assert set(job.seconds) == {"progress", "preview", "result"}
+
+
+def test_a_fit_is_picked_up_after_a_restart(suzanne, shared_daemon: RealDaemon, by_steps, tmp_path):
+    use_daemon(shared_daemon.data_dir)
+    by_steps(10**9)
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    pump_until(lambda: job.training, 60.0)
+    name = job.fit_name
+    assert suzanne.overfit.fit == name
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
+    # As if Blender had been closed and opened again.
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "work.blend"))
+    assert session().jobs == []
+    use_daemon(shared_daemon.data_dir)
+    pump_until(lambda: session().fit_list.left, 20.0)
+    (left,) = session().fit_list.left
+    assert left.here and left.display_name == "Suzanne" and left.state == "runs"
+    assert bpy.ops.overfit.pick_up(fit=name) == {"FINISHED"}
+    with pytest.raises(RuntimeError, match="shown already"):
+        bpy.ops.overfit.pick_up(fit=name)
+    (job,) = session().jobs
+    pump_until(lambda: job.training, 60.0)
+    bpy.ops.overfit.finish_now()
+    pump_until(lambda: not job.running, 30.0)
+    suzanne = bpy.data.objects["Suzanne"]
+    assert job.state is state("DONE") and bpy.data.objects["Suzanne INR"].matrix_world == suzanne.matrix_world
+    assert suzanne.overfit.fit == "" and suzanne.overfit.model == name.replace("fits/", "models/")
+    # One whose fit the daemon has forgotten, as after its restart: the model is still there.
+    bpy.data.objects.remove(bpy.data.objects["Suzanne INR"])
+    suzanne.overfit.fit = name
+    pump_until(lambda: session().loop.start(forget(name)).done() or True, 1.0)
+    pump_until(lambda: any(left.name == name and left.state == "ended" for left in session().fit_list.left), 20.0)
+    assert bpy.ops.overfit.pick_up(fit=name, wait=True) == {"FINISHED"}
+    assert bpy.data.objects["Suzanne INR"].overfit.original == suzanne
+
+
+async def forget(name: str) -> None:
+    """The daemon forgets a fit that has ended."""
+    await session().connection.fits.DeleteFit(part("api.fit_pb2").DeleteFitRequest(name=name))
+
+
+def test_a_fit_of_elsewhere_is_picked_up_at_the_origin(suzanne, fake):
+    fake.messages, fake.display_name = 10**6, "Lamp"
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    pump_until(lambda: job.step == "Training", 5.0, fake.pump)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    pump_until(lambda: session().fit_list.left, 10.0, fake.pump)
+    (left,) = session().fit_list.left
+    assert not left.here and left.display_name == "Lamp"
+    fake.messages = 3
+    bpy.ops.overfit.pick_up(fit=left.name)
+    (job,) = session().jobs
+    pump_until(lambda: not job.running, 10.0, fake.pump)
+    assert job.state is state("DONE"), job.message
+    assert bpy.data.objects["Lamp INR"].matrix_world == Matrix.Identity(4)
+
+
+def test_a_fit_that_is_lost_says_so(suzanne, daemon):
+    suzanne.overfit.fit = "fits/abcdefgh"
+    with pytest.raises(RuntimeError, match=r"the fit is lost\. Press Fit INR again"):
+        bpy.ops.overfit.pick_up(fit="fits/abcdefgh", wait=True)
+    assert suzanne.overfit.fit == ""
+
+
+# What would help.
+
+
+def advice_of(job) -> dict:
+    return {item.fix: item for item in job.advice}
+
+
+def test_an_open_mesh_can_be_closed_by_the_button(suzanne, daemon):
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    pump_until(lambda: not job.running, 60.0)
+    assert "FILL_HOLES" in advice_of(job)
+    assert bpy.ops.overfit.fix(kind="FILL_HOLES", job=job.id) == {"FINISHED"}
+    suzanne.hide_set(False)
+    select(suzanne)
+    bpy.ops.overfit.fit()
+    job = session().jobs[-1]
+    pump_until(lambda: not job.running, 60.0)
+    assert "FILL_HOLES" not in advice_of(job)
+
+
+def test_normals_that_point_inwards_can_be_turned(clean, daemon):
+    bpy.context.scene.overfit.preset, bpy.context.scene.overfit.resolution = "draft", 48
+    ball = add("ico_sphere", subdivisions=3)
+    ball.data.flip_normals()
+    bpy.ops.overfit.fit(wait=True)
+    job = session().jobs[-1]
+    assert "RECALCULATE_NORMALS" in advice_of(job)
+    bpy.ops.overfit.fix(kind="RECALCULATE_NORMALS", job=job.id)
+    assert all(polygon.normal.dot(polygon.center) > 0.0 for polygon in ball.data.polygons)
+
+
+@pytest.mark.parametrize("mode", ["OBJECT", "EDIT"])
+def test_mending_works_in_both_modes(clean, mode):
+    plane = add("cube")
+    mesh = bmesh.new()
+    mesh.from_mesh(plane.data)
+    mesh.faces.ensure_lookup_table()
+    bmesh.ops.delete(mesh, geom=[mesh.faces[0]], context="FACES_ONLY")
+    mesh.to_mesh(plane.data)
+    bpy.ops.object.mode_set(mode=mode)
+    assert bpy.ops.overfit.fix(kind="FILL_HOLES") == {"FINISHED"}
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert len(plane.data.polygons) == 6
+
+
+def test_uneven_scale_can_be_applied(suzanne, fake):
+    suzanne.scale = (1, -2, 1)
+    bpy.context.view_layer.update()
+    before = [suzanne.matrix_world @ vertex.co for vertex in suzanne.data.vertices]
+    (job,) = fit_all(fake)
+    assert "APPLY_SCALE" in advice_of(job)
+    bpy.ops.overfit.fix(kind="APPLY_SCALE", job=job.id)
+    bpy.context.view_layer.update()
+    after = [suzanne.matrix_world @ vertex.co for vertex in suzanne.data.vertices]
+    assert tuple(suzanne.scale) == (1, 1, 1) and max((a - b).length for a, b in zip(before, after, strict=True)) < 1e-5
+
+
+def test_thin_parts_ask_for_resolution_and_short_training_for_time(fake):
+    advise = part("jobs.advice").advise
+    fit_pb2, mesh_pb2 = part("api.fit_pb2"), part("api.mesh_pb2")
+    order = part("jobs.fit_order").FitOrder.of(bpy.context.scene.overfit, resolution=100)
+    health = mesh_pb2.HealthReport(vertices=8, watertight=True, consistently_wound=True)
+    health.bounds.min.extend((0, 0, 0))
+    health.bounds.max.extend((2, 1, 1))
+    fit = fit_pb2.Fit(thickness=0.01)
+    fit.metrics.near_mae = 1e-4
+    (thin,) = advise(health, fit, order)
+    # Two cells in 0.01 of 2: 400 cells, and a multiple of 32.
+    assert (thin.fix, thin.value) == ("RESOLUTION", 416)
+    fit.thickness, fit.metrics.near_mae, fit.progress.elapsed_seconds = 0.5, 5e-3, 10.0
+    (short,) = advise(health, fit, order)
+    assert (short.fix, short.value) == ("TIME", 30.0)
+    fit.metrics.near_mae = 1e-4
+    assert advise(health, fit, order) == []
+    bpy.ops.overfit.fix(kind="RESOLUTION", value=416.0)
+    bpy.ops.overfit.fix(kind="TIME", value=30.0)
+    settings = bpy.context.scene.overfit
+    assert (settings.resolution, settings.limit, settings.seconds) == (416, "TIME", 30.0)
