@@ -111,6 +111,7 @@ class OVERFIT_PT_advanced(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "batch_size")
         column.prop(settings, "seed")
         column.prop(settings, "preview_resolution", text="Preview")
+        column.prop(settings, "keep_fields")
 
 
 class OVERFIT_PT_daemon_fits(SidebarPanel, bpy.types.Panel):

@@ -128,7 +128,7 @@ class FitJob(Job):
             self.connection,
             fit.model,
             Spacing(self.order.resolution),
-            lambda fraction: setattr(self, "fraction", fraction),
+            self._show_fraction,
         )
         self._attributes = await carry_if_possible(
             self.connection, self._source, self._surface, self._mesh_name, self._show_carrying, self.notes
@@ -252,6 +252,9 @@ class FitJob(Job):
             self.step, self.fraction = "Waiting for other fits", 0.0
         elif fit.HasField("progress"):
             self._show_progress(fit.progress)
+
+    def _show_fraction(self, fraction: float) -> None:
+        self.fraction = fraction
 
     def _show_upload(self, share: float) -> None:
         self.step, self.fraction = ("Sending the mesh", share) if share < 1.0 else ("Checking the mesh", 0.0)
