@@ -8,8 +8,8 @@ from ..jobs.fit_job import FitJob
 from ..jobs.fit_order import FitOrder
 from ..jobs.job import Job
 from ..scene.fit_source import fit_sources, shared_sources
-from ..scene.source import read_source
 from ..scene.place import Place, has_uneven_scale, scale_note
+from ..scene.source import read_source
 from ..session import current, redraw_views
 from .job_operator import JobOperator
 

@@ -8,7 +8,7 @@ from ..scene.heat_map import hide, repaint, scale_of
 from ..scene.original import evaluated_original, original_of
 from ..scene.shading import give_back
 from ..session import current, redraw_views
-from .job_operator import JobOperator, refuse_without_daemon
+from .job_operator import JobOperator
 from .panel import SidebarPanel
 
 
@@ -31,7 +31,6 @@ class OVERFIT_OT_show_error(JobOperator, bpy.types.Operator):
         return True
 
     def make_job(self, context: bpy.types.Context) -> HeatMapJob:
-        refuse_without_daemon()
         obj = context.active_object
         with evaluated_original(obj) as (original, depsgraph):
             mesh = read_evaluated(original, depsgraph)

@@ -28,8 +28,8 @@ from ..client.problem import ConnectionLost, NoRoom, NotFound, Problem
 from ..scene.attributes import Attributes
 from ..scene.field import Field
 from ..scene.mesh_transfer import TriangleMesh
-from ..scene.source import Source
 from ..scene.place import Place
+from ..scene.source import Source
 from ..scene.surface import add_surface
 from .advice import Advice, advise
 from .carry import carry_if_possible

@@ -13,10 +13,10 @@ from ..client.problem import Problem
 from ..field_settings import RESOLUTION, VOXEL_SIZE
 from ..scene.attributes import Attributes
 from ..scene.field import Field, longest_side
-from ..scene.mesh_transfer import TriangleMesh, parse_mesh
-from ..scene.source import Source
+from ..scene.mesh_transfer import TriangleMesh, check_triangles, parse_mesh
 from ..scene.place import Place
 from ..scene.result import add_result_beside, may_replace, replace_surface
+from ..scene.source import Source
 from .carry import carry_if_possible
 from .job import Job
 from .model_transfer import ensure_model
@@ -47,7 +47,9 @@ async def fetch_surface(
     await receive(connection, connection.queries.ExtractMesh, request, begin)
     if sizes[1] == 0:
         raise Problem("The fitted field has no surface. Fit again with more time")
-    return parse_mesh(data[:filled], *sizes)
+    surface = parse_mesh(data[:filled], *sizes)
+    check_triangles(surface)
+    return surface
 
 
 @dataclass(frozen=True)
