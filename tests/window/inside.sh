@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Runs inside the root: an X server without a screen, the daemon, and Blender with the add-on, driven by session.py.
-# usage: inside.sh      everything it needs and makes is in /mnt
+# usage: inside.sh SECONDS      everything it needs and makes is in /mnt; after SECONDS Blender is ended
 set -euo pipefail
 export OVERFIT_DATA_DIR=/mnt/data BLENDER_USER_RESOURCES=/mnt/user XDG_RUNTIME_DIR=/tmp/runtime
 export LIBGL_ALWAYS_SOFTWARE=1 GALLIUM_DRIVER=llvmpipe
+export PATH=/mnt:$PATH # where the add-on finds the program when it starts a daemon by itself
 mkdir -p -m 700 "$XDG_RUNTIME_DIR" /mnt/user /mnt/pictures
 
-# The server takes a free display and says which, once it is ready.
+# The server takes a free display and says which, once it is ready. It is high, so that the sidebar's panels fit on it.
 mkfifo /tmp/display
-Xvfb -displayfd 3 -screen 0 1280x800x24 +extension GLX -nolisten tcp 3>/tmp/display 2>/mnt/xvfb.log &
+Xvfb -displayfd 3 -screen 0 1280x1160x24 +extension GLX -nolisten tcp 3>/tmp/display 2>/mnt/xvfb.log &
 read -r number </tmp/display
 export DISPLAY=:$number
 
 /mnt/overfit serve 2>/mnt/daemon.log &
 blender --command extension install-file --repo user_default --enable /mnt/addon.zip
 blender --version | head -n 1 >/mnt/version
-timeout 400 blender --gpu-backend opengl --window-geometry 0 0 1280 800 --python-exit-code 1 --python /mnt/session.py 2>&1 | tee /mnt/blender.log
+timeout "$1" blender --gpu-backend opengl --window-geometry 0 0 1280 1160 --python-exit-code 1 \
+  --python /mnt/window/session.py 2>&1 | tee /mnt/blender.log

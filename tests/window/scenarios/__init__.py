@@ -1,0 +1,18 @@
+"""What a user does, one story a function. Each starts from a clean file; `ALL` is their order."""
+
+from . import cancel, daemon, fit, heat_map, load_file, mesh, panels, several, thread, undo, volume
+
+ALL = (
+    fit.fit,
+    fit.finish_now,
+    cancel.cancel,
+    mesh.mesh_again,
+    volume.volume,
+    heat_map.heat_map,
+    several.two_objects,
+    undo.undo_during_fit,
+    daemon.daemon_killed,
+    load_file.file_loaded,
+    panels.panels,
+    thread.main_thread,
+)

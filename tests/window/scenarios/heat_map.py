@@ -1,0 +1,38 @@
+"""The error as colours."""
+
+from collections.abc import Iterator
+
+from hand import RIGHT, click, move_over, view
+from pictures import share_of_viridis
+from stage import Stage
+
+from .fit import fitted
+
+
+def heat_map(stage: Stage) -> Iterator[float]:
+    """Show Error colours the result and measures it; Hide gives the view its shading back."""
+    _monkey, result = yield from fitted(stage)
+    shading = view()[1].spaces.active.shading
+    before = (shading.type, shading.color_type)
+    plain = share_of_viridis()
+    number = stage.last_number()
+    yield from click("overfit.show_error")
+    job = yield from stage.job_after(number)
+    yield from stage.ended(job)
+    yield from move_over("VIEW_3D")
+    yield 0.5
+    stage.picture("1-error")
+    stage.panel("error")
+    coloured = share_of_viridis()
+    kept = result.data.overfit_error
+    assert kept.shown and 0.0 < kept.mean < kept.percentile <= kept.largest, "the error was not measured"
+    assert shading.color_type == "VERTEX", "the view does not show colours"
+    assert coloured > plain + 0.05, f"no colours in the view: {plain:.3f} before, {coloured:.3f} with the error"
+
+    yield from click("overfit.hide_error", across=RIGHT)
+    yield from move_over("VIEW_3D")
+    yield 0.5
+    stage.picture("2-hidden")
+    assert (shading.type, shading.color_type) == before, "the view did not get its shading back"
+    assert share_of_viridis() < plain + 0.02, "the colours are still in the view"
+    stage.figures["mean error"] = f"{100 * kept.mean / kept.longest_side:.3f} %"

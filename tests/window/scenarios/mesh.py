@@ -1,0 +1,85 @@
+"""A mesh at another resolution, Adjust Last Operation, and undo."""
+
+from collections.abc import Iterator
+
+import bpy
+from hand import SETTLE, click, move, move_over, press, region_of, view, xdotool
+from stage import Stage, log, objects, until
+
+from .fit import fitted
+
+
+def mesh_again(stage: Stage) -> Iterator[float]:
+    """Mesh replaces the result's mesh; F9 repeats it with another resolution; each is one undo step."""
+    monkey, result = yield from fitted(stage)
+    names, name, first = objects(), result.name, len(result.data.polygons)
+    kept = result.overfit
+    kept.spacing, kept.resolution, kept.mode = "RESOLUTION", 48, "REPLACE"
+    bpy.ops.ed.undo_push(message="Settings")
+    number = stage.last_number()
+    yield from click("overfit.extract_mesh")
+    job = yield from stage.job_after(number)
+    yield from stage.ended(job)
+    second = faces(name)
+    assert objects() == names, f"Replace added or removed objects: {objects()}"
+    assert second < first, f"{first} faces at 96, {second} at 48"
+
+    yield from move_over("VIEW_3D")
+    press("F9")
+    yield 0.5
+    stage.picture("1-F9")
+    press("Escape")
+    yield 0.3
+    yield from set_in_last_operation(stage, "resolution", "72")
+    yield from until(lambda: faces(name) not in (first, second), 60.0, "a mesh at the resolution that was typed")
+    third = faces(name)
+    stage.picture("2-adjusted")
+    assert objects() == names, f"the repetition added or removed objects: {objects()}"
+    assert second < third < first, f"faces at 48, 72 and 96: {second}, {third}, {first}"
+
+    yield from move_over("VIEW_3D")
+    press("ctrl+z")
+    yield from until(lambda: faces(name) == first, 20.0, "the mesh before Mesh, after one undo")
+    assert objects() == names
+    # Settings, then the fit.
+    press("ctrl+z")
+    yield 0.5
+    press("ctrl+z")
+    yield from until(lambda: objects() == {"Suzanne"}, 20.0, "no result after undoing the fit")
+    assert bpy.data.objects["Suzanne"].visible_get(), "the original stays hidden when the fit is undone"
+    stage.picture("3-undone")
+    press("ctrl+shift+z")
+    yield from until(lambda: name in objects() and faces(name) == first, 20.0, "the result after redo")
+    stage.figures |= {"faces at 96, 48, 72": f"{first:,}, {second:,}, {third:,}"}
+
+
+def faces(name: str) -> int:
+    """The faces of an object; 0 if it is gone."""
+    return len(bpy.data.objects[name].data.polygons) if name in bpy.data.objects else 0
+
+
+def set_in_last_operation(stage: Stage, name: str, value: str) -> Iterator[float]:
+    """Types a value into the panel Adjust Last Operation: opens it, and looks for the field of a property."""
+    window, area, _sidebar = view()
+    hud = region_of(area, "HUD")
+    if hud.height < 60:  # only its header
+        yield from move(hud.x + 12, hud.y + hud.height - 12)
+        xdotool("click", 1)
+        yield 0.5
+        hud = region_of(view()[1], "HUD")
+    log("Adjust Last Operation:", hud.x, hud.y, hud.width, hud.height)
+    stage.picture("adjust")
+    for y in range(hud.y + hud.height - 30, hud.y, -8):
+        yield from move(hud.x + int(hud.width * 0.7), y)
+        xdotool("key", "ctrl+c")  # copies the value under the mouse
+        yield from SETTLE
+        asked = bpy.context.window_manager.operators[-1].properties
+        if bpy.context.window_manager.clipboard == str(getattr(asked, name)):
+            xdotool("click", "--repeat", 2, "--delay", 60, 1)
+            yield 0.3
+            xdotool("key", "ctrl+a")
+            xdotool("type", value)
+            xdotool("key", "Return")
+            yield 0.3
+            return
+    raise AssertionError(f"Adjust Last Operation has no field for {name}")

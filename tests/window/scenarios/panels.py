@@ -1,0 +1,57 @@
+"""Pictures of every panel, for the documentation."""
+
+from collections.abc import Iterator
+
+import bpy
+from hand import click, find, move_over, open_below, view
+from pictures import crop
+from stage import PACKAGE, Stage, addon_module
+
+from .fit import fitted
+
+
+def panels(stage: Stage) -> Iterator[float]:
+    """The panels before, while and after a fit, with their parts open, and the page in the preferences."""
+    scene = bpy.context.scene
+    stage.add_suzanne()
+    scene.overfit.limit = "PRESET"
+    yield from move_over("VIEW_3D")
+    yield 0.5
+    stage.panel("before")
+    place = yield from find("overfit.fit")
+    yield from open_below(addon_module("interface.panel").OVERFIT_PT_advanced, place)
+    yield from move_over("VIEW_3D")
+    yield 0.5
+    stage.panel("advanced")
+    bpy.data.objects.remove(bpy.data.objects["Suzanne"])
+    yield from preferences_page(stage)
+
+    yield from stage.prepare()
+    _monkey, result = yield from fitted(stage)
+    yield from move_over("VIEW_3D")
+    yield 0.5
+    stage.panel("after")
+    yield from click("overfit.clear_ended")
+    place = yield from find("overfit.extract_volume")
+    yield from open_below(addon_module("interface.field_panel").OVERFIT_PT_field_model, place)
+    yield from move_over("VIEW_3D")
+    yield 0.5
+    stage.panel("field")
+    assert result.overfit.model
+
+
+def preferences_page(stage: Stage) -> Iterator[float]:
+    """The extension's page, in the place of the 3D view."""
+    window, area, _sidebar = view()
+    bpy.context.preferences.active_section = "EXTENSIONS"
+    addon_module("interface")
+    with bpy.context.temp_override(window=window, area=area):
+        bpy.ops.preferences.addon_expand(module=PACKAGE)
+    area.type = "PREFERENCES"
+    bpy.context.preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "Overfit"
+    yield 1.0
+    stage.picture("preferences")
+    canvas = next(region for region in area.regions if region.type == "WINDOW")
+    top = window.height - canvas.y - canvas.height
+    stage.pictures.append(crop("preferences", canvas.x, top, canvas.width, canvas.height))

@@ -1,0 +1,114 @@
+"""How long the extension holds Blender's main thread, for a mesh of a million triangles with a live preview."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import bpy
+import numpy as np
+from hand import click, move_over
+from stage import Stage, addon_module, log, until
+
+TRAINING_SECONDS = 30.0
+FRAME = 0.016
+"""What anything but the transfer of meshes may take."""
+LISTENS_AT_MOST = 25.0
+"""Blender saves by itself only while no operator stays: so at least so often none does."""
+
+
+class Watch:
+    """Measures what the extension does on the main thread, by what it does: `[wall, processor]` seconds at most."""
+
+    def __init__(self, addon) -> None:
+        self.longest: dict[str, list[float]] = {}
+        self._addon, self._undo = addon, []
+        self._around(addon.loop, "run_for", self._doing)
+        self._around(addon, "finish", lambda *_: "building the result")
+        operators = addon_module("interface.fit_operators")
+        self._around(operators.OVERFIT_OT_fit, "make_jobs", lambda *_: "reading the mesh")
+        drawing = addon_module("interface.preview_drawing")
+        self._around(drawing, "to_card", lambda *_: "handing a preview to the graphics card")
+
+    def end(self) -> None:
+        """Takes the measuring away again."""
+        for owner, name, original in self._undo:
+            setattr(owner, name, original)
+
+    def _around(self, owner, name: str, what: Callable[..., str]) -> None:
+        original = getattr(owner, name)
+
+        def timed(*arguments):
+            doing, wall, processor = what(*arguments), time.perf_counter(), time.thread_time()
+            before = self._preview()
+            outcome = original(*arguments)
+            if self._preview() is not before:
+                doing = "receiving a preview"
+            kept = self.longest.setdefault(doing, [0.0, 0.0])
+            kept[0] = max(kept[0], time.perf_counter() - wall)
+            kept[1] = max(kept[1], time.thread_time() - processor)
+            return outcome
+
+        self._undo.append((owner, name, original))
+        setattr(owner, name, timed)
+
+    def _doing(self, *_arguments) -> str:
+        fits = self._addon.fits()
+        return fits[-1].step.lower() if fits else "no fit"
+
+    def _preview(self) -> object:
+        fits = self._addon.fits()
+        return fits[-1].preview if fits else None
+
+
+def add_million() -> bpy.types.Object:
+    """A bumpy sphere of a million triangles, with a UV map."""
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=1000, ring_count=501)
+    sphere = bpy.context.object
+    points = np.empty((len(sphere.data.vertices), 3), np.float32)
+    sphere.data.vertices.foreach_get("co", points.ravel())
+    points *= 1.0 + 0.06 * np.prod(np.sin(6.0 * points + 1.0), axis=1, keepdims=True)
+    sphere.data.vertices.foreach_set("co", points.ravel())
+    sphere.data.update()
+    sphere.data.materials.append(bpy.data.materials.new("Skin"))
+    return sphere
+
+
+def main_thread(stage: Stage) -> Iterator[float]:
+    """No slice of the work takes a frame; reading and building the mesh are measured beside them."""
+    sphere = add_million()
+    sphere.data.calc_loop_triangles()
+    assert len(sphere.data.loop_triangles) == 1_000_000
+    settings = bpy.context.scene.overfit
+    settings.seconds, settings.resolution = TRAINING_SECONDS, 256
+    stage.look_at_selected()
+    yield 1.0
+    watch = Watch(stage.addon)
+    try:
+        clicked = yield from click("overfit.fit")
+        job = yield from stage.job_after(0)
+        yield from move_over("VIEW_3D")
+        first: dict[str, float] = {}
+        rest = longest_without = 0.0
+        while job.running:
+            now = time.monotonic()
+            assert now < clicked + 240.0, f"the fit did not end: {job.step}"
+            for what, seen in (("progress", job.progress), ("preview", job.preview)):
+                if seen and what not in first:
+                    first[what] = now - clicked
+                    stage.picture(f"first-{what}")
+            if not any(tool.bl_idname.startswith("OVERFIT") for tool in bpy.context.window.modal_operators):
+                rest = now
+            if rest:
+                longest_without = max(longest_without, now - rest)
+            yield 0.02
+    finally:
+        watch.end()
+    yield from until(lambda: job.state.name == "DONE", 1.0, f"a result: {job.message}")
+    yield 1.0
+    stage.picture("result")
+    stage.figures |= {f"first {what}": f"{seconds:.2f} s" for what, seconds in first.items()}
+    stage.figures["longest without autosave"] = f"{longest_without:.1f} s"
+    for what, (wall, processor) in watch.longest.items():
+        log(f"{what}: {1000 * wall:.1f} ms, {1000 * processor:.1f} ms of the processor")
+        stage.figures[what] = f"{1000 * wall:.1f} ms ({1000 * processor:.1f})"
+    assert "preview" in first, "no preview came"
+    assert longest_without < LISTENS_AT_MOST, f"an operator stayed for {longest_without:.0f} s: no autosave in that time"

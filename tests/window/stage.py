@@ -1,0 +1,164 @@
+"""What a scenario works with: a clean file with the sidebar open, the extension's session, and waits that end."""
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+
+import bpy
+import pictures
+from hand import region_of, view
+from mathutils.bvhtree import BVHTree
+
+PACKAGE = "bl_ext.user_default.overfit"
+START = time.monotonic()
+FIT_SECONDS = 120.0
+"""How long a short fit may take, all in all: the window is drawn by the same processor."""
+TRAINING_SECONDS = 4.0
+
+
+def log(*words: object) -> None:
+    """A line in Blender's log."""
+    print(f"[window {time.monotonic() - START:5.1f}]", *words, flush=True)
+
+
+def addon_module(name: str):
+    """A module of the extension, such as `jobs.job`."""
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+def until(condition: Callable[[], object], seconds: float, what: str, every: float = 0.05) -> Iterator[float]:
+    """Waits until something holds; fails when the time is over."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        yield every
+
+
+class Stage:
+    """One scenario's surroundings, and what it writes down."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.figures: dict[str, object] = {}
+        """What was measured: goes into the table."""
+        self.pictures: list[str] = []
+        self.addon = addon_module("session").current()
+
+    def picture(self, words: str) -> None:
+        """Takes a picture of the screen."""
+        self.pictures.append(pictures.picture(f"{self.name}-{words}"))
+
+    def panel(self, name: str) -> None:
+        """Takes a picture of the sidebar, for the documentation."""
+        self.pictures.append(pictures.panel_picture(name))
+
+    def prepare(self) -> Iterator[float]:
+        """Loads a clean file, opens the sidebar, and waits for a daemon without fits."""
+        bpy.ops.wm.read_homefile(use_factory_startup=True)
+        yield 0.2
+        for item in list(bpy.data.objects):
+            bpy.data.objects.remove(item)
+        settings = bpy.context.scene.overfit
+        settings.preset, settings.limit, settings.seconds = "draft", "TIME", TRAINING_SECONDS
+        settings.resolution = 96
+        self.addon.jobs.clear()
+        yield from self.open_sidebar()
+        yield from until(lambda: self.addon.connection.state.name == "READY", 30.0, "a connection")
+        yield from self.ask(self.addon.fit_list.look())
+        for fit in list(self.addon.fit_list.left):
+            self.addon.fit_list.cancel(fit.name)
+        yield from until(lambda: not self.addon.fit_list.left, 30.0, "a daemon without fits")
+
+    def open_sidebar(self) -> Iterator[float]:
+        """Shows the tab Overfit."""
+        area = view()[1]
+        area.spaces.active.show_region_ui = True
+        # A region gets its tabs when it is drawn for the first time.
+        for _ in range(100):
+            yield 0.05
+            try:
+                view()[2].active_panel_category = "Overfit"
+            except (TypeError, AttributeError):
+                continue
+            if view()[2].active_panel_category == "Overfit":
+                break
+        else:
+            raise AssertionError("the sidebar has no tab Overfit")
+        area.tag_redraw()
+        yield 0.3
+
+    def add_suzanne(self) -> bpy.types.Object:
+        """A Suzanne with a material, turned and scaled, selected and in view."""
+        bpy.ops.mesh.primitive_monkey_add(location=(0.4, -0.3, 0.2), rotation=(0.1, 0.1, 1.0))
+        monkey = bpy.context.object
+        monkey.scale = (1.5, 1.5, 1.5)
+        monkey.modifiers.new("Subdivision", "SUBSURF").levels = 1
+        monkey.data.materials.append(bpy.data.materials.new("Fur"))
+        self.look_at_selected()
+        return monkey
+
+    def look_at_selected(self) -> None:
+        """Brings what is selected into view, and makes the state an undo step, as a user's actions do."""
+        window, area, _sidebar = view()
+        bpy.context.view_layer.update()
+        with bpy.context.temp_override(window=window, area=area, region=region_of(area, "WINDOW")):
+            bpy.ops.view3d.view_selected()
+            bpy.ops.ed.undo_push(message="Scene")
+
+    def newest(self):
+        """The newest job."""
+        return self.addon.jobs[-1]
+
+    def job_after(self, known: int) -> Iterator[float]:
+        """Waits for a job with a higher number than `known`; returns it."""
+        yield from until(lambda: self.addon.jobs and self.newest().id > known, 30.0, "a job")
+        return self.newest()
+
+    def last_number(self) -> int:
+        """The newest job's number; 0 if there is none."""
+        return self.addon.jobs[-1].id if self.addon.jobs else 0
+
+    def ended(self, job, seconds: float = FIT_SECONDS) -> Iterator[float]:
+        """Waits until a job is done; fails with its words if it ends otherwise."""
+        yield from until(lambda: not job.running, seconds, f"the end of '{job.title}'")
+        assert job.state.name == "DONE", f"'{job.title}' ended {job.state.name}: {job.message}"
+        yield 0.3
+
+    def training(self, job) -> Iterator[float]:
+        """Waits until a fit trains."""
+        yield from until(lambda: job.training and job.fraction > 0.0, FIT_SECONDS, f"training of '{job.title}'")
+
+    def ask(self, coroutine) -> Iterator[float]:
+        """Waits for the answer of a call to the daemon."""
+        task = self.addon.loop.start(coroutine)
+        yield from until(task.done, 30.0, "the daemon's answer")
+        return task.result()
+
+    def fit_state(self, name: str) -> Iterator[float]:
+        """The state of a fit in the daemon, such as `FIT_STATE_CANCELLED`."""
+        api = addon_module("api.fit_pb2")
+        reply = yield from self.ask(self.addon.connection.fits.GetFit(api.GetFitRequest(name=name)))
+        return api.FitState.Name(reply.fit.state)
+
+
+def objects(kind: str = "MESH") -> set[str]:
+    """The names of the file's objects of a kind."""
+    return {item.name for item in bpy.data.objects if item.type == kind}
+
+
+def surface_of(item: bpy.types.Object) -> tuple[list, list]:
+    """An object's vertices in the world and its faces, modifiers applied. Hidden objects do not have theirs applied."""
+    mesh = item.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+    return [item.matrix_world @ vertex.co for vertex in mesh.vertices], [tuple(f.vertices) for f in mesh.polygons]
+
+
+def mean_distance(vertices: list, surface: tuple[list, list]) -> float:
+    """Mean distance of points to a surface."""
+    tree = BVHTree.FromPolygons(*surface)
+    return sum(tree.find_nearest(vertex)[3] for vertex in vertices) / len(vertices)
+
+
+def same_place(one: bpy.types.Object, other: bpy.types.Object) -> bool:
+    """Whether two objects have one transform."""
+    rows = zip(one.matrix_world, other.matrix_world, strict=True)
+    return all((row - twin).length < 1e-5 for row, twin in rows)
