@@ -110,9 +110,11 @@ class OVERFIT_PT_error(SidebarPanel, bpy.types.Panel):
             return
         column = layout.column(align=True)
         for name, value in (("Mean", kept.mean), ("99 %", kept.percentile), ("Largest", kept.largest)):
-            row = column.row()
+            split = column.split(factor=0.35)
+            row = split.row()
+            row.alignment = "RIGHT"
             row.label(text=name)
-            row.label(text=in_units(value, kept.longest_side), translate=False)
+            split.label(text=in_units(value, kept.longest_side), translate=False)
         scale = in_units(scale_of(context.active_object.data), kept.longest_side)
         layout.operator("overfit.scale_error", text=f"Scale: 0 to {scale}", icon="COLOR", translate=False)
         row = layout.row(align=True)

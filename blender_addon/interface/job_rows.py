@@ -43,7 +43,7 @@ def draw_running(column: bpy.types.UILayout, job: Job) -> None:
     row.operator("overfit.cancel", text="", icon="CANCEL").job = job.id
     percent = f" {100.0 * job.fraction:.0f} %" if job.fraction > 0.0 else "…"
     column.progress(factor=job.fraction, text=job.step + percent)
-    if isinstance(job, FitJob) and job.progress and job.losses:
+    if isinstance(job, FitJob) and job.training and job.losses:
         progress = job.progress
         pace = f"Loss {progress.loss:.2e}, {short_number(progress.samples_per_second)} samples/s"
         column.label(text=pace, translate=False)

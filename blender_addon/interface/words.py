@@ -35,7 +35,9 @@ def short_number(value: float) -> str:
 def short_time(seconds: float) -> str:
     """`200.0` → `"3 min 20 s"`."""
     whole = max(0, round(seconds))
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
 
 
 def short_size(size: float) -> str:

@@ -271,7 +271,8 @@ class FitJob(Job):
             self.losses.append(progress.loss)
 
     def _show_preview(self, preview: PreviewSurface) -> None:
-        self._mark("preview")
+        if preview.mesh.triangles.size:  # early on there may be no surface
+            self._mark("preview")
         self.preview = preview
 
     def _mark(self, what: str) -> None:

@@ -1,7 +1,6 @@
 """The surface of a fit that still trains, for the viewport."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +29,8 @@ class PreviewSurface:
     """`[V, 3] f32`"""
     step: int
     """The training step that it shows."""
+    seconds: float = 0.0
+    """What making it took the daemon."""
 
     @cached_property
     def size(self) -> float:
@@ -64,7 +65,7 @@ async def fetch_preview(connection: Connection, fit: str, resolution: int, after
     split = filled - 12 * header.vertex_count
     mesh = parse_mesh(data[: max(split, 0)], header.vertex_count, header.triangle_count)
     check_triangles(mesh)
-    return PreviewSurface(mesh, data[split:].view("<f4").reshape(-1, 3), header.step)
+    return PreviewSurface(mesh, data[split:].view("<f4").reshape(-1, 3), header.step, header.seconds)
 
 
 async def follow_preview(
@@ -73,11 +74,12 @@ async def follow_preview(
     """Shows preview after preview until the fit ends, or none can be had."""
     step = 0
     while True:
-        started = time.monotonic()
         try:
             preview = await fetch_preview(connection, fit, resolution, step)
         except Problem:
             return  # whoever watches the fit hears why
         step = preview.step
         show(preview)
-        await asyncio.sleep(max(PAUSE_SECONDS, (time.monotonic() - started) / SHARE))
+        # Not the time since the request: the daemon also waits for the training to begin. The first surface comes soon.
+        made = preview.seconds if preview.mesh.triangles.size else 0.0
+        await asyncio.sleep(max(PAUSE_SECONDS, made / SHARE))

@@ -42,6 +42,13 @@ def move(x: int, y: int):
     yield from SETTLE
 
 
+def mouse() -> tuple[int, int]:
+    """Where the mouse is in the window."""
+    told = subprocess.run(["xdotool", "getmouselocation", "--shell"], stdout=subprocess.PIPE, text=True, check=True)
+    place = dict(line.split("=") for line in told.stdout.split())
+    return int(place["X"]), view()[0].height - 1 - int(place["Y"])
+
+
 def move_over(area_type: str):
     """Moves the mouse to the middle of an editor, which the keys are then meant for."""
     area = next(area for area in view()[0].screen.areas if area.type == area_type)
@@ -54,6 +61,14 @@ def press(*keys: str) -> float:
     pressed = time.monotonic()
     xdotool("key", "--delay", 20, *keys)
     return pressed
+
+
+def hold(key: str):
+    """Presses a key for some time: a popup misses one that is let go at once."""
+    xdotool("keydown", key)
+    yield 0.2
+    xdotool("keyup", key)
+    yield 0.5
 
 
 def command_under_mouse(region: bpy.types.Region, area: bpy.types.Area | None = None) -> str:
@@ -87,14 +102,14 @@ def find(operator: str, across: tuple[float, ...] = (0.5,)):
     sidebar = view()[2]
     for share in across:
         x = sidebar.x + int(sidebar.width * share)
-        yield from scroll(30, up=True)
+        yield from scroll_up()
         for _page in range(2):
             for y in range(sidebar.y + sidebar.height - 10, sidebar.y + 4, -ROW):
                 yield from move(x, y)
                 if found(operator):
                     _known[operator] = (x, y)
                     return x, y
-            yield from scroll(10)
+            yield from turn_wheel(10)
     raise AssertionError(f"the sidebar has no button for {operator}")
 
 
@@ -103,10 +118,22 @@ def found(operator: str) -> bool:
     return command_under_mouse(view()[2]).startswith(f"bpy.ops.{operator}(")
 
 
-def scroll(turns: int, up: bool = False):
-    """Turns the mouse wheel over the sidebar."""
+def scroll_up():
+    """Turns the mouse wheel over the sidebar's panels until their top shows."""
+    while scrolled() > 1.0:
+        yield from turn_wheel(10, up=True)
+
+
+def scrolled() -> float:
+    """How many pixels of the panels are above the sidebar."""
     sidebar = view()[2]
-    yield from move(sidebar.x + sidebar.width // 2, sidebar.y + sidebar.height // 2)
+    return -sidebar.view2d.region_to_view(0, sidebar.height)[1]
+
+
+def turn_wheel(turns: int, up: bool = False):
+    """Turns the mouse wheel over the first panel: beside panels it would be the 3D view's."""
+    sidebar = view()[2]
+    yield from move(sidebar.x + sidebar.width // 2, sidebar.y + sidebar.height - 20)
     xdotool("click", "--repeat", turns, "--delay", 10, "4" if up else "5")
     yield 0.3
 

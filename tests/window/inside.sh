@@ -9,12 +9,13 @@ mkdir -p -m 700 "$XDG_RUNTIME_DIR" /mnt/user /mnt/pictures
 
 # The server takes a free display and says which, once it is ready. It is high, so that the sidebar's panels fit on it.
 mkfifo /tmp/display
-Xvfb -displayfd 3 -screen 0 1280x1160x24 +extension GLX -nolisten tcp 3>/tmp/display 2>/mnt/xvfb.log &
+Xvfb -displayfd 3 -screen 0 1280x1240x24 +extension GLX -nolisten tcp 3>/tmp/display 2>/mnt/xvfb.log &
 read -r number </tmp/display
 export DISPLAY=:$number
 
 /mnt/overfit serve 2>/mnt/daemon.log &
 blender --command extension install-file --repo user_default --enable /mnt/addon.zip
 blender --version | head -n 1 >/mnt/version
-timeout "$1" blender --gpu-backend opengl --window-geometry 0 0 1280 1160 --python-exit-code 1 \
+trap 'cat /tmp/*.crash.txt >/mnt/crash.log 2>/dev/null || true' EXIT # what Blender says when it crashes
+timeout "$1" blender --gpu-backend opengl --window-geometry 0 0 1280 1240 --python-exit-code 1 \
   --python /mnt/window/session.py 2>&1 | tee /mnt/blender.log

@@ -11,10 +11,12 @@ import numpy as np
 from hand import region_of, view
 
 FOLDER = Path("/mnt/pictures")
-SMALL = ("-colors", "64", "-depth", "8", "-strip", "-define", "png:compression-level=9")
+SMALL = ("+dither", "-colors", "64", "-depth", "8", "-strip", "-define", "png:compression-level=9")
 """So that a picture of a panel has some kilobytes."""
-EDGE = 3
+GROUND = 12
 """Pixels from a sidebar's edge: there only the panels' ground is drawn, no text and no button."""
+UNDER_TITLE = 26
+"""Pixels from the top of a sidebar: a row of the panels' ground."""
 
 
 def picture(name: str) -> str:
@@ -49,26 +51,41 @@ def share_of_preview() -> float:
 
 
 def share_of_viridis() -> float:
-    """The share of the 3D view's middle that has a strong colour, as a heat map has and a grey mesh has not."""
+    """The share of the 3D view's middle that is coloured, as a heat map is and a grey mesh is not."""
     shown = pixels()[middle_of_view()]
-    return float((shown.max(axis=-1) - shown.min(axis=-1) > 60).mean())
+    brightest, darkest = shown.max(axis=-1), shown.min(axis=-1)
+    return float(((brightest > 25) & (brightest - darkest > 0.4 * brightest)).mean())
 
 
-def crop(name: str, left: int, top: int, width: int, height: int) -> str:
-    """Takes a picture of a part of the screen, in few colours; returns its file's name."""
+def crop(name: str, left: int, top: int, width: int, height: int, *changes: str) -> str:
+    """Takes a picture of a part of the screen, in few colours; returns its file's name.
+
+    `changes` are more of ImageMagick's options.
+    """
     (FOLDER / "panels").mkdir(exist_ok=True)
     path = FOLDER / "panels" / f"{name}.png"
     part = ["-crop", f"{width}x{height}+{left}+{top}", "+repage"]
-    subprocess.run(["import", "-window", "root", *part, *SMALL, path], check=True)
+    subprocess.run(["import", "-window", "root", *part, *changes, *SMALL, path], check=True)
     return f"panels/{name}.png"
 
 
+def view_picture(name: str) -> str:
+    """Takes a small picture of the 3D view, with all that lies over it; returns its file's name."""
+    window, area, _sidebar = view()
+    return crop(name, area.x, window.height - area.y - area.height, area.width, area.height, "-resize", "640x")
+
+
 def panel_picture(name: str) -> str:
-    """Takes a picture of the sidebar, as far down as it has panels; returns its file's name."""
+    """Takes a picture of the sidebar's panels, without the view around them; returns its file's name."""
     window, _area, sidebar = view()
     top = window.height - sidebar.y - sidebar.height
-    column = pixels()[top : window.height - sidebar.y, sidebar.x + EDGE]
-    # The ground of the panels is even; the view behind them has another colour.
-    ground = np.abs(column - column[20]).max(axis=-1) < 8
-    last = int(np.flatnonzero(ground)[-1])
-    return crop(name, sidebar.x, top, sidebar.width, min(last + 6, sidebar.height))
+    shown = pixels()[top : window.height - sidebar.y, sidebar.x : sidebar.x + sidebar.width].mean(axis=-1)
+    ground = shown[UNDER_TITLE, GROUND]
+    # The ground has a border in another colour.
+    edges = np.flatnonzero(np.abs(shown[UNDER_TITLE] - ground) > 1.5)
+    left, right = int(max(edges[edges < GROUND], default=-1)) + 1, int(min(edges[edges > GROUND]))
+    # Panels in panels are a little darker; the view behind them is brighter.
+    down = (shown[:, GROUND] < ground + 5) & (shown[:, GROUND] > ground - 16)
+    gaps = np.flatnonzero(~down[UNDER_TITLE:])
+    height = UNDER_TITLE + int(gaps[0]) if len(gaps) else sidebar.height
+    return crop(name, sidebar.x + left, top, right - left, height)

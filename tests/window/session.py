@@ -78,6 +78,7 @@ def tick():
 
 
 bpy.context.preferences.view.show_splash = False
+bpy.context.preferences.view.smooth_view = 0  # a change of the view is there at once
 # Nothing is asked when a file is closed, and nothing of a session is kept.
 bpy.context.preferences.view.use_save_prompt = False
 # Scenarios load files, which ends other timers.

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import bpy
 import pictures
-from hand import region_of, view
+from hand import move_over, region_of, scroll_up, view
+from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
 PACKAGE = "bl_ext.user_default.overfit"
@@ -14,6 +15,8 @@ START = time.monotonic()
 FIT_SECONDS = 120.0
 """How long a short fit may take, all in all: the window is drawn by the same processor."""
 TRAINING_SECONDS = 4.0
+DISTANCE, SIDEWAYS = 1.5, 0.15
+"""How far the viewer is from what is looked at, and how much of that lies to the left, as shares of its size."""
 
 
 def log(*words: object) -> None:
@@ -48,14 +51,27 @@ class Stage:
         """Takes a picture of the screen."""
         self.pictures.append(pictures.picture(f"{self.name}-{words}"))
 
-    def panel(self, name: str) -> None:
-        """Takes a picture of the sidebar, for the documentation."""
+    def panel(self, name: str) -> Iterator[float]:
+        """Takes a picture of the sidebar from its top, for the documentation."""
+        yield from scroll_up()
+        yield from move_over("VIEW_3D")
+        yield from self.settled()
         self.pictures.append(pictures.panel_picture(name))
+
+    def settled(self) -> Iterator[float]:
+        """Lets panels come to rest: Blender moves those below one that has grown bit by bit."""
+        for _ in range(10):
+            view()[1].tag_redraw()
+            yield 0.05
+
+    def view_picture(self, name: str) -> None:
+        """Takes a picture of the 3D view, for the documentation."""
+        self.pictures.append(pictures.view_picture(name))
 
     def prepare(self) -> Iterator[float]:
         """Loads a clean file, opens the sidebar, and waits for a daemon without fits."""
         bpy.ops.wm.read_homefile(use_factory_startup=True)
-        yield 0.2
+        yield 0.3
         for item in list(bpy.data.objects):
             bpy.data.objects.remove(item)
         settings = bpy.context.scene.overfit
@@ -71,6 +87,7 @@ class Stage:
 
     def open_sidebar(self) -> Iterator[float]:
         """Shows the tab Overfit."""
+        yield 0.3  # a file that was just loaded has a window only in the next round of Blender's loop
         area = view()[1]
         area.spaces.active.show_region_ui = True
         # A region gets its tabs when it is drawn for the first time.
@@ -87,22 +104,28 @@ class Stage:
         area.tag_redraw()
         yield 0.3
 
-    def add_suzanne(self) -> bpy.types.Object:
+    def add_suzanne(self, scale: tuple[float, float, float] = (1.5, 1.5, 1.5)) -> bpy.types.Object:
         """A Suzanne with a material, turned and scaled, selected and in view."""
         bpy.ops.mesh.primitive_monkey_add(location=(0.4, -0.3, 0.2), rotation=(0.1, 0.1, 1.0))
         monkey = bpy.context.object
-        monkey.scale = (1.5, 1.5, 1.5)
+        monkey.scale = scale
         monkey.modifiers.new("Subdivision", "SUBSURF").levels = 1
         monkey.data.materials.append(bpy.data.materials.new("Fur"))
         self.look_at_selected()
         return monkey
 
     def look_at_selected(self) -> None:
-        """Brings what is selected into view, and makes the state an undo step, as a user's actions do."""
+        """Brings what is selected into the part of the view that the sidebar leaves free, and keeps an undo step."""
         window, area, _sidebar = view()
         bpy.context.view_layer.update()
+        corners = [item.matrix_world @ Vector(corner) for item in selected() for corner in item.bound_box]
+        low, high = (Vector(map(end, *corners)) for end in (min, max))
+        shown = area.spaces.active.region_3d
+        to_the_right = shown.view_rotation @ Vector((1.0, 0.0, 0.0))
+        size = (high - low).length
+        shown.view_location = (low + high) / 2.0 + SIDEWAYS * size * to_the_right
+        shown.view_distance = DISTANCE * size
         with bpy.context.temp_override(window=window, area=area, region=region_of(area, "WINDOW")):
-            bpy.ops.view3d.view_selected()
             bpy.ops.ed.undo_push(message="Scene")
 
     def newest(self):
@@ -139,6 +162,11 @@ class Stage:
         api = addon_module("api.fit_pb2")
         reply = yield from self.ask(self.addon.connection.fits.GetFit(api.GetFitRequest(name=name)))
         return api.FitState.Name(reply.fit.state)
+
+
+def selected() -> list[bpy.types.Object]:
+    """The objects that are selected."""
+    return [item for item in bpy.context.view_layer.objects if item.select_get()]
 
 
 def objects(kind: str = "MESH") -> set[str]:

@@ -23,7 +23,7 @@ def daemon_killed(stage: Stage) -> Iterator[float]:
         assert "lost" in job.message, f"the words are: {job.message}"
         yield 0.5
         stage.picture("1-failed")
-        stage.panel("daemon-lost")
+        yield from stage.panel("daemon-lost")
         pressed = yield from click("overfit.start_daemon")
         yield from until(lambda: stage.addon.connection.state.name == "READY", 30.0, "a daemon after Start Daemon")
         stage.figures["Start Daemon to connected"] = f"{time.monotonic() - pressed:.2f} s"

@@ -40,7 +40,9 @@ def fit(stage: Stage) -> Iterator[float]:
     yield 0.5
     stage.picture("3-result")
     after = share_of_preview()
-    log(f"preview's share of the view: {before:.4f} before, {during:.4f} during, {after:.4f} after; click {clicked:.2f}")
+    log(
+        f"preview's share of the view: {before:.4f} before, {during:.4f} during, {after:.4f} after; click {clicked:.2f}"
+    )
     assert before < 0.005 and after < 0.005, f"its colour is there without a fit: {before:.3f}, {after:.3f}"
     assert during > 0.05, f"no preview in the view: only {during:.3f} of it has its colour"
 

@@ -27,7 +27,7 @@ def file_loaded(stage: Stage) -> Iterator[float]:
     yield from until(lambda: any(fit.here for fit in stage.addon.fit_list.left), 20.0, "the fit in the list")
     yield 0.5
     stage.picture("1-in-the-daemon")
-    stage.panel("in-the-daemon")
+    yield from stage.panel("in-the-daemon")
     yield from click("overfit.pick_up", across=RIGHT)
     job = yield from stage.job_after(0)
     yield from stage.ended(job)

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 
 import bpy
-from hand import SETTLE, click, move, move_over, press, region_of, view, xdotool
-from stage import Stage, log, objects, until
+from hand import SETTLE, click, hold, mouse, move, move_over, press, xdotool
+from stage import Stage, objects, until
 
 from .fit import fitted
+
+FIELDS = 200
+"""Pixels from the left edge of the popup to its fields."""
 
 
 def mesh_again(stage: Stage) -> Iterator[float]:
@@ -25,14 +28,12 @@ def mesh_again(stage: Stage) -> Iterator[float]:
     assert second < first, f"{first} faces at 96, {second} at 48"
 
     yield from move_over("VIEW_3D")
-    press("F9")
-    yield 0.5
+    yield from hold("F9")
     stage.picture("1-F9")
-    press("Escape")
-    yield 0.3
-    yield from set_in_last_operation(stage, "resolution", "72")
+    yield from set_in_popup("resolution", "72")
     yield from until(lambda: faces(name) not in (first, second), 60.0, "a mesh at the resolution that was typed")
     third = faces(name)
+    yield from stage.settled()
     stage.picture("2-adjusted")
     assert objects() == names, f"the repetition added or removed objects: {objects()}"
     assert second < third < first, f"faces at 48, 72 and 96: {second}, {third}, {first}"
@@ -58,19 +59,11 @@ def faces(name: str) -> int:
     return len(bpy.data.objects[name].data.polygons) if name in bpy.data.objects else 0
 
 
-def set_in_last_operation(stage: Stage, name: str, value: str) -> Iterator[float]:
-    """Types a value into the panel Adjust Last Operation: opens it, and looks for the field of a property."""
-    window, area, _sidebar = view()
-    hud = region_of(area, "HUD")
-    if hud.height < 60:  # only its header
-        yield from move(hud.x + 12, hud.y + hud.height - 12)
-        xdotool("click", 1)
-        yield 0.5
-        hud = region_of(view()[1], "HUD")
-    log("Adjust Last Operation:", hud.x, hud.y, hud.width, hud.height)
-    stage.picture("adjust")
-    for y in range(hud.y + hud.height - 30, hud.y, -8):
-        yield from move(hud.x + int(hud.width * 0.7), y)
+def set_in_popup(name: str, value: str) -> Iterator[float]:
+    """Types a value into the popup of F9, whose corner is under the mouse: looks for the field of a property."""
+    x, y = mouse()
+    for below in range(y - 20, y - 220, -8):
+        yield from move(x + FIELDS, below)
         xdotool("key", "ctrl+c")  # copies the value under the mouse
         yield from SETTLE
         asked = bpy.context.window_manager.operators[-1].properties
@@ -82,4 +75,4 @@ def set_in_last_operation(stage: Stage, name: str, value: str) -> Iterator[float
             xdotool("key", "Return")
             yield 0.3
             return
-    raise AssertionError(f"Adjust Last Operation has no field for {name}")
+    raise AssertionError(f"the popup of F9 has no field for {name}")

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 
 import bpy
-from hand import click, find, move_over, open_below, view
+from hand import click, find, open_below, view
 from pictures import crop
-from stage import PACKAGE, Stage, addon_module
-
-from .fit import fitted
+from stage import FIT_SECONDS, PACKAGE, Stage, addon_module, until
 
 
 def panels(stage: Stage) -> Iterator[float]:
@@ -15,36 +13,34 @@ def panels(stage: Stage) -> Iterator[float]:
     scene = bpy.context.scene
     stage.add_suzanne()
     scene.overfit.limit = "PRESET"
-    yield from move_over("VIEW_3D")
-    yield 0.5
-    stage.panel("before")
+    yield from stage.panel("before")
     place = yield from find("overfit.fit")
     yield from open_below(addon_module("interface.panel").OVERFIT_PT_advanced, place)
-    yield from move_over("VIEW_3D")
-    yield 0.5
-    stage.panel("advanced")
+    yield from stage.panel("advanced")
     bpy.data.objects.remove(bpy.data.objects["Suzanne"])
     yield from preferences_page(stage)
 
     yield from stage.prepare()
-    _monkey, result = yield from fitted(stage)
-    yield from move_over("VIEW_3D")
-    yield 0.5
-    stage.panel("after")
+    stage.add_suzanne(scale=(1.5, 1.5, 1.8))  # an uneven scale is warned of
+    scene = bpy.context.scene
+    scene.overfit.seconds = 8.0
+    yield from click("overfit.fit")
+    job = yield from stage.job_after(0)
+    yield from until(lambda: job.training and job.fraction > 0.3, FIT_SECONDS, "a third of the training")
+    yield from stage.panel("while")
+    stage.view_picture("preview")
+    yield from stage.ended(job)
+    yield from stage.panel("after")
     yield from click("overfit.clear_ended")
     place = yield from find("overfit.extract_volume")
     yield from open_below(addon_module("interface.field_panel").OVERFIT_PT_field_model, place)
-    yield from move_over("VIEW_3D")
-    yield 0.5
-    stage.panel("field")
-    assert result.overfit.model
+    yield from stage.panel("field")
 
 
 def preferences_page(stage: Stage) -> Iterator[float]:
     """The extension's page, in the place of the 3D view."""
     window, area, _sidebar = view()
     bpy.context.preferences.active_section = "EXTENSIONS"
-    addon_module("interface")
     with bpy.context.temp_override(window=window, area=area):
         bpy.ops.preferences.addon_expand(module=PACKAGE)
     area.type = "PREFERENCES"
@@ -54,4 +50,4 @@ def preferences_page(stage: Stage) -> Iterator[float]:
     stage.picture("preferences")
     canvas = next(region for region in area.regions if region.type == "WINDOW")
     top = window.height - canvas.y - canvas.height
-    stage.pictures.append(crop("preferences", canvas.x, top, canvas.width, canvas.height))
+    stage.pictures.append(crop("preferences", canvas.x, top, canvas.width, canvas.height, "-trim"))

@@ -10,7 +10,8 @@ from stage import Stage, addon_module, log, until
 
 TRAINING_SECONDS = 30.0
 FRAME = 0.016
-"""What anything but the transfer of meshes may take."""
+"""What anything but the transfer of meshes may take, by the processor's time: the daemon trains on the same two."""
+TRANSFERS = ("reading the mesh", "building the result")
 LISTENS_AT_MOST = 25.0
 """Blender saves by itself only while no operator stays: so at least so often none does."""
 
@@ -40,7 +41,7 @@ class Watch:
             doing, wall, processor = what(*arguments), time.perf_counter(), time.thread_time()
             before = self._preview()
             outcome = original(*arguments)
-            if self._preview() is not before:
+            if name == "run_for" and self._preview() is not before:
                 doing = "receiving a preview"
             kept = self.longest.setdefault(doing, [0.0, 0.0])
             kept[0] = max(kept[0], time.perf_counter() - wall)
@@ -59,24 +60,46 @@ class Watch:
         return fits[-1].preview if fits else None
 
 
+def surface_shown(job) -> bool:
+    """Whether there is a preview with a surface: early on it may be empty."""
+    preview = job.preview
+    return preview is not None and preview.mesh.triangles.size > 0
+
+
 def add_million() -> bpy.types.Object:
-    """A bumpy sphere of a million triangles, with a UV map."""
-    bpy.ops.mesh.primitive_uv_sphere_add(segments=1000, ring_count=501)
-    sphere = bpy.context.object
-    points = np.empty((len(sphere.data.vertices), 3), np.float32)
-    sphere.data.vertices.foreach_get("co", points.ravel())
-    points *= 1.0 + 0.06 * np.prod(np.sin(6.0 * points + 1.0), axis=1, keepdims=True)
-    sphere.data.vertices.foreach_set("co", points.ravel())
-    sphere.data.update()
-    sphere.data.materials.append(bpy.data.materials.new("Skin"))
-    return sphere
+    """A bumpy ring of half a million quads, closed, with a UV map and a material. Blender's own ones take a minute."""
+    around, across = np.meshgrid(np.arange(1000), np.arange(500), indexing="ij")
+    u, v = 2.0 * np.pi * around / 1000, 2.0 * np.pi * across / 500
+    thickness = 0.4 + 0.03 * np.sin(9.0 * u) * np.sin(5.0 * v)
+    distance = 1.0 + thickness * np.cos(v)
+    points = np.stack([distance * np.cos(u), distance * np.sin(u), thickness * np.sin(v)], axis=-1)
+    corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
+    quads = np.stack([(around + i) % 1000 * 500 + (across + j) % 500 for i, j in corners], axis=-1)
+    places = np.stack([np.stack([(around + i) / 1000, (across + j) / 500], axis=-1) for i, j in corners], axis=-2)
+
+    mesh = bpy.data.meshes.new("Ring")
+    mesh.vertices.add(points.size // 3)
+    mesh.vertices.foreach_set("co", points.astype(np.float32).ravel())
+    mesh.loops.add(quads.size)
+    mesh.loops.foreach_set("vertex_index", quads.astype(np.int32).ravel())
+    mesh.polygons.add(quads.size // 4)
+    mesh.polygons.foreach_set("loop_start", np.arange(0, quads.size, 4, dtype=np.int32))
+    mesh.uv_layers.new(name="UVMap").uv.foreach_set("vector", places.astype(np.float32).ravel())
+    mesh.materials.append(bpy.data.materials.new("Skin"))
+    mesh.shade_smooth()
+    mesh.update(calc_edges=True)
+    ring = bpy.data.objects.new("Ring", mesh)
+    bpy.context.scene.collection.objects.link(ring)
+    bpy.context.view_layer.objects.active = ring
+    ring.select_set(True)
+    return ring
 
 
 def main_thread(stage: Stage) -> Iterator[float]:
     """No slice of the work takes a frame; reading and building the mesh are measured beside them."""
-    sphere = add_million()
-    sphere.data.calc_loop_triangles()
-    assert len(sphere.data.loop_triangles) == 1_000_000
+    ring = add_million()
+    ring.data.calc_loop_triangles()
+    assert len(ring.data.loop_triangles) == 1_000_000
     settings = bpy.context.scene.overfit
     settings.seconds, settings.resolution = TRAINING_SECONDS, 256
     stage.look_at_selected()
@@ -87,11 +110,14 @@ def main_thread(stage: Stage) -> Iterator[float]:
         job = yield from stage.job_after(0)
         yield from move_over("VIEW_3D")
         first: dict[str, float] = {}
+        step = ""
         rest = longest_without = 0.0
         while job.running:
             now = time.monotonic()
+            if job.step != step:
+                log(step := job.step)
             assert now < clicked + 240.0, f"the fit did not end: {job.step}"
-            for what, seen in (("progress", job.progress), ("preview", job.preview)):
+            for what, seen in (("progress", job.progress), ("preview", surface_shown(job))):
                 if seen and what not in first:
                     first[what] = now - clicked
                     stage.picture(f"first-{what}")
@@ -103,6 +129,7 @@ def main_thread(stage: Stage) -> Iterator[float]:
     finally:
         watch.end()
     yield from until(lambda: job.state.name == "DONE", 1.0, f"a result: {job.message}")
+    stage.figures["first result"] = f"{time.monotonic() - clicked:.2f} s"
     yield 1.0
     stage.picture("result")
     stage.figures |= {f"first {what}": f"{seconds:.2f} s" for what, seconds in first.items()}
@@ -110,5 +137,8 @@ def main_thread(stage: Stage) -> Iterator[float]:
     for what, (wall, processor) in watch.longest.items():
         log(f"{what}: {1000 * wall:.1f} ms, {1000 * processor:.1f} ms of the processor")
         stage.figures[what] = f"{1000 * wall:.1f} ms ({1000 * processor:.1f})"
+        assert what in TRANSFERS or processor < FRAME, f"{what} held the main thread for {1000 * processor:.1f} ms"
     assert "preview" in first, "no preview came"
-    assert longest_without < LISTENS_AT_MOST, f"an operator stayed for {longest_without:.0f} s: no autosave in that time"
+    assert longest_without < LISTENS_AT_MOST, (
+        f"an operator stayed for {longest_without:.0f} s: no autosave in that time"
+    )

@@ -19,6 +19,8 @@ def volume(stage: Stage) -> Iterator[float]:
     yield from stage.ended(job)
     yield 0.5
     stage.picture("1-volume")
+    yield from click("overfit.clear_ended")
+    yield from stage.panel("volume")
     made = bpy.data.objects[job.result_name]
     made.data.grids.load()
     assert [grid.name for grid in made.data.grids] == ["sdf"], "the volume does not hold the grid 'sdf'"
