@@ -19,7 +19,7 @@ PACKAGE := $(CARGO_TARGET_DIR)/package
 .DEFAULT_GOAL := help
 # One target at a time: cargo and Blender use every core by themselves.
 .NOTPARALLEL:
-.PHONY: help setup build debug test demo bench bench-scaling addon addon-full repository lint docs clean window-test package-test bare-test test-wgpu check-cuda compiler tools
+.PHONY: help setup build debug test demo bench bench-scaling addon addon-full repository lint docs clean window-test docs-pictures package-test bare-test test-wgpu check-cuda compiler tools
 
 help: ## this list
 	@echo "Overfit $(VERSION): neural signed distance fields of meshes"
@@ -83,6 +83,10 @@ docs: compiler ## the library's documentation
 
 window-test: debug tools $(ZIP) ## the add-on clicked in a real Blender 5.2 window, in a Debian of its own (root only)
 	"$(TOOLS)/python" tests/window/run.py --binary "$(DEBUG)" --addon "$(ZIP)" --out demo/window
+
+docs-pictures: debug tools $(ZIP) ## the same, and its pictures of the panels as those of docs/blender.md
+	"$(TOOLS)/python" tests/window/run.py --binary "$(DEBUG)" --addon "$(ZIP)" --out demo/window \
+	--docs docs/pictures/blender
 
 # The debug program is in the wheel here: it is built already, and the package is the same but for its size.
 package-test: debug tools $(ZIP) ## the full zip and the repository in every Blender that fits

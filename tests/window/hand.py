@@ -9,10 +9,12 @@ import time
 import bpy
 
 SETTLE = (0.0, 0.0, 0.0)
-"""Rounds of Blender's loop after a move of the mouse: the event is read in one, handled in the next, drawn in a third."""
-ROW = 14
+"""Rounds of the loop after a move: Blender reads the event in one, handles it in the next, draws in a third."""
+ROW = 18
 """Pixels from one look to the next: a button is 20 high."""
 
+F9 = "75"
+"""The key's code: by its name, xdotool presses another one that no keyboard has."""
 RIGHT = (0.74, 0.70, 0.78, 0.82, 0.66)
 """Where small buttons at the right end of a row are, as shares of the sidebar's width."""
 
@@ -61,14 +63,6 @@ def press(*keys: str) -> float:
     pressed = time.monotonic()
     xdotool("key", "--delay", 20, *keys)
     return pressed
-
-
-def hold(key: str):
-    """Presses a key for some time: a popup misses one that is let go at once."""
-    xdotool("keydown", key)
-    yield 0.2
-    xdotool("keyup", key)
-    yield 0.5
 
 
 def command_under_mouse(region: bpy.types.Region, area: bpy.types.Area | None = None) -> str:

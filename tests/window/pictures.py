@@ -13,8 +13,12 @@ from hand import region_of, view
 FOLDER = Path("/mnt/pictures")
 SMALL = ("+dither", "-colors", "64", "-depth", "8", "-strip", "-define", "png:compression-level=9")
 """So that a picture of a panel has some kilobytes."""
+SHADED = ("-resize", "560x", "+dither", "-colors", "160", "-depth", "8", "-strip", "-define", "png:compression-level=9")
+"""The same for pictures of the 3D view, with shades."""
 GROUND = 12
 """Pixels from a sidebar's edge: there only the panels' ground is drawn, no text and no button."""
+SCROLLBAR = 20
+"""Pixels at a page's edge that are none of it."""
 UNDER_TITLE = 26
 """Pixels from the top of a sidebar: a row of the panels' ground."""
 
@@ -27,7 +31,7 @@ def picture(name: str) -> str:
 
 def pixels() -> np.ndarray:
     """The whole screen, `[height, width, 3] i32`, from the top down."""
-    window = view()[0]
+    window = bpy.context.window_manager.windows[0]
     raw = subprocess.run(
         ["import", "-window", "root", "-depth", "8", "rgb:-"], stdout=subprocess.PIPE, check=True
     ).stdout
@@ -57,22 +61,28 @@ def share_of_viridis() -> float:
     return float(((brightest > 25) & (brightest - darkest > 0.4 * brightest)).mean())
 
 
-def crop(name: str, left: int, top: int, width: int, height: int, *changes: str) -> str:
-    """Takes a picture of a part of the screen, in few colours; returns its file's name.
-
-    `changes` are more of ImageMagick's options.
-    """
+def crop(name: str, left: int, top: int, width: int, height: int, changes: tuple[str, ...] = SMALL) -> str:
+    """Takes a picture of a part of the screen; returns its file's name. `changes` are more of ImageMagick's options."""
     (FOLDER / "panels").mkdir(exist_ok=True)
     path = FOLDER / "panels" / f"{name}.png"
     part = ["-crop", f"{width}x{height}+{left}+{top}", "+repage"]
-    subprocess.run(["import", "-window", "root", *part, *changes, *SMALL, path], check=True)
+    subprocess.run(["import", "-window", "root", *part, *changes, path], check=True)
     return f"panels/{name}.png"
 
 
 def view_picture(name: str) -> str:
     """Takes a small picture of the 3D view, with all that lies over it; returns its file's name."""
     window, area, _sidebar = view()
-    return crop(name, area.x, window.height - area.y - area.height, area.width, area.height, "-resize", "640x")
+    return crop(name, area.x, window.height - area.y - area.height, area.width, area.height, SHADED)
+
+
+def page_picture(name: str, area: bpy.types.Area) -> str:
+    """Takes a picture of an editor's page, as far down as there is something on it; returns its file's name."""
+    window, page = bpy.context.window_manager.windows[0], region_of(area, "WINDOW")
+    top = window.height - page.y - page.height
+    shown = pixels()[top : top + page.height, page.x + SCROLLBAR : page.x + page.width - SCROLLBAR]
+    drawn = np.flatnonzero(np.ptp(shown.sum(axis=-1), axis=1) > 12)
+    return crop(name, page.x, top, page.width, int(drawn[-1]) + 12)
 
 
 def panel_picture(name: str) -> str:

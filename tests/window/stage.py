@@ -15,7 +15,7 @@ START = time.monotonic()
 FIT_SECONDS = 120.0
 """How long a short fit may take, all in all: the window is drawn by the same processor."""
 TRAINING_SECONDS = 4.0
-DISTANCE, SIDEWAYS = 1.5, 0.15
+DISTANCE, SIDEWAYS = 0.9, 0.12
 """How far the viewer is from what is looked at, and how much of that lies to the left, as shares of its size."""
 
 

@@ -15,7 +15,7 @@ from .fit import fitted
 
 
 def daemon_killed(stage: Stage) -> Iterator[float]:
-    """The fit fails in words; Start Daemon, or the next start by itself, brings the daemon back, and fits work again."""
+    """The fit fails in words, Start Daemon brings the daemon back, and fits work again."""
     preferences = bpy.context.preferences.addons[PACKAGE].preferences
     preferences.start_when_needed = False
     try:

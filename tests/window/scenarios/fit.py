@@ -28,7 +28,7 @@ def fit(stage: Stage) -> Iterator[float]:
     stage.picture("1-before")
     before = share_of_preview()
 
-    clicked = yield from click("overfit.fit")
+    yield from click("overfit.fit")
     job = yield from stage.job_after(0)
     yield from move_over("VIEW_3D")
     yield from until(lambda: job.preview is not None, 60.0, "a preview")
@@ -40,9 +40,7 @@ def fit(stage: Stage) -> Iterator[float]:
     yield 0.5
     stage.picture("3-result")
     after = share_of_preview()
-    log(
-        f"preview's share of the view: {before:.4f} before, {during:.4f} during, {after:.4f} after; click {clicked:.2f}"
-    )
+    log(f"preview's share of the view: {before:.4f} before, {during:.4f} during, {after:.4f} after")
     assert before < 0.005 and after < 0.005, f"its colour is there without a fit: {before:.3f}, {after:.3f}"
     assert during > 0.05, f"no preview in the view: only {during:.3f} of it has its colour"
 

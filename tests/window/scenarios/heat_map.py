@@ -22,10 +22,10 @@ def heat_map(stage: Stage) -> Iterator[float]:
     yield from move_over("VIEW_3D")
     yield 0.5
     stage.picture("1-error")
-    stage.view_picture("error-view")
     coloured = share_of_viridis()
     yield from click("overfit.clear_ended")
     yield from stage.panel("error")
+    stage.view_picture("error-view")
     kept = result.data.overfit_error
     assert kept.shown and 0.0 < kept.mean < kept.percentile <= kept.largest, "the error was not measured"
     assert shading.color_type == "VERTEX", "the view does not show colours"

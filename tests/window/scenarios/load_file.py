@@ -31,6 +31,7 @@ def file_loaded(stage: Stage) -> Iterator[float]:
     yield from click("overfit.pick_up", across=RIGHT)
     job = yield from stage.job_after(0)
     yield from stage.ended(job)
+    yield from stage.settled()
     stage.picture("2-picked-up")
     assert objects() == {"Suzanne", "Suzanne INR"}, f"the objects are {objects()}"
     assert not bpy.data.objects["Suzanne"].overfit.fit, "the object still waits for the fit"

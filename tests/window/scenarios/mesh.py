@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import bpy
-from hand import SETTLE, click, hold, mouse, move, move_over, press, xdotool
+from hand import F9, SETTLE, click, mouse, move, move_over, press, xdotool
 from stage import Stage, objects, until
 
 from .fit import fitted
@@ -14,7 +14,7 @@ FIELDS = 200
 
 def mesh_again(stage: Stage) -> Iterator[float]:
     """Mesh replaces the result's mesh; F9 repeats it with another resolution; each is one undo step."""
-    monkey, result = yield from fitted(stage)
+    _monkey, result = yield from fitted(stage)
     names, name, first = objects(), result.name, len(result.data.polygons)
     kept = result.overfit
     kept.spacing, kept.resolution, kept.mode = "RESOLUTION", 48, "REPLACE"
@@ -28,24 +28,24 @@ def mesh_again(stage: Stage) -> Iterator[float]:
     assert second < first, f"{first} faces at 96, {second} at 48"
 
     yield from move_over("VIEW_3D")
-    yield from hold("F9")
+    press(F9)
+    yield 0.5
     stage.picture("1-F9")
     yield from set_in_popup("resolution", "72")
     yield from until(lambda: faces(name) not in (first, second), 60.0, "a mesh at the resolution that was typed")
     third = faces(name)
     yield from stage.settled()
     stage.picture("2-adjusted")
+    press("Escape")  # closes the popup
+    yield 0.3
     assert objects() == names, f"the repetition added or removed objects: {objects()}"
-    assert second < third < first, f"faces at 48, 72 and 96: {second}, {third}, {first}"
+    assert second < third == faces(name) < first, f"faces at 48, 72 and 96: {second}, {third}, {first}"
 
     yield from move_over("VIEW_3D")
     press("ctrl+z")
     yield from until(lambda: faces(name) == first, 20.0, "the mesh before Mesh, after one undo")
     assert objects() == names
-    # Settings, then the fit.
-    press("ctrl+z")
-    yield 0.5
-    press("ctrl+z")
+    press("ctrl+z", "ctrl+z")  # the settings, then the fit
     yield from until(lambda: objects() == {"Suzanne"}, 20.0, "no result after undoing the fit")
     assert bpy.data.objects["Suzanne"].visible_get(), "the original stays hidden when the fit is undone"
     stage.picture("3-undone")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import bpy
 from hand import click, find, open_below, view
-from pictures import crop
+from pictures import page_picture
 from stage import FIT_SECONDS, PACKAGE, Stage, addon_module, until
 
 
@@ -47,7 +47,4 @@ def preferences_page(stage: Stage) -> Iterator[float]:
     bpy.context.preferences.active_section = "ADDONS"
     bpy.context.window_manager.addon_search = "Overfit"
     yield 1.0
-    stage.picture("preferences")
-    canvas = next(region for region in area.regions if region.type == "WINDOW")
-    top = window.height - canvas.y - canvas.height
-    stage.pictures.append(crop("preferences", canvas.x, top, canvas.width, canvas.height, "-trim"))
+    stage.pictures.append(page_picture("preferences", area))
