@@ -11,6 +11,7 @@ from .interface import (
     figures,
     fit_operators,
     fix_operators,
+    heat_map,
     listen,
     model_operators,
     panel,
@@ -19,6 +20,7 @@ from .interface import (
 CLASSES = (
     preferences.OverfitPreferences,
     properties.OverfitSettings,
+    properties.OverfitError,
     properties.OverfitField,
     fit_operators.OVERFIT_OT_fit,
     field_operators.OVERFIT_OT_extract_mesh,
@@ -36,6 +38,9 @@ CLASSES = (
     fit_operators.OVERFIT_OT_finish_now,
     fit_operators.OVERFIT_OT_clear_ended,
     fix_operators.OVERFIT_OT_fix,
+    heat_map.OVERFIT_OT_show_error,
+    heat_map.OVERFIT_OT_scale_error,
+    heat_map.OVERFIT_OT_hide_error,
     listen.OVERFIT_OT_listen,
     daemon_operators.OVERFIT_OT_connect,
     daemon_operators.OVERFIT_OT_start_daemon,
@@ -51,6 +56,7 @@ CLASSES = (
     field_panel.OVERFIT_PT_field_mesh,
     field_panel.OVERFIT_PT_field_volume,
     field_panel.OVERFIT_PT_field_model,
+    heat_map.OVERFIT_PT_error,
 )
 
 
@@ -60,6 +66,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.overfit = bpy.props.PointerProperty(type=properties.OverfitSettings)
     bpy.types.Object.overfit = bpy.props.PointerProperty(type=properties.OverfitField)
+    bpy.types.Mesh.overfit_error = bpy.props.PointerProperty(type=properties.OverfitError)
     model_operators.add_to_menus()
     session.open_session()
     drawing.start_drawing()
@@ -70,6 +77,7 @@ def unregister() -> None:
     drawing.stop_drawing()
     session.close_session()
     model_operators.remove_from_menus()
+    del bpy.types.Mesh.overfit_error
     del bpy.types.Object.overfit
     del bpy.types.Scene.overfit
     for cls in reversed(CLASSES):

@@ -90,6 +90,11 @@ class OverfitSettings(bpy.types.PropertyGroup):
     seed: bpy.props.IntProperty(
         name="Seed", description="Where the random numbers start: another seed, another fit of the same quality", min=0
     )
+    carry_attributes: bpy.props.BoolProperty(
+        name="Materials and UVs",
+        description="Give the new mesh the original's materials, UV maps, colours and vertex groups",
+        default=True,
+    )
     show_preview: bpy.props.BoolProperty(
         name="Live Preview",
         description="Draw the surface as it is learned in the 3D views while a fit runs",
@@ -124,6 +129,30 @@ class OverfitSettings(bpy.types.PropertyGroup):
         name="Keep Field in File",
         description="Keep the model of each fit in the .blend, up to 16 MB, so that the file travels whole",
         default=True,
+    )
+
+
+class OverfitError(bpy.types.PropertyGroup):
+    """What was measured of a reconstruction against its original: `mesh.overfit_error`."""
+
+    shown: bpy.props.BoolProperty(name="Shown", description="The mesh shows its error as colours")
+    mean: bpy.props.FloatProperty(name="Mean", description="Mean distance of its points to the original, in own units")
+    percentile: bpy.props.FloatProperty(
+        name="99 %", description="99 % of its points are at most this far from the original, in own units"
+    )
+    largest: bpy.props.FloatProperty(
+        name="Largest", description="The largest distance of its points to the original, in own units"
+    )
+    longest_side: bpy.props.FloatProperty(
+        name="Size", description="The longest side of the original's bounding box, in own units"
+    )
+    maximum: bpy.props.FloatProperty(
+        name="Scale",
+        description="The error with the brightest colour, as a percentage of the longest side; 0 if 99 % of the points "
+        "are to be below it",
+    )
+    color_before: bpy.props.StringProperty(
+        name="Colour Before", description="The colour attribute that was active before the error was shown"
     )
 
 

@@ -3,31 +3,20 @@
 import bpy
 
 from ..field_settings import VOXEL_SIZE
-from ..jobs.model_jobs import in_megabytes
 from ..scene.field import percentage
 from ..scene.result import may_replace
 from ..scene.sdf_nodes import has_sdf_nodes
 from .figures import FIGURES
-from .words import draw_words
+from .panel import SidebarPanel, split_column
+from .words import draw_words, short_size
 
 
-class FieldPanel:
-    """Where the panels are."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Overfit"
+class FieldPanel(SidebarPanel):
+    """One that is there while the active object has a field."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return context.active_object is not None and context.active_object.overfit.model != ""
-
-    def split_column(self) -> bpy.types.UILayout:
-        """A column in Blender's two halves: names left, values right."""
-        column = self.layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        return column
 
 
 class OVERFIT_PT_field(FieldPanel, bpy.types.Panel):
@@ -62,7 +51,7 @@ class OVERFIT_PT_field_mesh(FieldPanel, bpy.types.Panel):
     bl_parent_id = "OVERFIT_PT_field"
 
     def draw(self, context: bpy.types.Context) -> None:
-        obj, column = context.active_object, self.split_column()
+        obj, column = context.active_object, split_column(self.layout)
         kept = obj.overfit
         column.row().prop(kept, "spacing", expand=True)
         column.prop(kept, "voxel_size" if kept.spacing == VOXEL_SIZE else "resolution")
@@ -80,7 +69,7 @@ class OVERFIT_PT_field_volume(FieldPanel, bpy.types.Panel):
     bl_parent_id = "OVERFIT_PT_field"
 
     def draw(self, context: bpy.types.Context) -> None:
-        obj, column = context.active_object, self.split_column()
+        obj, column = context.active_object, split_column(self.layout)
         kept = obj.overfit
         column.row().prop(kept, "volume_spacing", expand=True)
         column.prop(kept, "volume_voxel_size" if kept.volume_spacing == VOXEL_SIZE else "volume_resolution")
@@ -105,7 +94,7 @@ class OVERFIT_PT_field_model(FieldPanel, bpy.types.Panel):
         kept = context.active_object.overfit
         if kept.architecture:
             draw_words(context, self.layout.column(align=True), f"Network: {kept.architecture}")
-        size = f" ({in_megabytes(kept.size_bytes)})" if kept.size_bytes else ""
+        size = f" ({short_size(kept.size_bytes)})" if kept.size_bytes else ""
         row = self.layout.row()
         if kept.embedded:
             row.label(text=f"In this file{size}", icon="FILE_BLEND")

@@ -7,9 +7,9 @@ from ..jobs.advice import Advice
 from ..jobs.fit_job import FitJob
 from ..jobs.fit_order import FitOrder
 from ..jobs.job import Job
-from ..scene.evaluated import read_evaluated
 from ..scene.fit_source import fit_sources, shared_sources
 from ..scene.place import Place, has_uneven_scale, scale_note
+from ..scene.source import read_source
 from ..session import current, redraw_views
 from .job_operator import JobOperator
 
@@ -81,11 +81,11 @@ class OVERFIT_OT_fit(JobOperator, bpy.types.Operator):
         order = self._order(context)
         jobs = []
         for sharing in shared_sources(sources):
-            mesh = read_evaluated(sharing[0], depsgraph)
+            source = read_source(sharing[0], depsgraph, context.scene.overfit.carry_attributes)
             places = [Place.of(obj, context.scene) for obj in sharing]
             notes = tuple(note for obj in sharing if (note := scale_note(obj)))
-            uneven = any(has_uneven_scale(obj) for obj in sharing)
-            jobs.append(FitJob(session.connection, places, order, mesh, notes=notes, advice=UNEVEN if uneven else ()))
+            advice = UNEVEN if any(has_uneven_scale(obj) for obj in sharing) else ()
+            jobs.append(FitJob(session.connection, places, order, source, notes=notes, advice=advice))
         return jobs
 
     def _order(self, context: bpy.types.Context) -> FitOrder:

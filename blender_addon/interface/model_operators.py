@@ -20,7 +20,7 @@ class OVERFIT_OT_embed_model(FieldOperator, bpy.types.Operator):
 
     bl_idname = "overfit.embed_model"
     bl_label = "Keep in File"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     def make_job(self, context: bpy.types.Context) -> EmbedJob:
         return EmbedJob(current().connection, Field.of(context.active_object))
@@ -62,7 +62,7 @@ class OVERFIT_OT_save_model(FieldOperator, ExportHelper, bpy.types.Operator):
 
     filename_ext = SUFFIX
     filter_glob: bpy.props.StringProperty(
-        default=f"*{SUFFIX}", description="Which files the browser shows", options={"HIDDEN"}
+        name="Filter", description="The files that are shown", default=f"*{SUFFIX}", options={"HIDDEN"}
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -96,18 +96,21 @@ class OVERFIT_OT_load_model(JobOperator, ImportHelper, bpy.types.Operator):
 
     bl_idname = "overfit.load_model"
     bl_label = "Load Field"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = SUFFIX
     filter_glob: bpy.props.StringProperty(
-        default=f"*{SUFFIX}", description="Which files the browser shows", options={"HIDDEN"}
+        name="Filter", description="The files that are shown", default=f"*{SUFFIX}", options={"HIDDEN"}
     )
     files: bpy.props.CollectionProperty(
         type=bpy.types.OperatorFileListElement,
+        name="Files",
         description="Names of the files in the folder",
         options={"HIDDEN", "SKIP_SAVE"},
     )
-    directory: bpy.props.StringProperty(subtype="DIR_PATH", description="Their folder", options={"HIDDEN", "SKIP_SAVE"})
+    directory: bpy.props.StringProperty(
+        name="Folder", description="Where the files are", subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         # Files that are dropped into a view are known already.

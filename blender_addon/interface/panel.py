@@ -46,6 +46,7 @@ class OVERFIT_PT_main(SidebarPanel, bpy.types.Panel):
             column.prop(settings, "steps")
         column.prop(settings, "resolution")
         column.prop(settings, "hide_original")
+        column.prop(settings, "carry_attributes")
         column.prop(settings, "show_preview")
 
         sources = len(fit_sources(context))
@@ -110,6 +111,7 @@ class OVERFIT_PT_advanced(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "batch_size")
         column.prop(settings, "seed")
         column.prop(settings, "preview_resolution", text="Preview")
+        column.prop(settings, "keep_fields")
 
 
 class OVERFIT_PT_daemon_fits(SidebarPanel, bpy.types.Panel):

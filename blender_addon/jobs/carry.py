@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..client.connection import Connection
+from ..client.problem import Problem
 from ..scene.attributes import Attributes, Carrier
-from ..scene.mesh_transfer import MeshBytes, TriangleMesh
+from ..scene.mesh_transfer import TriangleMesh
+from ..scene.source import Source
 from .carry_layers import Landing, carry_faces, carry_layer, middles_of
-from .closest import find_closest, forget_mesh
-from .upload import upload_mesh
+from .closest import find_closest, lent_mesh
 
 
 async def carry(
@@ -42,18 +43,27 @@ async def carry(
     )
 
 
-async def carry_anew(
+async def carry_if_possible(
     connection: Connection,
-    name: str,
-    data: MeshBytes,
-    carrier: Carrier,
+    source: Source | None,
     surface: TriangleMesh,
-    report: Callable[[float], None] = lambda _: None,
-) -> Attributes:
-    """The same, where the daemon does not hold the original any more: it is sent again as `name`, for this only."""
-    if not carrier.attributes.any:
-        return carrier.attributes
-    mesh = (await upload_mesh(connection, name, data, lambda _: None)).name
-    attributes = await carry(connection, mesh, carrier, surface, report)
-    await forget_mesh(connection, mesh)
-    return attributes
+    mesh: str,
+    report: Callable[[float], None],
+    notes: list[str],
+) -> Attributes | None:
+    """The source's attributes for `surface`; `None` if there are none, or, with a note on why, if that fails.
+
+    `mesh` is the source in the daemon; empty if it must be sent for this. A surface that is there already must not be
+    lost for its materials.
+    """
+    if source is None or source.carrier is None or not source.carrier.attributes.any:
+        return None
+    carrier = source.carrier
+    try:
+        if mesh:
+            return await carry(connection, mesh, carrier, surface, report)
+        async with lent_mesh(connection, source.name, source.surface) as lent:
+            return await carry(connection, lent, carrier, surface, report)
+    except Problem as problem:
+        notes.append(f"Materials, UV maps, colours and vertex groups are not carried over: {problem}")
+        return None

@@ -1,7 +1,8 @@
 """Where points lie on a mesh that the daemon holds."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from ..api.mesh_pb2 import DeleteMeshRequest, FindClosestRequest, FindClosestResponse
 from ..client.connection import Connection
 from ..client.problem import ConnectionLost, Problem
+from ..scene.mesh_transfer import MeshBytes
+from .upload import upload_mesh
 
 CHUNK_POINTS = 16384
 """Points a message: 192 kB there, 320 kB back."""
@@ -78,7 +81,17 @@ def take(closest: Closest, start: int, triangles: int, reply: FindClosestRespons
     closest.weights[start : start + count] = np.frombuffer(reply.weights, "<f4").reshape(count, 3)
 
 
-async def forget_mesh(connection: Connection, mesh: str) -> None:
-    """Lets the daemon drop a mesh that was sent for questions only. Raises `Problem`."""
-    with connection.speaking():
-        await connection.meshes.DeleteMesh(DeleteMeshRequest(name=mesh))
+@asynccontextmanager
+async def lent_mesh(
+    connection: Connection, name: str, data: MeshBytes, report: Callable[[float], None] = lambda _: None
+) -> AsyncIterator[str]:
+    """Sends a mesh for questions only: gives `meshes/{id}`, and lets the daemon drop it afterwards.
+
+    `report` is told the share that is sent. Raises `Problem`.
+    """
+    mesh = (await upload_mesh(connection, name, data, report)).name
+    try:
+        yield mesh
+    finally:
+        with suppress(Problem), connection.speaking():  # a daemon that is gone has dropped it
+            await connection.meshes.DeleteMesh(DeleteMeshRequest(name=mesh))

@@ -25,11 +25,14 @@ from ..api.mesh_pb2 import HealthReport
 from ..api.model_pb2 import GetModelRequest
 from ..client.connection import Connection
 from ..client.problem import ConnectionLost, NoRoom, NotFound, Problem
+from ..scene.attributes import Attributes
 from ..scene.field import Field
 from ..scene.mesh_transfer import TriangleMesh
 from ..scene.place import Place
+from ..scene.source import Source
 from ..scene.surface import add_surface
 from .advice import Advice, advise
+from .carry import carry_if_possible
 from .fit_order import FitOrder
 from .job import Job
 from .model_transfer import complete_field, take_metrics
@@ -60,12 +63,12 @@ class FitJob(Job):
         connection: Connection,
         places: list[Place],
         order: FitOrder,
-        mesh: TriangleMesh | None = None,
+        source: Source | None = None,
         fit_name: str = "",
         notes: tuple[str, ...] = (),
         advice: tuple[Advice, ...] = (),
     ) -> None:
-        """A new fit of `mesh`, or, with `fit_name`, one that runs in the daemon or has ended there."""
+        """A new fit of `source`, or, with `fit_name`, one that runs in the daemon or has ended there."""
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
         super().__init__(places[0].name + more, connection)
         self.progress: Progress | None = None
@@ -82,8 +85,10 @@ class FitJob(Job):
         self.seconds: dict[str, float] = {}
         """Seconds from the press of the button to the first of: `progress`, `preview`, `result`."""
         self.notes += notes
-        # Copied here, where reading the mesh holds the main thread anyway, and not in a slice.
-        self._mesh = mesh.to_bytes() if mesh else None
+        self._source = source
+        self._mesh_name = ""
+        """`meshes/{id}` once the daemon has it."""
+        self._attributes: Attributes | None = None
         self._about_object = advice
         self._health = HealthReport()
         self._surface: TriangleMesh | None = None
@@ -123,12 +128,16 @@ class FitJob(Job):
             self.connection,
             fit.model,
             Spacing(self.order.resolution),
-            lambda fraction: setattr(self, "fraction", fraction),
+            self._show_fraction,
         )
+        self._attributes = await carry_if_possible(
+            self.connection, self._source, self._surface, self._mesh_name, self._show_carrying, self.notes
+        )
+        self._source = None
 
     def place(self) -> None:
-        results = add_surface(self.places, self._field, self._surface, self.order.hide_original)
-        self._surface = self.preview = None  # the objects hold it now
+        results = add_surface(self.places, self._field, self._surface, self._attributes, self.order.hide_original)
+        self._surface = self._attributes = self.preview = None  # the objects hold it now
         self._mark("result")
         self.result_name = results[0].name
         names = f"'{self.result_name}'" + (f" and {len(results) - 1} more" if len(results) > 1 else "")
@@ -149,8 +158,9 @@ class FitJob(Job):
         self.step = "Waiting for other uploads"
         async with self.connection.uploads:
             self.step = "Sending the mesh"
-            mesh = await upload_mesh(self.connection, self.places[0].name, self._mesh, self._show_upload)
-        self._mesh = None
+            name, surface = self._source.name, self._source.surface
+            mesh = await upload_mesh(self.connection, name, surface, self._show_upload)
+        self._mesh_name = mesh.name
         self._health = mesh.health
         self.notes += mesh.health.warnings
         self.advice = [*self._about_object, *advise(self._health, None, self.order)]
@@ -243,8 +253,14 @@ class FitJob(Job):
         elif fit.HasField("progress"):
             self._show_progress(fit.progress)
 
+    def _show_fraction(self, fraction: float) -> None:
+        self.fraction = fraction
+
     def _show_upload(self, share: float) -> None:
         self.step, self.fraction = ("Sending the mesh", share) if share < 1.0 else ("Checking the mesh", 0.0)
+
+    def _show_carrying(self, share: float) -> None:
+        self.step, self.fraction = "Carrying materials and UVs over", share
 
     def _show_progress(self, progress: Progress) -> None:
         self._mark("progress")

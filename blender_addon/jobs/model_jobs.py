@@ -24,7 +24,7 @@ READ_BYTES = 4 << 20
 class EmbedJob(Job):
     """Puts the model's file into the .blend."""
 
-    undo_name = "Keep Field in File"
+    undo_name = "Keep in File"
 
     def __init__(self, connection: Connection, field: Field) -> None:
         super().__init__(f"Field of {field.name}", connection)
@@ -39,7 +39,7 @@ class EmbedJob(Job):
         sharers = self._field.sharers()
         for obj in sharers:
             self._field.remember_on(obj)
-        self.message = f"The field is in this file ({in_megabytes(self._field.size_bytes)}) once you save it"
+        self.message = f"The field of {len(sharers)} objects goes with this file once you save it"
 
     def _report(self, fraction: float) -> None:
         self.fraction = fraction
@@ -145,8 +145,3 @@ async def write_model(path: Path, data: bytes) -> None:
     finally:
         if unfinished is not None:
             unfinished.unlink(missing_ok=True)
-
-
-def in_megabytes(size: int) -> str:
-    """`1_300_000` → `"1.3 MB"`."""
-    return f"{size / 1e6:.2g} MB" if size < 10_000_000 else f"{size / 1e6:.0f} MB"

@@ -13,7 +13,7 @@ from ..api.fit_pb2 import PreviewFitHeader, PreviewFitRequest
 from ..client.connection import Connection
 from ..client.download import receive
 from ..client.problem import Problem
-from ..scene.mesh_transfer import TriangleMesh, parse_mesh
+from ..scene.mesh_transfer import TriangleMesh, check_triangles, parse_mesh
 
 PAUSE_SECONDS = 0.4
 """At least so long between two previews."""
@@ -63,8 +63,7 @@ async def fetch_preview(connection: Connection, fit: str, resolution: int, after
     await receive(connection, connection.fits.PreviewFit, request, begin)
     split = filled - 12 * header.vertex_count
     mesh = parse_mesh(data[: max(split, 0)], header.vertex_count, header.triangle_count)
-    if mesh.triangles.size and not 0 <= mesh.triangles.min() <= mesh.triangles.max() < header.vertex_count:
-        raise Problem("The daemon sent a damaged mesh. Try again")
+    check_triangles(mesh)
     return PreviewSurface(mesh, data[split:].view("<f4").reshape(-1, 3), header.step)
 
 

@@ -11,10 +11,13 @@ from ..client.connection import Connection
 from ..client.download import receive
 from ..client.problem import Problem
 from ..field_settings import RESOLUTION, VOXEL_SIZE
+from ..scene.attributes import Attributes
 from ..scene.field import Field, longest_side
-from ..scene.mesh_transfer import TriangleMesh, parse_mesh
+from ..scene.mesh_transfer import TriangleMesh, check_triangles, parse_mesh
 from ..scene.place import Place
 from ..scene.result import add_result_beside, may_replace, replace_surface
+from ..scene.source import Source
+from .carry import carry_if_possible
 from .job import Job
 from .model_transfer import ensure_model
 from .spacing import Spacing
@@ -44,7 +47,9 @@ async def fetch_surface(
     await receive(connection, connection.queries.ExtractMesh, request, begin)
     if sizes[1] == 0:
         raise Problem("The fitted field has no surface. Fit again with more time")
-    return parse_mesh(data[:filled], *sizes)
+    surface = parse_mesh(data[:filled], *sizes)
+    check_triangles(surface)
+    return surface
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,13 @@ class SurfaceJob(Job):
 
     undo_name = "Mesh"
 
-    def __init__(self, connection: Connection, place: Place, field: Field, order: SurfaceOrder) -> None:
+    def __init__(
+        self, connection: Connection, place: Place, field: Field, order: SurfaceOrder, source: Source | None
+    ) -> None:
+        """`source` is what materials and the like are carried from, if they are wanted."""
         super().__init__(f"Mesh of {place.name}", connection)
-        self._place, self._field, self._order = place, field, order
+        self._place, self._field, self._order, self._source = place, field, order, source
+        self._attributes: Attributes | None = None
         self._surface: TriangleMesh | None = None
 
     async def work(self) -> None:
@@ -74,15 +83,19 @@ class SurfaceJob(Job):
         self._surface = await fetch_surface(
             self.connection, model, self._order.spacing, self._report, iso=self._order.iso
         )
+        self._attributes = await carry_if_possible(
+            self.connection, self._source, self._surface, "", self._report_carrying, self.notes
+        )
+        self._source = None
 
     def place(self) -> None:
         target = self._place.find_object()
         if self._order.replace and target and may_replace(target):
-            replace_surface(target, self._surface)
+            replace_surface(target, self._surface, self._attributes)
             result = target
         else:
-            result = add_result_beside(self._place, self._field, self._surface)
-        self._surface = None
+            result = add_result_beside(self._place, self._field, self._surface, self._attributes)
+        self._surface = self._attributes = None
         self._field.settle()
         self._remember_order(result)
         self.result_name = result.name
@@ -97,6 +110,9 @@ class SurfaceJob(Job):
         else:
             kept.spacing, kept.resolution = RESOLUTION, spacing.resolution
             kept.voxel_size = longest_side(result) / spacing.resolution
+
+    def _report_carrying(self, fraction: float) -> None:
+        self.step, self.fraction = "Carrying materials and UVs over", fraction
 
     def _report(self, fraction: float) -> None:
         self.fraction = fraction

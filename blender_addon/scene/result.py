@@ -3,6 +3,7 @@
 import bpy
 
 from ..client.problem import Problem
+from .attributes import Attributes, put
 from .field import Field
 from .mesh_transfer import TriangleMesh, build_mesh, check_triangles, fill_mesh
 from .place import Place, shown_view_layer
@@ -21,24 +22,39 @@ def check_replaceable(obj: bpy.types.Object) -> None:
         raise Problem(f"The mesh of '{obj.name}' belongs to another file. Make it local, or choose New Object")
 
 
-def replace_surface(obj: bpy.types.Object, surface: TriangleMesh) -> None:
+def replace_surface(obj: bpy.types.Object, surface: TriangleMesh, attributes: Attributes | None) -> None:
     """Gives the object's mesh, in place, another surface; materials, modifiers and names stay. Raises `Problem`."""
     check_replaceable(obj)
     check_triangles(surface)
     obj.shape_key_clear()  # keys of vertices that go
     obj.data.clear_geometry()
     fill_mesh(obj.data, surface)
+    if attributes:
+        materials = list(obj.data.materials)
+        obj.data.materials.clear()
+        obj.vertex_groups.clear()
+        put(obj, attributes)
+        # Whoever has given the result materials of its own keeps them, slot by slot.
+        for slot, material in enumerate(materials):
+            if material and slot < len(obj.data.materials):
+                obj.data.materials[slot] = material
+            elif material:
+                obj.data.materials.append(material)
 
 
-def add_result_beside(place: Place, field: Field, surface: TriangleMesh) -> bpy.types.Object:
+def add_result_beside(
+    place: Place, field: Field, surface: TriangleMesh, attributes: Attributes | None
+) -> bpy.types.Object:
     """A new object with the surface, where the other one stands. Raises `Problem`."""
     source = place.find_object()
     is_original = source is None or not source.overfit.is_result
     name = f"{place.name} INR" if is_original else place.name
     result = new_result(name, field, surface)
+    if attributes:
+        put(result, attributes)
     if source:
         result.overfit.original = source if is_original else source.overfit.original
-        for slot in source.material_slots:
+        for slot in source.material_slots if attributes is None else ():
             result.data.materials.append(slot.material)
     place.put(result)
     return result

@@ -2,19 +2,22 @@
 
 import bpy
 
+from .attributes import Attributes, put
 from .field import Field
 from .mesh_transfer import TriangleMesh, build_mesh
 from .place import Place
 
 
 def add_surface(
-    places: list[Place], field: Field, surface: TriangleMesh, hide_original: bool
+    places: list[Place], field: Field, surface: TriangleMesh, attributes: Attributes | None, hide_original: bool
 ) -> list[bpy.types.Object]:
-    """New objects with the surface, where the originals stand, as one undo step. They share one mesh."""
+    """New objects with the surface, where the originals stand. They share one mesh. Raises `Problem`."""
     mesh = build_mesh(f"{places[0].name} INR", surface)
     results = []
     for place in places:
         result = bpy.data.objects.new(f"{place.name} INR", mesh)
+        if attributes and not results:
+            put(result, attributes)
         field.remember_on(result)
         result.overfit.is_result = True
         if original := place.find_object():

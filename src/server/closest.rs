@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
@@ -14,7 +13,7 @@ use super::meshes::{HeldMesh, Meshes};
 use super::proto;
 use super::resource_name::Collection;
 use crate::CancelToken;
-use crate::distance::{CHUNK, SignPolicy, SignedDistance};
+use crate::distance::{CHUNK, DistanceError, SignPolicy, SignedDistance};
 use crate::train::FitError;
 
 /// A mesh, ready to be asked for its closest points.
@@ -61,11 +60,11 @@ pub(super) async fn answer(
 
 impl Searchable {
     fn build(held: Arc<HeldMesh>, cancel: &CancelToken) -> Result<Self, ApiError> {
-        let oracle = SignedDistance::build(&held.mesh, SignPolicy::None, cancel);
-        let oracle = oracle.map_err(|error| match FitError::from(error) {
-            FitError::Cancelled => ApiError::Cancelled,
-            error => ApiError::Fit(error),
-        })?;
+        let oracle = match SignedDistance::build(&held.mesh, SignPolicy::None, cancel) {
+            Ok(oracle) => oracle,
+            Err(DistanceError::Cancelled) => return Err(ApiError::Cancelled),
+            Err(error) => return Err(FitError::Distance(error).into()),
+        };
         Ok(Self { held, oracle })
     }
 
@@ -89,12 +88,10 @@ impl Searchable {
                 weights.push(place.weights.map(|weight| weight as f32));
             }
         }
-        let response = [bytes_of(distances), bytes_of(triangles), bytes_of(weights)];
-        let [distances, triangles, weights]: [Bytes; 3] = response;
         Ok(proto::FindClosestResponse {
-            distances,
-            triangles,
-            weights,
+            distances: bytes_of(distances),
+            triangles: bytes_of(triangles),
+            weights: bytes_of(weights),
         })
     }
 }

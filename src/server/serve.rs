@@ -228,6 +228,7 @@ impl Server {
         }
     }
 
+    /// Serves until `ending` completes; what then happens is told at [`run`](Self::run).
     async fn serve_until<C, E>(
         self,
         connections: impl Stream<Item = Result<C, E>>,

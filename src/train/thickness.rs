@@ -10,7 +10,7 @@ use crate::distance::{SignRule, SignedDistance};
 use crate::geometry::{SurfacePoint, SurfaceSampler};
 
 /// Samples of the surface.
-const SAMPLES: usize = 4096;
+const SAMPLES: usize = 2048;
 
 /// Share of the surface that may be thinner than the answer: spikes and edges that nobody would miss.
 const THINNER: f64 = 0.02;

@@ -33,7 +33,7 @@ def graph() -> bpy.types.Depsgraph:
 
 
 def triangles_of(obj: bpy.types.Object):
-    return part("scene.mesh_transfer").read_evaluated(obj, graph())
+    return part("scene.evaluated").read_evaluated(obj, graph())
 
 
 def new_object(name: str, points, faces) -> bpy.types.Object:
@@ -96,9 +96,13 @@ def capture(obj: bpy.types.Object):
 
 def carried(fake, original: bpy.types.Object, rebuilt: bpy.types.Object, meanwhile=lambda: None) -> bpy.types.Object:
     """A new object with the triangles of `rebuilt` and what `original` carries, by the way that jobs go."""
-    carrier, data = capture(original), triangles_of(original).to_bytes()
-    surface = triangles_of(rebuilt)
-    attributes = run(fake, part("jobs.carry").carry_anew(session().connection, "it", data, carrier, surface))
+    source = part("scene.source").Source("it", triangles_of(original).to_bytes(), capture(original))
+    surface, notes = triangles_of(rebuilt), []
+    carrying = part("jobs.carry").carry_if_possible(session().connection, source, surface, "", lambda _: None, notes)
+    attributes = run(fake, carrying)
+    if notes:
+        raise part("client.problem").Problem(notes[0])
+    attributes = attributes or source.carrier.attributes
     meanwhile()
     result = bpy.data.objects.new("Result", part("scene.mesh_transfer").build_mesh("Result", surface))
     bpy.context.scene.collection.objects.link(result)

@@ -14,6 +14,14 @@ from mathutils import Matrix
 HAS_NODES = bpy.app.version >= (5, 0, 0)
 
 
+@pytest.fixture(autouse=True)
+def field_stays_in_the_daemon(clean: None) -> Iterator[None]:
+    """Fits leave the model in the daemon, unless a test wants it in the file."""
+    bpy.context.scene.overfit.keep_fields = False
+    yield
+    bpy.context.scene.overfit.keep_fields = True
+
+
 @pytest.fixture
 def fake(clean: None, tmp_path: Path) -> Iterator:
     from fake_daemon import FakeDaemon
@@ -198,6 +206,15 @@ def test_settings_come_from_the_object_or_the_call(suzanne, fake):
     assert fake.extractions[-1].grid.voxel_size == 0.25
 
 
+def test_scripts_can_wait(ball):
+    assert bpy.ops.overfit.extract_mesh(resolution=24, wait=True) == {"FINISHED"}
+    assert ball.overfit.resolution == 24 and session().jobs[-1].state is state("DONE")
+    with pytest.raises(RuntimeError, match=r"no surface at iso -1\.5"):
+        bpy.ops.overfit.extract_mesh(iso=-1.5, wait=True)
+    assert bpy.ops.overfit.extract_volume(resolution=24, wait=True) == {"FINISHED"}
+    assert bpy.data.objects["Ball INR SDF"].type == "VOLUME"
+
+
 def test_shape_keys_go_with_their_vertices(suzanne, fake):
     result = result_of(bpy.ops.overfit.fit, fake)
     result.shape_key_add(name="Basis")
@@ -310,6 +327,11 @@ def other_daemon(shared_daemon: RealDaemon, tmp_path: Path) -> Iterator[RealDaem
     daemon.stop()
 
 
+def kept_texts() -> list[bpy.types.Text]:
+    """The texts that a saved file would hold: the rest is what other tests left behind."""
+    return [text for text in bpy.data.texts if text.users]
+
+
 def embed(obj: bpy.types.Object, fake=None) -> bytes:
     activate(obj)
     done(bpy.ops.overfit.embed_model, fake)
@@ -370,11 +392,22 @@ def test_embedding_survives_undo_and_goes_with_the_objects(suzanne, fake, tmp_pa
     assert [text.name for text in bpy.data.texts if "model" in text] == []
 
 
+def test_a_fit_keeps_its_field_in_the_file(suzanne, fake):
+    bpy.context.scene.overfit.keep_fields = True
+    result = result_of(bpy.ops.overfit.fit, fake)
+    assert result.overfit.embedded["model"] == fake.models["models/1"]
+    assert result.overfit.embedded == suzanne.overfit.embedded and result.overfit.architecture == "a fake network"
+    # A second fit's field takes the place of the first one's.
+    activate(suzanne)
+    second = result_of(bpy.ops.overfit.fit, fake)
+    assert second.overfit.embedded == suzanne.overfit.embedded != result.overfit.embedded
+
+
 def test_remove_from_file(suzanne, fake):
     result = result_of(bpy.ops.overfit.fit, fake)
     embed(result, fake)
     assert bpy.ops.overfit.unembed_model() == {"FINISHED"}
-    assert result.overfit.embedded is None and suzanne.overfit.embedded is None and len(bpy.data.texts) == 0
+    assert result.overfit.embedded is None and suzanne.overfit.embedded is None and kept_texts() == []
     with pytest.raises(RuntimeError, match="not in the"):
         bpy.ops.overfit.unembed_model()
 
@@ -411,7 +444,7 @@ def test_complete_field_keeps_small_models_only(suzanne, fake, monkeypatch):
     complete(keep=True)
     field.remember_on(result)
     field.remember_on(suzanne)
-    assert result.overfit.embedded == suzanne.overfit.embedded and len(bpy.data.texts) == 1
+    assert result.overfit.embedded == suzanne.overfit.embedded and kept_texts() == [result.overfit.embedded]
     monkeypatch.setattr(transfer, "LIMIT_BYTES", 1_023_999)
     complete(keep=True)
     assert field.data is None

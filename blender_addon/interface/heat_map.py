@@ -1,0 +1,130 @@
+"""Showing the error of a reconstruction: operators and panel."""
+
+import bpy
+
+from ..jobs.heat_map_job import HeatMapJob
+from ..scene.evaluated import read_evaluated
+from ..scene.heat_map import hide, repaint, scale_of
+from ..scene.original import evaluated_original, original_of
+from ..scene.shading import give_back
+from ..session import current, redraw_views
+from .job_operator import JobOperator
+from .panel import SidebarPanel
+
+
+class OVERFIT_OT_show_error(JobOperator, bpy.types.Operator):
+    """Measure how far the reconstruction is from its original, and show it as colours from dark (none) to bright"""
+
+    bl_idname = "overfit.show_error"
+    bl_label = "Show Error"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        obj = context.active_object
+        if original_of(obj) is None:
+            cls.poll_message_set("Select the result of a fit whose original is still there")
+            return False
+        if obj.mode == "EDIT":
+            cls.poll_message_set("Leave edit mode first")
+            return False
+        return True
+
+    def make_job(self, context: bpy.types.Context) -> HeatMapJob:
+        obj = context.active_object
+        with evaluated_original(obj) as (original, depsgraph):
+            mesh = read_evaluated(original, depsgraph)
+        return HeatMapJob(current().connection, obj, mesh)
+
+
+class OVERFIT_OT_scale_error(bpy.types.Operator):
+    """Choose the error that has the brightest colour"""
+
+    bl_idname = "overfit.scale_error"
+    bl_label = "Colour Scale"
+    bl_options = {"REGISTER", "UNDO"}
+
+    maximum: bpy.props.FloatProperty(
+        name="Brightest At",
+        description="The error with the brightest colour, as a percentage of the longest side. 0: so that 99 % of the "
+        "points are below it",
+        subtype="PERCENTAGE",
+        min=0.0,
+        soft_max=5.0,
+        max=100.0,
+        precision=3,
+        step=1,
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return shows_error(context.active_object) and context.active_object.mode != "EDIT"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        mesh = context.active_object.data
+        size = mesh.overfit_error.longest_side
+        self.maximum = 100.0 * scale_of(mesh) / size if size > 0.0 else 0.0
+        return context.window_manager.invoke_props_popup(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        obj = context.active_object
+        obj.data.overfit_error.maximum = self.maximum
+        repaint(obj)
+        return {"FINISHED"}
+
+
+class OVERFIT_OT_hide_error(bpy.types.Operator):
+    """Give the 3D views and the mesh the colours back that they had; the measured error stays as an attribute"""
+
+    bl_idname = "overfit.hide_error"
+    bl_label = "Hide Error"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return shows_error(context.active_object)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        hide(context.active_object)
+        if not any(shows_error(obj) for obj in context.scene.objects):
+            give_back(bpy.data.screens)
+        redraw_views()
+        return {"FINISHED"}
+
+
+class OVERFIT_PT_error(SidebarPanel, bpy.types.Panel):
+    """How far the active object is from its original"""
+
+    bl_label = "Error"
+    bl_idname = "OVERFIT_PT_error"
+    bl_parent_id = "OVERFIT_PT_main"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return original_of(context.active_object) is not None or shows_error(context.active_object)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, kept = self.layout, context.active_object.data.overfit_error
+        if not kept.shown:
+            layout.operator("overfit.show_error", icon="COLOR")
+            return
+        column = layout.column(align=True)
+        for name, value in (("Mean", kept.mean), ("99 %", kept.percentile), ("Largest", kept.largest)):
+            row = column.row()
+            row.label(text=name)
+            row.label(text=in_units(value, kept.longest_side), translate=False)
+        scale = in_units(scale_of(context.active_object.data), kept.longest_side)
+        layout.operator("overfit.scale_error", text=f"Scale: 0 to {scale}", icon="COLOR", translate=False)
+        row = layout.row(align=True)
+        row.operator("overfit.show_error", text="Measure Again", icon="FILE_REFRESH")
+        row.operator("overfit.hide_error", text="Hide", icon="HIDE_ON")
+
+
+def shows_error(obj: bpy.types.Object | None) -> bool:
+    """Whether the object shows its error."""
+    return obj is not None and obj.type == "MESH" and obj.data.overfit_error.shown
+
+
+def in_units(value: float, longest_side: float) -> str:
+    """An error in own units, and as a percentage of the longest side."""
+    return f"{value:.3g}" + (f"  ({100.0 * value / longest_side:.2g} %)" if longest_side > 0.0 else "")

@@ -1,0 +1,64 @@
+"""The error of a reconstruction, point by point: asked from the daemon, shown as colours."""
+
+import bpy
+import numpy as np
+
+from ..client.connection import Connection
+from ..client.problem import Problem
+from ..scene.heat_map import show
+from ..scene.mesh_transfer import TriangleMesh
+from ..scene.shading import show_colors, shown_screens
+from .closest import find_closest, lent_mesh
+from .job import Job
+
+
+class HeatMapJob(Job):
+    """Measures how far each point of a reconstruction is from the original's surface, and shows it."""
+
+    undo_name = "Show Error"
+
+    def __init__(self, connection: Connection, obj: bpy.types.Object, original: TriangleMesh) -> None:
+        """`original` in the object's own space, in which it was reconstructed."""
+        super().__init__(f"Error of {obj.name}", connection)
+        self._uid, self._name = obj.session_uid, obj.name
+        self._points = read_points(obj)
+        self._data = original.to_bytes()
+        self._longest_side = float(np.ptp(original.positions, axis=0).max())
+        self._errors = np.empty(0, np.float32)
+
+    async def work(self) -> None:
+        await self.connection.ensure()
+        self.step = "Sending the original"
+        async with lent_mesh(self.connection, self._name, self._data, self._report) as mesh:
+            self.step, self.fraction = "Measuring distances", 0.0
+            count = self._data.triangles
+            closest = await find_closest(self.connection, mesh, count, self._points, self._report)
+        self._errors = closest.distances
+
+    def place(self) -> None:
+        obj = next((obj for obj in bpy.data.objects if obj.session_uid == self._uid), None)
+        if obj is None or obj.mode == "EDIT" or not np.array_equal(read_points(obj), self._points):
+            raise Problem(f"'{self._name}' was changed while its error was measured. Show the error again")
+        show(obj, self._errors, self._longest_side)
+        show_colors(shown_screens())
+        self.result_name = obj.name
+        self.message = f"'{obj.name}': {error_in_words(obj.data)}"
+
+    def _report(self, fraction: float) -> None:
+        self.fraction = fraction
+
+
+def read_points(obj: bpy.types.Object) -> np.ndarray:
+    """The points of the object's own mesh, `[V, 3] f32`. Raises `Problem` if there are none."""
+    points = np.empty((len(obj.data.vertices), 3), np.float32)
+    if len(points) == 0:
+        raise Problem(f"'{obj.name}' has no points to measure")
+    obj.data.vertices.foreach_get("co", points.ravel())
+    return points
+
+
+def error_in_words(mesh: bpy.types.Mesh) -> str:
+    """What was measured, for people."""
+    kept = mesh.overfit_error
+    share = 100.0 / kept.longest_side if kept.longest_side > 0.0 else 0.0
+    return f"mean error {kept.mean:.3g} ({share * kept.mean:.2g} % of the size), largest {kept.largest:.3g}"
