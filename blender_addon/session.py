@@ -95,6 +95,8 @@ class Session:
         listens = self.listening_until > 0.0 or time.monotonic() < self._listen_again_at
         if bpy.app.background or window is None or listens:
             return
+        if window.modal_operators:
+            return  # what begins later gets the keys first, and this ESC is that tool's
         area = next((area for area in window.screen.areas if area.type == "VIEW_3D"), window.screen.areas[0])
         with bpy.context.temp_override(window=window, area=area):
             bpy.ops.overfit.listen("INVOKE_DEFAULT")
