@@ -394,3 +394,25 @@ def test_no_step_holds_the_main_thread(clean):
     print(f"\n{len(surface.triangles):,} triangles: {1e3 * sum(steps):.0f} ms in {len(steps)} steps,", end=" ")
     print(f"the longest {1e3 * max(steps):.1f} ms of processor time")
     assert max(steps) < 0.016
+
+
+def test_the_real_daemon_answers_like_blender(daemon):
+    """The closest points of the real daemon, against Blender's own tree."""
+    from closest_point import ClosestPoints
+
+    bpy.ops.mesh.primitive_monkey_add()
+    data, closest = triangles_of(bpy.context.object).to_bytes(), part("jobs.closest")
+    points = np.random.default_rng(4).uniform(-1.2, 1.2, (closest.CHUNK_POINTS + 500, 3)).astype(np.float32)
+
+    async def ask():
+        async with closest.lent_mesh(session().connection, "it", data) as mesh:
+            return await closest.find_closest(session().connection, mesh, data.triangles, points)
+
+    task = session().loop.start(ask())
+    pump_until(task.done)
+    found, peer = task.result(), ClosestPoints(data.data, data.vertices)
+    distances, _, _ = peer.of(points.tobytes())
+    assert np.allclose(found.distances, distances, atol=2e-4)
+    corners = peer.positions[peer.triangles[found.triangles]]
+    places = np.einsum("nk,nkc->nc", found.weights, corners)
+    assert np.allclose(np.linalg.norm(places - points, axis=1), found.distances, atol=1e-5)
