@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ..client.connection import Connection
 from ..scene.attributes import Attributes, Carrier
-from ..scene.mesh_transfer import MeshBytes, TriangleMesh
+from ..scene.mesh_transfer import MeshBytes, TriangleMesh, check_triangles
 from .carry_layers import Landing, carry_faces, carry_layer, middles_of
 from .closest import find_closest, lent_mesh
 
@@ -24,6 +24,7 @@ async def carry(
     had, count = carrier.attributes, len(carrier.triangles)
     if not had.any:
         return had
+    check_triangles(surface)
     middles = await middles_of(surface)
     landing = Landing(
         middles=middles,

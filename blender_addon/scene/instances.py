@@ -14,14 +14,8 @@ def may_have_instances(obj: bpy.types.Object) -> bool:
 
 def read_instances(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> TriangleMesh | None:
     """The meshes of all instances that the object makes, in its own space, as one mesh; `None` if there are none."""
-    to_object = obj.matrix_world.inverted_safe()
-    placed: dict[bpy.types.Object, list[Matrix]] = {}
-    for instance in depsgraph.object_instances:
-        if instance.is_instance and instance.parent and instance.parent.original == obj:
-            # Copied: what the iterator gives is overwritten at its next step.
-            placed.setdefault(instance.instance_object.original, []).append(to_object @ instance.matrix_world)
     parts = []
-    for instanced, matrices in placed.items():
+    for instanced, matrices in placed_instances(obj, depsgraph):
         evaluated = instanced.evaluated_get(depsgraph)
         mesh = evaluated.to_mesh()
         try:
@@ -31,6 +25,19 @@ def read_instances(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Tri
         if read is not None:
             parts += [moved(read, matrix) for matrix in matrices]
     return joined(parts) if parts else None
+
+
+def placed_instances(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph
+) -> list[tuple[bpy.types.Object, list[Matrix]]]:
+    """What the object instances, and where in its own space, in the order in which they are read."""
+    to_object = obj.matrix_world.inverted_safe()
+    placed: dict[bpy.types.Object, list[Matrix]] = {}
+    for instance in depsgraph.object_instances:
+        if instance.is_instance and instance.parent and instance.parent.original == obj:
+            # Copied: what the iterator gives is overwritten at its next step.
+            placed.setdefault(instance.instance_object.original, []).append(to_object @ instance.matrix_world)
+    return list(placed.items())
 
 
 def moved(mesh: TriangleMesh, matrix: Matrix) -> TriangleMesh:

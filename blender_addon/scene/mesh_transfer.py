@@ -87,13 +87,18 @@ def parse_mesh(data: np.ndarray, vertices: int, faces: int) -> TriangleMesh:
     return TriangleMesh(positions, triangles)
 
 
+def check_triangles(mesh: TriangleMesh) -> None:
+    """Raises `Problem` for triangles that name vertices which do not exist."""
+    if mesh.triangles.size and not (mesh.triangles.min() >= 0 and mesh.triangles.max() < len(mesh.positions)):
+        raise Problem("The daemon sent a damaged mesh. Try again")
+
+
 def build_mesh(name: str, source: TriangleMesh) -> bpy.types.Mesh:
     """A new Blender mesh with smooth normals.
 
     Raises `Problem` for triangles that name vertices which do not exist: they would crash Blender.
     """
-    if source.triangles.size and not (source.triangles.min() >= 0 and source.triangles.max() < len(source.positions)):
-        raise Problem("The daemon sent a damaged mesh. Try again")
+    check_triangles(source)
     mesh = bpy.data.meshes.new(name)
     mesh.vertices.add(len(source.positions))
     mesh.attributes["position"].data.foreach_set("vector", source.positions.ravel())
