@@ -3,6 +3,7 @@
 import textwrap
 
 import bpy
+from bpy.app.translations import pgettext_iface
 
 LETTER_PIXELS = 6.5
 """Mean width of a letter in the interface's font at scale 1."""
@@ -13,7 +14,7 @@ def iface(text: str, **values: object) -> str:
 
     What is one string in the source is one string for translators; Blender translates plain labels by itself.
     """
-    return bpy.app.translations.pgettext_iface(text).format(**values)
+    return pgettext_iface(text).format(**values)
 
 
 def draw_words(
