@@ -68,7 +68,7 @@ def clean(extension: None, tmp_path: Path) -> Iterator[None]:
     preferences.start_when_needed = False
     if bpy.context.object and bpy.context.object.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
-    for kept in (bpy.data.objects, bpy.data.meshes, bpy.data.volumes, bpy.data.texts):
+    for kept in (bpy.data.objects, bpy.data.meshes, bpy.data.volumes, bpy.data.texts, bpy.data.materials):
         for block in list(kept):
             kept.remove(block)
     session().let_go()
