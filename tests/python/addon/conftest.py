@@ -179,7 +179,7 @@ def suzanne(clean: None) -> bpy.types.Object:
     settings = bpy.context.scene.overfit
     settings.preset, settings.limit = "draft", "PRESET"
     settings.resolution, settings.hide_original = 96, True
-    settings.keep_fields = False
+    settings.keep_fields, settings.carry_attributes = False, True
     return suzanne
 
 
