@@ -29,12 +29,17 @@ impl<F> BoundedBelow<F> {
         }
     }
 
-    /// The way to `point` from the nearest point of the box with its slack, and its length; zero inside.
-    fn away(&self, point: [f32; 3]) -> ([f32; 3], f32) {
+    /// The way to `point` from the nearest point of the box with its slack, and its length; `None` inside.
+    fn away(&self, point: [f32; 3]) -> Option<([f32; 3], f32)> {
+        let inside =
+            (0..3).all(|axis| point[axis] >= self.min[axis] && point[axis] <= self.max[axis]);
+        if inside {
+            return None; // most points, at the least cost
+        }
         let way: [f32; 3] = std::array::from_fn(|axis| {
             point[axis] - point[axis].clamp(self.min[axis], self.max[axis])
         });
-        (way, way.iter().map(|x| x * x).sum::<f32>().sqrt())
+        Some((way, way.iter().map(|x| x * x).sum::<f32>().sqrt()))
     }
 }
 
@@ -42,8 +47,7 @@ impl<F: ScalarField> ScalarField for BoundedBelow<F> {
     fn values(&self, points: &[[f32; 3]], values: &mut [f32]) {
         self.field.values(points, values);
         for (value, &point) in values.iter_mut().zip(points) {
-            let (_, distance) = self.away(point);
-            if distance > 0.0 {
+            if let Some((_, distance)) = self.away(point) {
                 *value = value.max(distance);
             }
         }
@@ -57,8 +61,9 @@ impl<F: ScalarField> ScalarField for BoundedBelow<F> {
     ) {
         self.field.values_and_gradients(points, values, gradients);
         for ((value, gradient), &point) in values.iter_mut().zip(gradients).zip(points) {
-            let (way, distance) = self.away(point);
-            if distance > 0.0 && distance > *value {
+            if let Some((way, distance)) = self.away(point)
+                && distance > *value
+            {
                 *value = distance;
                 *gradient = way.map(|x| x / distance);
             }
