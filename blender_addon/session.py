@@ -20,6 +20,8 @@ ENDED_KEPT = 3
 """So many jobs stay in the panel after they have ended."""
 REDRAWS = 5
 """Redraws after a change: Blender moves the panels below one that has grown a bit with each, else stops half way."""
+VIEW_REDRAWS = 3.0
+"""Redraws of the 3D views a second while fits run, for the cards in their corner; a new preview is shown at once."""
 TOOLS = ("TRANSFORM_OT_", "MESH_OT_", "SCULPT_OT_", "PAINT_OT_", "CURVE_OT_")
 """Interactive tools in whose middle no result is put into the scene: it would fall into their undo step."""
 
@@ -95,6 +97,8 @@ class Session:
         listens = self.listening_until > 0.0 or time.monotonic() < self._listen_again_at
         if bpy.app.background or window is None or listens:
             return
+        if window.modal_operators:
+            return  # what begins later gets the keys first, and this ESC is that tool's
         area = next((area for area in window.screen.areas if area.type == "VIEW_3D"), window.screen.areas[0])
         with bpy.context.temp_override(window=window, area=area):
             bpy.ops.overfit.listen("INVOKE_DEFAULT")
@@ -170,40 +174,55 @@ def _on_file_loaded(_path: str) -> None:
     current().let_go()  # the objects they were for are gone
 
 
-_shown = None
+_shown = _drawn = None
 _redraws = 0
 
 
 def _tick() -> float:
-    global _shown, _redraws
+    global _shown, _drawn, _redraws
     session = current()
     interval = session.pump(BUDGET_SECONDS)
-    if session.fits():
+    fits = session.fits()
+    if fits:
         session.listen_for_escape()
+    # A redraw of a 3D view draws the whole scene: not for every message of a fit.
+    drawing = [(job.id, preview_step(job), int(VIEW_REDRAWS * time.monotonic())) for job in fits]
+    if drawing != _drawn:
+        _drawn = drawing
+        redraw("WINDOW")
     # The interface shows whole percents: redraw when what it shows changes.
-    jobs = ((job.step, round(job.fraction, 2), job.state, preview_step(job)) for job in session.jobs)
+    jobs = ((job.step, round(job.fraction, 2), job.state) for job in session.jobs)
     showing = [session.connection.message, session.fit_list.left, *jobs]
     if showing != _shown:
         _shown, _redraws = showing, REDRAWS
     if _redraws > 0:
         _redraws -= 1
-        redraw_views()
+        redraw("UI")
         return min(interval, 0.1)
     return interval
 
 
-def preview_step(job: Job) -> int:
-    """Which state of training a job's preview shows; 0 if it has none."""
-    preview = getattr(job, "preview", None)
-    return preview.step if preview else 0
+def preview_step(job: FitJob) -> int:
+    """Which state of training a fit's preview shows; 0 if it has none."""
+    return job.preview.step if job.preview else 0
 
 
 def redraw_views() -> None:
-    """Asks for a redraw of the 3D views, with their sidebars, of the status bar, and of the preferences."""
+    """Asks for a redraw of all that the extension shows."""
+    redraw("UI")
+    redraw("WINDOW")
+
+
+def redraw(kind: str) -> None:
+    """Asks for a redraw of the 3D views' regions of a kind; with the sidebars, of status bar and preferences, too."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "PREFERENCES"):
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == kind:
+                        region.tag_redraw()
+            elif area.type == "PREFERENCES" and kind == "UI":
                 area.tag_redraw()
-        if not tool_is_running():
+        if kind == "UI" and not tool_is_running():
             # The status bar is in no list of areas. This redraws it; a tool that runs has a text of its own in it.
             window.workspace.status_text_set(None)

@@ -2,7 +2,6 @@
 
 import bpy
 
-from ..client.problem import Problem
 from ..field_settings import (
     BAND,
     EDGE,
@@ -20,12 +19,10 @@ from ..jobs.spacing import Spacing
 from ..jobs.surface_job import SurfaceJob, SurfaceOrder
 from ..jobs.volume_job import VolumeJob, VolumeOrder
 from ..scene.field import Field
-from ..scene.fit_source import has_surface
-from ..scene.original import evaluated_original
 from ..scene.place import Place
 from ..scene.result import check_replaceable, may_replace
 from ..scene.sdf_nodes import add_sdf_mesh, has_sdf_nodes
-from ..scene.source import Source, read_source
+from ..scene.source import source_of
 from ..session import current
 from .job_operator import JobOperator
 
@@ -102,21 +99,8 @@ class OVERFIT_OT_extract_mesh(SpacedOperator, bpy.types.Operator):
         if replace:
             check_replaceable(obj)
         order = SurfaceOrder(self.spacing_of(), self.iso, replace)
-        source = source_of(obj, context) if context.scene.overfit.carry_attributes else None
+        source = source_of(obj, context.evaluated_depsgraph_get()) if context.scene.overfit.carry_attributes else None
         return SurfaceJob(current().connection, Place.of(obj, context.scene), Field.of(obj), order, source)
-
-
-def source_of(obj: bpy.types.Object, context: bpy.types.Context) -> Source | None:
-    """What the object was reconstructed from, or itself if it is no result; `None` if that has no surface any more."""
-    try:
-        if not obj.overfit.is_result:
-            if not has_surface(obj):
-                return None
-            return read_source(obj, context.evaluated_depsgraph_get(), with_attributes=True)
-        with evaluated_original(obj) as (original, depsgraph):
-            return read_source(original, depsgraph, with_attributes=True)
-    except Problem:
-        return None
 
 
 class OVERFIT_OT_extract_volume(SpacedOperator, bpy.types.Operator):

@@ -29,19 +29,19 @@ FIGURES = (
     ),
     Figure(
         "sign_agreement",
-        "Right Side",
+        "Sign",
         "Share of the points near the surface for which the field tells inside from outside correctly",
         4,
     ),
     Figure(
         "uniform_mae",
-        "Far Error",
+        "Uniform Error",
         "Mean error of the distance at 200,000 fresh points all over the bounding box, in percent of the longest side",
         2,
     ),
     Figure(
         "iou",
-        "Overlap",
+        "IoU",
         "Volume that the insides of field and mesh have in common, over the volume of both together (IoU)",
         4,
     ),

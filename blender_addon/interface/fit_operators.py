@@ -9,7 +9,7 @@ from ..jobs.fit_order import FitOrder
 from ..jobs.job import Job
 from ..scene.fit_source import fit_sources, shared_sources
 from ..scene.place import Place, has_uneven_scale, scale_note
-from ..scene.source import read_source
+from ..scene.source import read_source, source_of
 from ..session import current, redraw_views
 from .job_operator import JobOperator
 
@@ -120,11 +120,14 @@ class OVERFIT_OT_pick_up(JobOperator, bpy.types.Operator):
         session = current()
         if any(isinstance(job, FitJob) and job.running and job.fit_name == self.fit for job in session.jobs):
             raise Problem("This fit is shown already")
-        places = [Place.of(obj, context.scene) for obj in bpy.data.objects if obj.overfit.fit == self.fit]
+        waiting = [obj for obj in bpy.data.objects if obj.overfit.fit == self.fit]
+        places = [Place.of(obj, context.scene) for obj in waiting]
         if not places:
             name = session.fit_list.display_name(self.fit) or "Fit"
             places = [Place.nowhere(name, context.scene)]
-        return FitJob(session.connection, places, FitOrder.of(context.scene.overfit), fit_name=self.fit)
+        carries = waiting and context.scene.overfit.carry_attributes
+        source = source_of(waiting[0], context.evaluated_depsgraph_get()) if carries else None
+        return FitJob(session.connection, places, FitOrder.of(context.scene.overfit), source, self.fit)
 
 
 class OVERFIT_OT_cancel_fit(bpy.types.Operator):

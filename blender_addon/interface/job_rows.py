@@ -7,7 +7,7 @@ import bpy
 from ..jobs.advice import Advice
 from ..jobs.fit_job import FitJob
 from ..jobs.job import Job, JobState
-from .words import draw_words, short_number, short_time
+from .words import draw_words, iface, short_number, short_time
 
 ICONS = {JobState.DONE: "CHECKMARK", JobState.FAILED: "ERROR", JobState.CANCELLED: "X"}
 FIXES = {
@@ -42,20 +42,22 @@ def draw_running(column: bpy.types.UILayout, job: Job) -> None:
         row.operator("overfit.finish_now", text="", icon="CHECKMARK").job = job.id
     row.operator("overfit.cancel", text="", icon="CANCEL").job = job.id
     percent = f" {100.0 * job.fraction:.0f} %" if job.fraction > 0.0 else "…"
-    column.progress(factor=job.fraction, text=job.step + percent)
+    column.progress(factor=job.fraction, text=iface(job.step) + percent, translate=False)
     if isinstance(job, FitJob) and job.training and job.losses:
         progress = job.progress
-        pace = f"Loss {progress.loss:.2e}, {short_number(progress.samples_per_second)} samples/s"
-        column.label(text=pace, translate=False)
+        pace = short_number(progress.samples_per_second)
+        column.label(text=iface("Loss {loss:.2e}, {pace} samples/s", loss=progress.loss, pace=pace), translate=False)
         if progress.HasField("remaining_seconds"):
-            column.label(text=f"{short_time(progress.remaining_seconds)} left", translate=False)
+            left = short_time(progress.remaining_seconds)
+            column.label(text=iface("{time} left", time=left), translate=False)
 
 
 def draw_advice(context: bpy.types.Context, column: bpy.types.UILayout, job: FitJob, advice: Advice) -> None:
     """A warning, and the button that helps."""
-    draw_words(context, column, advice.text, "ERROR")
+    draw_words(context, column, iface(advice.text, **advice.values), "ERROR")
     if advice.fix and not job.running:
-        fix = column.operator("overfit.fix", text=FIXES[advice.fix].format(value=advice.value), icon="TOOL_SETTINGS")
+        text = iface(FIXES[advice.fix], value=advice.value)
+        fix = column.operator("overfit.fix", text=text, icon="TOOL_SETTINGS", translate=False)
         fix.kind, fix.value, fix.job = advice.fix, advice.value, job.id
 
 
@@ -65,8 +67,8 @@ def draw_notes(context: bpy.types.Context, column: bpy.types.UILayout, notes: Se
     row = column.row()
     row.alignment = "LEFT"
     icon = "DOWNARROW_HLT" if settings.show_notes else "RIGHTARROW"
-    text = f"{len(notes)} notes on the mesh" if len(notes) > 1 else "A note on the mesh"
-    row.prop(settings, "show_notes", text=text, icon=icon, emboss=False)
+    text = iface("{count} notes on the mesh", count=len(notes)) if len(notes) > 1 else iface("A note on the mesh")
+    row.prop(settings, "show_notes", text=text, icon=icon, emboss=False, translate=False)
     if settings.show_notes:
         for note in notes:
             draw_words(context, column, note, "INFO")

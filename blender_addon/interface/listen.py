@@ -46,8 +46,8 @@ class OVERFIT_OT_listen(bpy.types.Operator):
 
 
 def is_meant(context: bpy.types.Context, event: bpy.types.Event) -> bool:
-    """Whether ESC was pressed over a 3D view, and not to stop an animation that plays."""
-    if context.screen is None or context.screen.is_animation_playing:
+    """Whether ESC was pressed over a 3D view, and neither for another tool nor to stop an animation that plays."""
+    if context.screen is None or context.screen.is_animation_playing or len(context.window.modal_operators) > 1:
         return False
     return any(
         area.type == "VIEW_3D"

@@ -10,7 +10,7 @@ from gpu_extras.batch import batch_for_shader
 
 from ..jobs.fit_job import FitJob
 from ..session import current
-from .words import short_number, short_time
+from .words import iface, short_number, short_time
 
 WIDTH, HEIGHT, GAP, MARGIN = 264.0, 74.0, 8.0, 16.0
 """In pixels at interface scale 1."""
@@ -53,7 +53,7 @@ def draw_card(job: FitJob, x: float, y: float, scale: float) -> None:
     draw_text(job.title, x + pad, top, 12.0 * scale, TEXT, width * 0.62)
     draw_text(state_in_words(job), x + pad, top - 16.0 * scale, 10.5 * scale, FAINT, width - 2 * pad)
     if job.training and job.progress.HasField("remaining_seconds"):
-        words = f"{short_time(job.progress.remaining_seconds)} left"
+        words = iface("{time} left", time=short_time(job.progress.remaining_seconds))
         draw_text(words, x + width - pad, top, 11.0 * scale, TEXT, width * 0.36, right=True)
     chart = (x + pad, y + pad + 6.0 * scale, width - 2 * pad, height - 2 * pad - 36.0 * scale)
     draw_line(sparkline(job.losses, int(chart[2] / (2.0 * scale))), *chart)
@@ -63,9 +63,10 @@ def draw_card(job: FitJob, x: float, y: float, scale: float) -> None:
 
 def state_in_words(job: FitJob) -> str:
     """The second line of a card."""
-    words = job.step + (f" {100.0 * job.fraction:.0f} %" if job.fraction > 0.0 else "")
+    words = iface(job.step) + (f" {100.0 * job.fraction:.0f} %" if job.fraction > 0.0 else "")
     if job.training and job.losses:
-        words += f", loss {job.losses[-1]:.1e}, {short_number(job.progress.samples_per_second)}/s"
+        pace = short_number(job.progress.samples_per_second)
+        words += iface(", loss {loss:.1e}, {pace}/s", loss=job.losses[-1], pace=pace)
     return words
 
 

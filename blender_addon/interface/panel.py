@@ -6,7 +6,7 @@ from ..scene.fit_source import fit_sources
 from ..session import current
 from .daemon_panel import draw_connection
 from .job_rows import draw_job
-from .words import draw_words, short_size, short_time
+from .words import draw_words, iface, short_size, short_time
 
 USUAL_PRESETS = ("draft", "standard", "detail", "smooth")
 
@@ -54,8 +54,8 @@ class OVERFIT_PT_main(SidebarPanel, bpy.types.Panel):
             draw_words(context, layout.column(align=True), words, "TIME")
         button = layout.column()
         button.scale_y = 1.6
-        text = f"Fit {sources} Objects" if sources > 1 else "Fit INR"
-        button.operator("overfit.fit", text=text, icon="MESH_ICOSPHERE")
+        text = iface("Fit {count} Objects", count=sources) if sources > 1 else iface("Fit INR")
+        button.operator("overfit.fit", text=text, icon="MESH_ICOSPHERE", translate=False)
         if not sources:
             layout.label(text="Select a mesh object to fit", icon="INFO")
         draw_jobs(context, layout)
@@ -68,7 +68,7 @@ class OVERFIT_MT_preset(bpy.types.Menu):
     bl_idname = "OVERFIT_MT_preset"
 
     def draw(self, _context: bpy.types.Context) -> None:
-        for name, words in [("", "the daemon's choice"), *offered_presets()]:
+        for name, words in [("", iface("the daemon's choice")), *offered_presets()]:
             text = preset_label(name) + (f": {words}" if words else "")
             choice = self.layout.operator("wm.context_set_string", text=text, translate=False)
             choice.data_path, choice.value = "scene.overfit.preset", name
@@ -131,7 +131,7 @@ class OVERFIT_PT_daemon_fits(SidebarPanel, bpy.types.Panel):
             row = column.row(align=True)
             percent = f" {100.0 * fit.fraction:.0f} %" if fit.state == "runs" else ""
             icon = "OBJECT_DATA" if fit.here else "WORLD"
-            row.label(text=f"{fit.display_name}: {fit.state}{percent}", icon=icon, translate=False)
+            row.label(text=f"{fit.display_name}: {iface(fit.state)}{percent}", icon=icon, translate=False)
             row.operator("overfit.pick_up", text="", icon="IMPORT").fit = fit.name
             row.operator("overfit.cancel_fit", text="", icon="X").fit = fit.name
 
@@ -164,10 +164,11 @@ def estimate(settings: bpy.types.PropertyGroup) -> str:
         return ""
     size = f", {short_size(preset.size_bytes)}" if preset.size_bytes else ""
     if settings.limit == "STEPS":
-        return f"{settings.steps:,} steps{size}"
-    most = "at most " if settings.limit == "QUALITY" else "about "
-    seconds = preset.seconds if settings.limit == "PRESET" else settings.seconds
-    return most + short_time(seconds) + size
+        return iface("{steps:,} steps", steps=settings.steps) + size
+    seconds = short_time(preset.seconds if settings.limit == "PRESET" else settings.seconds)
+    if settings.limit == "QUALITY":
+        return iface("At most {time}", time=seconds) + size
+    return iface("About {time}", time=seconds) + size
 
 
 def offered_presets() -> list[tuple[str, str]]:

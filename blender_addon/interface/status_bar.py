@@ -3,7 +3,7 @@
 import bpy
 
 from ..session import current
-from .words import short_time
+from .words import iface, short_time
 
 
 def draw_status(header: bpy.types.Header, _context: bpy.types.Context) -> None:
@@ -13,13 +13,13 @@ def draw_status(header: bpy.types.Header, _context: bpy.types.Context) -> None:
     if not fits:
         return
     job = fits[-1]
-    words = f"{job.title}: {job.step}"
+    words = f"{job.title}: {iface(job.step)}"
     if job.fraction > 0.0:
         words += f" {100.0 * job.fraction:.0f} %"
     if job.training and job.progress.HasField("remaining_seconds"):
-        words += f", {short_time(job.progress.remaining_seconds)} left"
+        words += ", " + iface("{time} left", time=short_time(job.progress.remaining_seconds))
     if len(fits) > 1:
-        words += f"  (and {len(fits) - 1} more)"
+        words += "  " + iface("(and {count} more)", count=len(fits) - 1)
     row = header.layout.row(align=True)
-    row.label(text=words, icon="MESH_ICOSPHERE")
-    row.label(text="Cancel", icon="EVENT_ESC", translate=True)
+    row.label(text=words, icon="MESH_ICOSPHERE", translate=False)
+    row.label(text="Cancel", icon="EVENT_ESC")

@@ -3,9 +3,18 @@
 import textwrap
 
 import bpy
+from bpy.app.translations import pgettext_iface
 
 LETTER_PIXELS = 6.5
 """Mean width of a letter in the interface's font at scale 1."""
+
+
+def iface(text: str, **values: object) -> str:
+    """A text in the user's language, with values put where it names them in braces.
+
+    What is one string in the source is one string for translators; Blender translates plain labels by itself.
+    """
+    return pgettext_iface(text).format(**values)
 
 
 def draw_words(

@@ -1,6 +1,7 @@
 """What would make a result better, in words and with a cure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..api.fit_pb2 import Fit
 from ..api.mesh_pb2 import HealthReport
@@ -22,10 +23,12 @@ class Advice:
     """Something that would help, and what its Fix button does."""
 
     text: str
+    """With the names of `values` in braces."""
     fix: str
     """An item of the operator `overfit.fix`; empty if only the user can help."""
     value: float = 0.0
     """What the fix sets."""
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 def advise(health: HealthReport, fit: Fit | None, order: FitOrder) -> list[Advice]:
@@ -40,8 +43,8 @@ def about_mesh(health: HealthReport, order: FitOrder) -> list[Advice]:
     """What is wrong with the inside of a mesh."""
     found = []
     if health.boundary_edges:
-        text = f"Open at {health.boundary_edges:,} edges: the inside there is an estimate"
-        found.append(Advice(text, "FILL_HOLES"))
+        text = "Open at {edges:,} edges: the inside there is an estimate"
+        found.append(Advice(text, "FILL_HOLES", values={"edges": health.boundary_edges}))
     elif health.inverted:
         found.append(Advice("The normals point inwards: the mesh is inside out", "RECALCULATE_NORMALS"))
     if health.vertices and not health.consistently_wound and not health.inverted:
@@ -62,14 +65,13 @@ def about_result(health: HealthReport, fit: Fit, order: FitOrder) -> list[Advice
         needed = int(THIN_CELLS * size / fit.thickness) + 1
         if needed > order.resolution:
             advised = min(-(-needed // 32) * 32, LARGEST_RESOLUTION)
-            text = f"Thin parts ({fit.thickness:.3g}) are below two cells at resolution {order.resolution}"
-            found.append(Advice(text, "RESOLUTION" if advised > order.resolution else "", advised))
+            text = "Thin parts ({thickness:.3g}) are below two cells at resolution {resolution}"
+            values = {"thickness": fit.thickness, "resolution": order.resolution}
+            found.append(Advice(text, "RESOLUTION" if advised > order.resolution else "", advised, values))
     if fit.HasField("metrics") and fit.metrics.near_mae * order.resolution > ERROR_CELLS:
-        percent = 100.0 * fit.metrics.near_mae
         seconds = MORE_TIME * max(fit.progress.elapsed_seconds, 1.0)
-        found.append(
-            Advice(f"An error of {percent:.2g} % of the size shows in the mesh: train longer", "TIME", seconds)
-        )
+        text = "An error of {percent:.2g} % of the size shows in the mesh: train longer"
+        found.append(Advice(text, "TIME", seconds, {"percent": 100.0 * fit.metrics.near_mae}))
     return found
 
 

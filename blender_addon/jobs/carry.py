@@ -1,12 +1,13 @@
 """Carries what the original has on its surface to a reconstruction: asks where it lies, then takes it from there."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from ..client.connection import Connection
-from ..client.problem import Problem
+from ..client.problem import NotFound, Problem
 from ..scene.attributes import Attributes, Carrier
-from ..scene.mesh_transfer import TriangleMesh
+from ..scene.mesh_transfer import TriangleMesh, check_triangles
 from ..scene.source import Source
 from .carry_layers import Landing, carry_faces, carry_layer, middles_of
 from .closest import find_closest, lent_mesh
@@ -26,6 +27,7 @@ async def carry(
     had, count = carrier.attributes, len(carrier.triangles)
     if not had.any:
         return had
+    check_triangles(surface)
     middles = await middles_of(surface)
     landing = Landing(
         middles=middles,
@@ -60,8 +62,9 @@ async def carry_if_possible(
         return None
     carrier = source.carrier
     try:
-        if mesh:
-            return await carry(connection, mesh, carrier, surface, report)
+        with suppress(NotFound):  # the daemon keeps meshes in memory, and not for ever
+            if mesh:
+                return await carry(connection, mesh, carrier, surface, report)
         async with lent_mesh(connection, source.name, source.surface) as lent:
             return await carry(connection, lent, carrier, surface, report)
     except Problem as problem:

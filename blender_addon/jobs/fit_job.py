@@ -113,7 +113,7 @@ class FitJob(Job):
         await self.connection.ensure()
         fit = await self._picked_up() if self.fit_name else await self._new()
         following = None
-        if self.order.preview_resolution:
+        if self.order.preview_resolution and fit.name:
             follow = follow_preview(self.connection, fit.name, self.order.preview_resolution, self._show_preview)
             following = self.connection.loop.start(follow)
         try:

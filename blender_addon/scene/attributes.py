@@ -60,11 +60,15 @@ class Carrier:
     """`[F] i32`: the polygons whose parts the triangles are."""
 
 
-def capture(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Carrier:
-    """Copies what the object's evaluated mesh carries. Call it where `read_evaluated` is called."""
+def capture_mesh(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Carrier | None:
+    """Copies what the object's own evaluated mesh carries; `None` if it has no faces."""
+    if obj.type == "EMPTY":
+        return None
     evaluated = obj.evaluated_get(depsgraph)
     mesh = evaluated.to_mesh()
     try:
+        if mesh is None or len(mesh.polygons) == 0:
+            return None
         attributes = Attributes(
             materials=[material.original.session_uid if material else 0 for material in slots(evaluated, mesh)],
             material_indices=read_material_indices(mesh),

@@ -16,21 +16,21 @@ def may_have_instances(obj: bpy.types.Object) -> bool:
 def read_instances(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> TriangleMesh | None:
     """The meshes of all instances that the object makes, in its own space, as one mesh; `None` if there are none."""
     to_object = obj.matrix_world.inverted_safe()
-    # By address of the data: nodes instance geometry that belongs to no object. It lives as long as the iterator.
-    read: dict[int, TriangleMesh | None] = {}
-    parts = []
+    # Nodes also instance geometry that belongs to no object: then it is the object's own, and the data tells it apart.
+    # The data's address is good for as long as the iterator lives.
+    read: dict[tuple[int, int], TriangleMesh | None] = {}
+    parts: dict[tuple[int, int], list[TriangleMesh]] = {}
     for instance in depsgraph.object_instances:
-        if not (instance.is_instance and instance.parent and instance.parent.original == obj):
-            continue
         instanced = instance.object
-        if instanced.type not in SURFACE_TYPES:
+        if not is_made_by(obj, instance) or instanced.type not in SURFACE_TYPES:
             continue
-        key = instanced.data.as_pointer()
+        key = (instanced.original.as_pointer(), instanced.data.as_pointer())
         if key not in read:
             read[key] = read_instanced(instanced)
         if read[key] is not None:
-            parts.append(moved(read[key], to_object @ instance.matrix_world))
-    return joined(parts) if parts else None
+            parts.setdefault(key, []).append(moved(read[key], to_object @ instance.matrix_world))
+    every = [part for same in parts.values() for part in same]
+    return joined(every) if every else None
 
 
 def read_instanced(instanced: bpy.types.Object) -> TriangleMesh | None:
@@ -42,6 +42,27 @@ def read_instanced(instanced: bpy.types.Object) -> TriangleMesh | None:
         return read_mesh(mesh) if mesh is not None and len(mesh.polygons) else None
     finally:
         instanced.to_mesh_clear()
+
+
+def placed_objects(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph
+) -> list[tuple[bpy.types.Object, list[Matrix]]]:
+    """The objects that are instanced, and where in its own space, in the order in which `read_instances` reads them.
+
+    What belongs to no object is left out.
+    """
+    to_object = obj.matrix_world.inverted_safe()
+    placed: dict[bpy.types.Object, list[Matrix]] = {}
+    for instance in depsgraph.object_instances:
+        if is_made_by(obj, instance) and instance.object.original != obj:
+            # Copied: what the iterator gives is overwritten at its next step.
+            placed.setdefault(instance.object.original, []).append(to_object @ instance.matrix_world)
+    return list(placed.items())
+
+
+def is_made_by(obj: bpy.types.Object, instance: bpy.types.DepsgraphObjectInstance) -> bool:
+    """Whether it is the object that makes this instance."""
+    return instance.is_instance and instance.parent is not None and instance.parent.original == obj
 
 
 def moved(mesh: TriangleMesh, matrix: Matrix) -> TriangleMesh:

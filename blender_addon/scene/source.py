@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import bpy
 
-from .attributes import Carrier, capture
+from ..client.problem import Problem
+from .attributes import Carrier
+from .capture import capture
 from .evaluated import read_evaluated
-from .fit_source import SURFACE_TYPES
+from .fit_source import has_surface
 from .mesh_transfer import MeshBytes
+from .original import evaluated_original
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,20 @@ class Source:
 def read_source(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, with_attributes: bool) -> Source:
     """Reads an object's evaluated surface. Raises `Problem` if it has none."""
     surface = read_evaluated(obj, depsgraph)
-    carrier = capture(obj, depsgraph) if with_attributes and obj.type in SURFACE_TYPES else None
-    # What the object instances is part of its surface, but not of its mesh.
+    carrier = capture(obj, depsgraph) if with_attributes else None
+    # Geometry that nodes instance and that belongs to no object is part of the surface, but nothing is known of it.
     if carrier is not None and len(carrier.triangles) != len(surface.triangles):
         carrier = None
     # Copied to bytes here, where reading the mesh holds the main thread anyway, and not in a slice.
     return Source(obj.name, surface.to_bytes(), carrier)
+
+
+def source_of(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Source | None:
+    """What the object was reconstructed from, or itself if it is no result; `None` if that has no surface any more."""
+    try:
+        if obj.overfit.is_result:
+            with evaluated_original(obj) as (original, its_depsgraph):
+                return read_source(original, its_depsgraph, with_attributes=True)
+        return read_source(obj, depsgraph, with_attributes=True) if has_surface(obj) else None
+    except Problem:
+        return None

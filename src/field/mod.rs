@@ -4,6 +4,7 @@ mod architecture;
 mod autodiff;
 mod backend;
 mod batch_draw;
+mod bounded;
 pub mod composed;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod cube;
@@ -23,6 +24,7 @@ pub use architecture::{
 };
 pub use backend::{AdamState, AdamStep, FieldBackend, Loss};
 pub use batch_draw::BatchDraw;
+pub use bounded::BoundedBelow;
 pub use device::{Device, DeviceChoice, DeviceError};
 pub use device_failure::{device_failure, panic_message};
 pub use engine::{Engine, Learner, SharedField, available_devices, open_engine};

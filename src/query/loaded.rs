@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::field::{Engine, Extended, Model, ScalarField, SharedField};
+use crate::field::{BoundedBelow, Engine, Extended, Model, ScalarField, SharedField};
 
 /// A model that is ready to be asked. Points, values and gradients are in the mesh's own units.
 #[derive(Clone)]
 pub struct LoadedModel {
     model: Arc<Model>,
-    field: Arc<Extended<SharedField>>,
+    field: Arc<BoundedBelow<Extended<SharedField>>>,
 }
 
 impl LoadedModel {
     /// Moves a model's parameters to the engine's device.
     pub fn new(model: Arc<Model>, engine: &dyn Engine) -> Self {
         let network = engine.load(&model.architecture, &model.parameters);
+        let bounds = model.frame.apply_to_bounds(&model.bounds);
         Self {
+            field: Arc::new(BoundedBelow::new(Extended(network), &bounds)),
             model,
-            field: Arc::new(Extended(network)),
         }
     }
 
@@ -26,7 +27,8 @@ impl LoadedModel {
         &self.model
     }
 
-    /// The field in the unit frame, continued beyond the frame's border: what extraction takes.
+    /// The field in the unit frame, continued beyond the frame's border and kept positive far from the shape's bounding
+    /// box: what extraction takes.
     pub fn unit_field(&self) -> &dyn ScalarField {
         &*self.field
     }

@@ -68,7 +68,7 @@ def clean(extension: None, tmp_path: Path) -> Iterator[None]:
     preferences.start_when_needed = False
     if bpy.context.object and bpy.context.object.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
-    for kept in (bpy.data.objects, bpy.data.meshes, bpy.data.volumes, bpy.data.texts):
+    for kept in (bpy.data.objects, bpy.data.meshes, bpy.data.volumes, bpy.data.texts, bpy.data.materials):
         for block in list(kept):
             kept.remove(block)
     session().let_go()
@@ -179,8 +179,51 @@ def suzanne(clean: None) -> bpy.types.Object:
     settings = bpy.context.scene.overfit
     settings.preset, settings.limit = "draft", "PRESET"
     settings.resolution, settings.hide_original = 96, True
-    settings.keep_fields = False
+    settings.keep_fields, settings.carry_attributes = False, True
     return suzanne
+
+
+FRAME_SECONDS = 0.016
+"""What may hold the main thread at a time."""
+
+
+class Slices:
+    """How long each slice of the loop held the main thread, by what the newest job did in it."""
+
+    def __init__(self, loop) -> None:
+        self.by_step: dict[str, float] = {}
+        """The longest, in seconds of processor time: other programs may take the processor in the middle of a slice,
+        and no slice waits for anything."""
+        self._loop, self._run_for = loop, loop.run_for
+        loop.longest_step = 0.0
+
+    def run_for(self, budget: float) -> bool:
+        """In place of the loop's own."""
+        jobs = session().jobs
+        step, started = jobs[-1].step if jobs else "", time.thread_time()
+        more = self._run_for(budget)
+        self.by_step[step] = max(self.by_step.get(step, 0.0), time.thread_time() - started)
+        return more
+
+    @property
+    def longest(self) -> float:
+        """The longest of all."""
+        return max(self.by_step.values())
+
+    def tell(self, what: str) -> None:
+        """Prints the figures."""
+        by_clock = f"{1e3 * self._loop.longest_step:.1f} ms by the clock"
+        print(f"\n{what}: longest slice {1e3 * self.longest:.1f} ms of processor time, {by_clock}")
+        for step, seconds in self.by_step.items():
+            print(f"  {step or 'no job'}: {1e3 * seconds:.1f} ms")
+
+
+@pytest.fixture
+def slices(clean: None, monkeypatch: pytest.MonkeyPatch) -> Slices:
+    """Measures every slice of the main thread from now on."""
+    measured = Slices(session().loop)
+    monkeypatch.setattr(session().loop, "run_for", measured.run_for)
+    return measured
 
 
 sys.dont_write_bytecode = True  # a run leaves nothing beside the sources

@@ -37,6 +37,8 @@ class FakeDaemon:
         """The fit ends FAILED with this message."""
         self.break_watch_at: int | None = None
         """Ends the first watch after so many messages, with no last word."""
+        self.surface = None
+        """The mesh that comes back, a `TriangleMesh`, in place of the one that was sent."""
         self.damage: str | None = None
         """What is wrong with the mesh that comes back: `short`, `index` or `empty`."""
         self.damage_closest: Callable[[bytes, bytes, bytes], tuple[bytes, bytes, bytes]] | None = None
@@ -272,6 +274,9 @@ class FakeDaemon:
         self.extractions.append(await stream.recv_message())
         counts = SimpleNamespace(v=self.metadata.vertex_count, f=self.metadata.triangle_count)
         data = self.uploaded
+        if self.surface:
+            mesh = self.surface.to_bytes()
+            counts, data = SimpleNamespace(v=mesh.vertices, f=mesh.triangles), mesh.data
         if self.damage == "short":
             data = data[:-12]
         elif self.damage == "index":

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 import pytest
 from conftest import part, pump_until, session, use_daemon
+from mathutils import Matrix
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def give_uv(obj: bpy.types.Object, name: str, function: Callable[[np.ndarray], n
 
 
 def capture(obj: bpy.types.Object):
-    return part("scene.attributes").capture(obj, graph())
+    return part("scene.capture").capture(obj, graph())
 
 
 def carried(fake, original: bpy.types.Object, rebuilt: bpy.types.Object, meanwhile=lambda: None) -> bpy.types.Object:
@@ -334,6 +335,46 @@ def test_flat_triangles_and_maps_without_an_area(fake):
     assert np.isfinite(values(mesh.uv_layers["Map"].uv, "vector", 2)).all()
 
 
+def test_instances_carry_their_own(fake):
+    """An empty that shows a collection twice, once mirrored: each part brings its slots, maps and groups."""
+    collection = bpy.data.collections.new("Parts")
+    for number, name in enumerate("AB"):
+        piece = sheet(4)
+        bpy.context.scene.collection.objects.unlink(piece)
+        collection.objects.link(piece)
+        piece.data.transform(Matrix.Translation((3.0 * number, 0.0, 0.0)))
+        piece.data.materials.append(bpy.data.materials.new(name))
+        give_uv(piece, "Map", lambda p: p[:, :2] * 0.25)
+        if name == "B":
+            piece.vertex_groups.new(name="Only B").add(list(range(25)), 0.5, "REPLACE")
+    original = bpy.data.objects.new("Both", None)
+    original.instance_type, original.instance_collection = "COLLECTION", collection
+    bpy.context.scene.collection.objects.link(original)
+    carrier, mesh = capture(original), triangles_of(original)
+    assert (carrier.positions[carrier.triangles] == mesh.positions[mesh.triangles]).all()
+    rebuilt = sheet(9, 0.9)
+    rebuilt.data.transform(Matrix.Translation((3.0, 0.0, 0.0)))
+    result = carried(fake, original, rebuilt)
+    names = [material.name.split(".")[0] for material in result.data.materials]
+    assert names == ["A", "B"] and {names[polygon.material_index] for polygon in result.data.polygons} == {"B"}
+    uv, places = values(result.data.uv_layers["Map"].uv, "vector", 2), corner_places(result.data)
+    assert np.allclose(uv, places[:, :2] * 0.25, atol=1e-4)
+    assert np.allclose(weights(result, 0), 0.5, atol=1e-5)
+
+
+def test_mirrored_instances(clean):
+    """A mirror turns triangles round; the corners' values stay with their places."""
+    piece = sheet(2)
+    give_uv(piece, "Map", lambda p: p[:, :2])
+    captured, capturing = part("scene.attributes").capture_mesh(piece, graph()), part("scene.capture")
+    mirror = Matrix.Diagonal((-1.0, 1.0, 1.0, 1.0))
+    both = capturing.join([captured, capturing.placed(captured, mirror)])
+    uv = both.attributes.uv_maps[0].values[both.corners]
+    places = both.positions[both.triangles][..., :2]
+    half = len(captured.triangles)
+    assert np.allclose(uv[:half], places[:half]) and np.allclose(uv[half:], places[half:] * [-1.0, 1.0])
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -347,6 +388,14 @@ def test_damaged_answer(fake, damage, words):
     fake.damage_closest = damage
     with pytest.raises(part("client.problem").Problem, match=words):
         carried(fake, tube(16, 3), tube(20, 4))
+
+
+def test_damaged_surface(fake):
+    """A reconstruction whose triangles name vertices that do not exist is refused in words."""
+    original, surface = tube(16, 3), triangles_of(tube(20, 4))
+    surface.triangles[5, 1] = 1 << 30
+    with pytest.raises(part("client.problem").Problem, match="damaged mesh"):
+        run(fake, part("jobs.carry").carry(session().connection, "meshes/1", capture(original), surface))
 
 
 def test_many_points_in_order(fake):
@@ -398,3 +447,25 @@ def test_no_step_holds_the_main_thread(clean):
     print(f"\n{len(surface.triangles):,} triangles: {1e3 * sum(steps):.0f} ms in {len(steps)} steps,", end=" ")
     print(f"the longest {1e3 * max(steps):.1f} ms of processor time")
     assert max(steps) < 0.016
+
+
+def test_the_real_daemon_answers_like_blender(daemon):
+    """The closest points of the real daemon, against Blender's own tree."""
+    from closest_point import ClosestPoints
+
+    bpy.ops.mesh.primitive_monkey_add()
+    data, closest = triangles_of(bpy.context.object).to_bytes(), part("jobs.closest")
+    points = np.random.default_rng(4).uniform(-1.2, 1.2, (closest.CHUNK_POINTS + 500, 3)).astype(np.float32)
+
+    async def ask():
+        async with closest.lent_mesh(session().connection, "it", data) as mesh:
+            return await closest.find_closest(session().connection, mesh, data.triangles, points)
+
+    task = session().loop.start(ask())
+    pump_until(task.done)
+    found, peer = task.result(), ClosestPoints(data.data, data.vertices)
+    distances, _, _ = peer.of(points.tobytes())
+    assert np.allclose(found.distances, distances, atol=2e-4)
+    corners = peer.positions[peer.triangles[found.triangles]]
+    places = np.einsum("nk,nkc->nc", found.weights, corners)
+    assert np.allclose(np.linalg.norm(places - points, axis=1), found.distances, atol=1e-5)

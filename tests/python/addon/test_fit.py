@@ -240,3 +240,63 @@ def test_far_and_large(clean, daemon):
     settings.preset, settings.limit, settings.resolution = "draft", "PRESET", 96
     result = fit()
     assert mean(distances(result, original)) / (size(original) * 2.5) < result.overfit.near_mae + 0.25 / 96
+
+
+def dressed(obj: bpy.types.Object) -> None:
+    """Gives an object a UV map, two materials, a colour attribute and a vertex group."""
+    mesh = obj.data
+    mesh.uv_layers.new(name="Map")
+    for name in ("Red", "Blue"):
+        mesh.materials.append(bpy.data.materials.new(name))
+    for polygon in mesh.polygons:
+        polygon.material_index = int(polygon.center.z > 0.0)
+    mesh.color_attributes.new("Paint", "FLOAT_COLOR", "POINT")
+    for vertex, color in zip(mesh.vertices, mesh.color_attributes["Paint"].data, strict=True):
+        color.color = (vertex.co.x + 2.0, 0.0, 0.0, 1.0)
+    group = obj.vertex_groups.new(name="Height")
+    for vertex in mesh.vertices:
+        group.add([vertex.index], 0.25 + 0.25 * vertex.co.z, "REPLACE")
+
+
+def looks_dressed(result: bpy.types.Object) -> None:
+    """Asserts that the result carries what the original did."""
+    mesh = result.data
+    assert [slot.material.name for slot in result.material_slots] == ["Red", "Blue"]
+    for polygon in mesh.polygons:
+        if abs(polygon.center.z) > 0.3:  # the original's faces are large
+            assert polygon.material_index == int(polygon.center.z > 0.0)
+    assert [layer.name for layer in mesh.uv_layers] == ["UVMap", "Map"]
+    colors = mesh.color_attributes["Paint"].data
+    errors = [abs(color.color[0] - v.co.x - 2.0) for color, v in zip(colors, mesh.vertices, strict=True)]
+    # Subdivision rounds the shape and interpolates the colours: the two no longer match exactly.
+    assert mean(errors) < 0.02 and max(errors) < 0.2
+    weights = [abs(vertex.groups[0].weight - 0.25 - 0.25 * vertex.co.z) for vertex in mesh.vertices]
+    assert result.vertex_groups[0].name == "Height" and mean(weights) < 0.01
+
+
+def test_materials_uvs_colours_and_groups_come_along(suzanne, daemon):
+    dressed(suzanne)
+    result = fit()
+    looks_dressed(result)
+    # Meshed again in place it has them again, from an original that is hidden by now.
+    assert suzanne.hide_get() and bpy.context.active_object == result
+    run_to_end(partial(bpy.ops.overfit.extract_mesh, resolution=64))
+    looks_dressed(result)
+    bpy.context.scene.overfit.carry_attributes = False
+    suzanne.hide_set(False)
+    bpy.context.view_layer.objects.active = suzanne
+    suzanne.select_set(True)
+    result.select_set(False)
+    bare = fit()
+    assert not bare.material_slots and not bare.data.uv_layers and not bare.vertex_groups
+
+
+def test_a_fit_that_is_picked_up_comes_dressed(suzanne, daemon):
+    dressed(suzanne)
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    wait_for_training(job)
+    session().let_go()
+    assert suzanne.overfit.fit == job.fit_name
+    assert bpy.ops.overfit.pick_up(fit=job.fit_name, wait=True) == {"FINISHED"}
+    looks_dressed(bpy.data.objects["Suzanne INR"])

@@ -6,6 +6,7 @@ without the right to be run. The wheel's list of files leads there, and is right
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,34 @@ def test_the_program_comes_along_and_runs(tmp_path):
     assert run_in_blender(tmp_path, "print('>' + find())") == [found]
     assert run_in_blender(tmp_path, f"{REMOVE}\nprint('>', find())") == [" None"]
     assert not program.exists()
+
+
+FIRST_FIT = """
+import importlib, time
+from pathlib import Path
+part = lambda name: importlib.import_module("bl_ext.user_default.overfit." + name)
+part("client.daemon_process").IDLE_SECONDS = 2
+program = part("client.program")
+print(">", program.find_program("") == str(program.bundled_program()) == str(Path(find()).resolve()))
+bpy.context.preferences.addons["bl_ext.user_default.overfit"].preferences.data_dir = DATA
+bpy.ops.mesh.primitive_monkey_add()
+settings = bpy.context.scene.overfit
+settings.preset, settings.use_seconds, settings.seconds = "draft", True, 1.0
+print(">", bpy.ops.overfit.fit(wait=True) == {"FINISHED"})
+print(">", part("session").current().connection.peer.file.pid)
+"""
+
+
+def test_an_artist_presses_fit_and_the_daemon_that_came_along_starts(tmp_path):
+    """One file installed, one button pressed; no daemon stays when that Blender is closed."""
+    data = tmp_path / "data"
+    first_fit = f"DATA = {str(data)!r}\n{FIRST_FIT}"
+    *held, pid = run_in_blender(tmp_path, f"install({str(full_zip())!r})\n{first_fit}")
+    assert held == [" True", " True"] and int(pid) > 0
+    end = time.monotonic() + 20.0
+    while (data / "daemon.json").exists():
+        assert time.monotonic() < end, f"the daemon (process {pid}) runs on"
+        time.sleep(0.05)
 
 
 def test_each_zip_replaces_the_other(tmp_path):

@@ -269,6 +269,15 @@ def test_a_field_is_kept_in_the_file_unless_told_otherwise(suzanne, daemon):
     assert kept and kept == suzanne.overfit.embedded and kept["model"][8:].startswith(b"{")
 
 
+def test_labels_are_ready_for_translators(monkeypatch):
+    """What the panel says with numbers in it is one text each, which a translation replaces."""
+    words = part("interface.words")
+    german = {"Fit {count} Objects": "{count} Objekte anpassen", "{time} left": "noch {time}"}
+    monkeypatch.setattr(words, "pgettext_iface", lambda text: german.get(text, text))
+    assert words.iface("Fit {count} Objects", count=3) == "3 Objekte anpassen"
+    assert words.iface("{time} left", time="5 s") == "noch 5 s" and words.iface("Training") == "Training"
+
+
 # While it runs.
 
 

@@ -1,7 +1,5 @@
 """What goes wrong is said in words, leaves nothing half done, and the next try works."""
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -406,44 +404,3 @@ def test_results_go_beside_the_original(suzanne, fake):
     result = result_of(fit_to_end(fake))
     assert list(result.users_collection) == [collection]
     assert bpy.context.active_object == result and result.select_get() and suzanne.hide_get()
-
-
-# The main thread.
-
-
-def test_a_million_triangles_hold_no_slice_long(clean, fake, monkeypatch):
-    """Slices of the loop stay within a frame, with a mesh of a million triangles up and down."""
-    connect(fake)
-    side = 708
-    rows, columns = np.mgrid[0:side, 0:side].astype(np.float32)
-    positions = np.stack([columns, rows, np.sin(columns)], -1).reshape(-1, 3)
-    corner = (np.arange(side - 1)[:, None] * side + np.arange(side - 1)).ravel()
-    triangles = np.concatenate(
-        [np.stack([corner, corner + 1, corner + side], 1), np.stack([corner + 1, corner + side + 1, corner + side], 1)]
-    ).astype(np.int32)
-    transfer = part("scene.mesh_transfer")
-    mesh = transfer.build_mesh("Sheet", transfer.TriangleMesh(positions, triangles))
-    obj = bpy.data.objects.new("Sheet", mesh)
-    bpy.context.scene.collection.objects.link(obj)
-    bpy.context.view_layer.objects.active = obj
-    obj.select_set(True)
-    fake.chunk = 1 << 20
-    # The processor's time, as other programs on this machine may take the processor in the middle of a slice; and no
-    # slice waits for anything.
-    slices, loop = [], session().loop
-    run_for = loop.run_for
-
-    def timed(budget: float) -> bool:
-        started = time.thread_time()
-        more = run_for(budget)
-        slices.append(time.thread_time() - started)
-        return more
-
-    monkeypatch.setattr(loop, "run_for", timed)
-    loop.longest_step = 0.0
-    result = result_of(fit_to_end(fake))
-    assert len(result.data.polygons) == len(triangles) == 999_698
-    print(f"\n{len(triangles):,} triangles: longest slice {1e3 * max(slices):.1f} ms of processor time,", end=" ")
-    print(f"{1e3 * loop.longest_step:.1f} ms by the clock; mesh transfer {1e3 * session().longest_transfer:.0f} ms")
-    assert max(slices) < 0.016
-    assert threading.active_count() == 1

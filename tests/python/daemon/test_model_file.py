@@ -39,6 +39,13 @@ def hash_grid(encoding, table, u):
     return np.concatenate(features, axis=1)
 
 
+def bounded(points, low, high):
+    """What the distance to the shape's box, with its slack, allows at least; nothing inside of it."""
+    slack = 0.02 * (high - low).max()
+    to_box = np.linalg.norm(np.maximum(np.maximum(low - slack - points, points - high - slack), 0), axis=1)
+    return np.where(to_box > 0, to_box, -np.inf)
+
+
 def evaluate(path, points):
     """The field's values at points in the mesh's own units, inside the unit frame."""
     with safe_open(path, framework="numpy") as file:
@@ -61,7 +68,8 @@ def evaluate(path, points):
             h = np.maximum(h, 0)
         else:
             h = np.sin(h * np.float32(activation["first_omega" if layer == 0 else "omega"]))
-    return h[:, 0] / frame["scale"]
+    low, high = (np.array(metadata["bounds"][end]) for end in ("min", "max"))
+    return np.maximum(h[:, 0] / frame["scale"], bounded(points, low, high))
 
 
 @pytest.mark.parametrize(("preset", "steps"), [("draft", 100), ("detail", 20), ("smooth", 60)])
@@ -77,7 +85,8 @@ def test_numpy_reproduces_the_field(binary, tmp_path, preset, steps):
     run = [binary, "fit", mesh, "-o", model, "--preset", preset, "--steps", str(steps)]
     subprocess.run(run, check=True, capture_output=True)
     low, high = (positions * 3 + 7).min(0), (positions * 3 + 7).max(0)
-    p = np.random.default_rng(1).uniform(low, high, (5000, 3)).astype(np.float32)
+    margin = 0.05 * (high - low).max()
+    p = np.random.default_rng(1).uniform(low - margin, high + margin, (5000, 3)).astype(np.float32)
     np.save(points, p)
     run = [binary, "eval", model, "--points", points, "-o", values]
     subprocess.run(run, check=True, capture_output=True)

@@ -1,0 +1,82 @@
+"""Nothing holds the main thread for longer than a frame, but reading a mesh and building one."""
+
+import threading
+import time
+from dataclasses import replace
+
+import bpy
+import numpy as np
+from conftest import FRAME_SECONDS, part, pump_until, session, use_daemon
+
+
+def waves(side: int) -> bpy.types.Object:
+    """A sheet of 2 (side - 1)² triangles with a UV map and a material; selected and active."""
+    rows, columns = np.mgrid[0:side, 0:side].astype(np.float32) / side
+    positions = np.stack([columns, rows, 0.05 * np.sin(20.0 * columns) * np.cos(20.0 * rows)], -1).reshape(-1, 3)
+    corner = (np.arange(side - 1)[:, None] * side + np.arange(side - 1)).ravel()
+    triangles = np.concatenate(
+        [np.stack([corner, corner + 1, corner + side], 1), np.stack([corner + 1, corner + side + 1, corner + side], 1)]
+    ).astype(np.int32)
+    transfer = part("scene.mesh_transfer")
+    mesh = transfer.build_mesh("Waves", transfer.TriangleMesh(positions, triangles))
+    layer = mesh.uv_layers.new(name="Map")
+    layer.uv.foreach_set("vector", positions[triangles.ravel(), :2].ravel())
+    mesh.materials.append(bpy.data.materials.new("Water"))
+    obj = bpy.data.objects.new("Waves", mesh)
+    bpy.context.scene.collection.objects.link(obj)
+    bpy.context.view_layer.objects.active = obj
+    obj.select_set(True)
+    bpy.context.scene.overfit.preset = "draft"
+    return obj
+
+
+def test_a_million_triangles_up_and_down(clean, tmp_path, slices):
+    """The same mesh comes back, by a daemon that trains nothing."""
+    from fake_daemon import FakeDaemon
+
+    fake = FakeDaemon(tmp_path / "data")
+    try:
+        use_daemon(fake.data_dir, fake.pump)
+        waves(708)
+        bpy.context.scene.overfit.carry_attributes = False
+        fake.chunk = 1 << 20
+        bpy.ops.overfit.fit()
+        (job,) = session().jobs
+        pump_until(lambda: not job.running, 30.0, fake.pump)
+        assert job.state is part("jobs.job").JobState.DONE, job.message
+        assert len(bpy.data.objects[job.result_name].data.polygons) == 999_698
+    finally:
+        fake.close()
+    slices.tell("a million triangles up and down")
+    print(f"  building the mesh: {1e3 * session().longest_transfer:.0f} ms")
+    assert slices.longest < FRAME_SECONDS and threading.active_count() == 1
+
+
+def test_a_million_triangles_with_preview_and_attributes(clean, daemon, by_steps, slices, monkeypatch):
+    """The whole way with the real daemon: upload, live preview, mesh, UV map and material carried, heat map."""
+    by_steps(10**9)
+    operator, order = part("interface.fit_operators").OVERFIT_OT_fit, part("jobs.fit_order").FitOrder
+    with_preview = lambda self, context: replace(order.of(context.scene.overfit), preview_resolution=64)  # noqa: E731
+    monkeypatch.setattr(operator, "_order", with_preview)
+    sheet = waves(708)
+    bpy.context.scene.overfit.carry_attributes, bpy.context.scene.overfit.resolution = True, 256
+    started = time.thread_time()
+    bpy.ops.overfit.fit()
+    pressed = time.thread_time() - started
+    (job,) = session().jobs
+    previews = set()
+    pump_until(lambda: previews.add(job.preview and job.preview.step) or len(previews) > 3, 120.0)
+    bpy.ops.overfit.finish_now()
+    pump_until(lambda: not job.running, 120.0)
+    assert job.state is part("jobs.job").JobState.DONE, job.message
+    result = bpy.data.objects[job.result_name]
+    assert result.data.uv_layers and result.material_slots[0].material.name == "Water"
+    assert bpy.ops.overfit.show_error() == {"FINISHED"} and sheet.hide_get()
+    error = session().jobs[-1]
+    pump_until(lambda: not error.running, 120.0)
+    assert error.state is part("jobs.job").JobState.DONE, error.message
+    slices.tell(f"{len(sheet.data.polygons):,} triangles in, {len(result.data.polygons):,} out, live preview")
+    print(f"  reading the mesh (at the press of the button): {1e3 * pressed:.0f} ms")
+    print(f"  building the mesh: {1e3 * session().longest_transfer:.0f} ms")
+    print(f"  seconds from the press: {', '.join(f'{name} {at:.2f}' for name, at in job.seconds.items())}")
+    assert slices.longest < FRAME_SECONDS
