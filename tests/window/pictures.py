@@ -82,7 +82,7 @@ def page_picture(name: str, area: bpy.types.Area) -> str:
     top = window.height - page.y - page.height
     shown = pixels()[top : top + page.height, page.x + SCROLLBAR : page.x + page.width - SCROLLBAR]
     drawn = np.flatnonzero(np.ptp(shown.sum(axis=-1), axis=1) > 12)
-    return crop(name, page.x, top, page.width, int(drawn[-1]) + 12)
+    return crop(name, page.x, top, page.width, min(int(drawn[-1]) + 24, page.height))
 
 
 def panel_picture(name: str) -> str:

@@ -47,10 +47,12 @@ def main() -> None:
         shutil.copytree(HERE, work / "window", ignore=shutil.ignore_patterns("__pycache__"))
         (work / "only.json").write_text(json.dumps(arguments.only))
         inside = ["bash", "/mnt/window/inside.sh", str(MOST_SECONDS)]
-        subprocess.run([SCRIPTS / "in-root.sh", root, work, *inside], check=False)
+        ended = subprocess.run([SCRIPTS / "in-root.sh", root, work, *inside], check=False)
         shutil.copytree(work / "pictures", arguments.out, dirs_exist_ok=True)
         result = work / "result.json"
         failed = judge(json.loads(result.read_text()), Path(root).name) if result.exists() else ["the start of Blender"]
+        if ended.returncode != 0 and not failed:
+            failed.append(f"the end of Blender (status {ended.returncode})")
         if failed:
             show_logs(work)
     print(f"pictures in {arguments.out}")
