@@ -84,9 +84,11 @@ docs: compiler ## the library's documentation
 window-test: debug tools $(ZIP) ## the add-on clicked in a real Blender 5.2 window, in a Debian of its own (root only)
 	"$(TOOLS)/python" tests/window/run.py --binary "$(DEBUG)" --addon "$(ZIP)" --out demo/window
 
-docs-pictures: debug tools $(ZIP) ## the same, and its pictures of the panels as those of docs/blender.md
+docs-pictures: debug tools $(ZIP) ## the same, and its pictures of the panels as those of docs/blender.md; carry.png, too
 	"$(TOOLS)/python" tests/window/run.py --binary "$(DEBUG)" --addon "$(ZIP)" --out demo/window \
 	--docs docs/pictures/blender
+	blender=$$(scripts/python.sh bpy) && blender=$$(scripts/venv.sh bpy $${blender##* }) && \
+	"$(TOOLS)/python" scripts/demo/carry.py --binary "$(DEBUG)" --addon "$(ZIP)" --blender "$$blender" --out docs/pictures
 
 # The debug program is in the wheel here: it is built already, and the package is the same but for its size.
 package-test: debug tools $(ZIP) ## the full zip and the repository in every Blender that fits

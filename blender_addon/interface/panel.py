@@ -107,8 +107,10 @@ class OVERFIT_PT_advanced(SidebarPanel, bpy.types.Panel):
         split.menu("OVERFIT_MT_device", text=settings.device or "Automatic", translate=not settings.device)
         column.prop(settings, "sign")
         column.prop(settings, "loss")
-        column.prop(settings, "learning_rate")
-        column.prop(settings, "batch_size")
+        for name in ("learning_rate", "batch_size"):
+            row = column.row()
+            row.active = getattr(settings, name) > 0  # faint: the preset's
+            row.prop(settings, name)
         column.prop(settings, "seed")
         column.prop(settings, "preview_resolution", text="Preview")
         column.prop(settings, "keep_fields")

@@ -35,7 +35,7 @@ def join(folder: Path, path: Path) -> None:
         sheet.paste(picture, (x, y))
         draw = ImageDraw.Draw(sheet)
         draw.text((x + width / 2, y + height + strip / 2), words, "#20242b", font, anchor="mm")
-    sheet.save(path)
+    sheet.quantize(128).save(path, optimize=True)
 
 
 def main() -> None:
