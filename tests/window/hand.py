@@ -132,8 +132,8 @@ def turn_wheel(turns: int, up: bool = False):
     yield 0.3
 
 
-def open_below(panel: type, place: tuple[int, int]):
-    """Opens a closed panel by a click on its header, which is the next thing below a place of the sidebar."""
+def open_below(panel: type, operator: str):
+    """Opens a closed panel by a click on its header, which is the next thing below an operator's button."""
     drawn, draw = [], panel.draw
 
     def seen(self, context: bpy.types.Context) -> None:
@@ -142,8 +142,11 @@ def open_below(panel: type, place: tuple[int, int]):
 
     panel.draw = seen
     try:
-        x, y = place
-        for below in range(y - 20, y - 80, -6):
+        x, y = yield from find(operator)
+        while found(operator):
+            y -= 6
+            yield from move(x, y)
+        for below in range(y - 6, y - 80, -6):
             yield from move(x, below)
             xdotool("click", 1)
             yield from (*SETTLE, 0.2)
@@ -152,4 +155,4 @@ def open_below(panel: type, place: tuple[int, int]):
                 return
     finally:
         panel.draw = draw
-    raise AssertionError(f"no click below {place} opens the panel {panel.bl_label}")
+    raise AssertionError(f"no click below {operator} opens the panel {panel.bl_label}")

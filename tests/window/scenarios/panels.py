@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import bpy
-from hand import click, find, open_below, view
+from hand import click, open_below, view
 from pictures import page_picture
 from stage import FIT_SECONDS, PACKAGE, Stage, addon_module, until
 
@@ -14,8 +14,7 @@ def panels(stage: Stage) -> Iterator[float]:
     stage.add_suzanne()
     scene.overfit.limit = "PRESET"
     yield from stage.panel("before")
-    place = yield from find("overfit.fit")
-    yield from open_below(addon_module("interface.panel").OVERFIT_PT_advanced, place)
+    yield from open_below(addon_module("interface.panel").OVERFIT_PT_advanced, "overfit.fit")
     yield from stage.panel("advanced")
     bpy.data.objects.remove(bpy.data.objects["Suzanne"])
     yield from preferences_page(stage)
@@ -32,8 +31,7 @@ def panels(stage: Stage) -> Iterator[float]:
     yield from stage.ended(job)
     yield from stage.panel("after")
     yield from click("overfit.clear_ended")
-    place = yield from find("overfit.extract_volume")
-    yield from open_below(addon_module("interface.field_panel").OVERFIT_PT_field_model, place)
+    yield from open_below(addon_module("interface.field_panel").OVERFIT_PT_field_model, "overfit.extract_volume")
     yield from stage.panel("field")
 
 

@@ -21,6 +21,8 @@ class Watch:
 
     def __init__(self, addon) -> None:
         self.longest: dict[str, list[float]] = {}
+        self.first_drawn = 0.0
+        """When the first preview went to the graphics card, by the monotonic clock; 0 before."""
         self._addon, self._undo = addon, []
         self._around(addon.loop, "run_for", self._doing)
         self._around(addon, "finish", lambda *_: "building the result")
@@ -41,6 +43,8 @@ class Watch:
             doing, wall, processor = what(*arguments), time.perf_counter(), time.thread_time()
             before = self._preview()
             outcome = original(*arguments)
+            if name == "to_card" and not self.first_drawn:
+                self.first_drawn = time.monotonic()
             if name == "run_for" and self._preview() is not before:
                 doing = "receiving a preview"
             kept = self.longest.setdefault(doing, [0.0, 0.0])
@@ -58,12 +62,6 @@ class Watch:
     def _preview(self) -> object:
         fits = self._addon.fits()
         return fits[-1].preview if fits else None
-
-
-def surface_shown(job) -> bool:
-    """Whether there is a preview with a surface: early on it may be empty."""
-    preview = job.preview
-    return preview is not None and preview.mesh.triangles.size > 0
 
 
 def add_million() -> bpy.types.Object:
@@ -117,10 +115,12 @@ def main_thread(stage: Stage) -> Iterator[float]:
             if job.step != step:
                 log(step := job.step)
             assert now < clicked + 240.0, f"the fit did not end: {job.step}"
-            for what, seen in (("progress", job.progress), ("preview", surface_shown(job))):
-                if seen and what not in first:
-                    first[what] = now - clicked
-                    stage.picture(f"first-{what}")
+            if job.progress and "progress" not in first:
+                first["progress"] = now - clicked
+            if watch.first_drawn and "preview" not in first:
+                first["preview"] = watch.first_drawn - clicked
+                yield 0.5  # until it is on the screen
+                stage.picture("first-preview")
             if not any(tool.bl_idname.startswith("OVERFIT") for tool in bpy.context.window.modal_operators):
                 rest = now
             if rest:
