@@ -27,7 +27,7 @@ def draw_job(context: bpy.types.Context, column: bpy.types.UILayout, job: Job) -
     else:
         words = job.message if job.state is JobState.DONE else f"{job.title}: {job.message}"
         draw_words(context, column, words, ICONS[job.state])
-    if isinstance(job, FitJob) and job.state is not JobState.CANCELLED:
+    if isinstance(job, FitJob) and (job.running or job.state is JobState.DONE):
         for advice in job.advice:
             draw_advice(context, column, job, advice)
     if job.notes and job.state is not JobState.CANCELLED:
