@@ -18,6 +18,8 @@ from .problem import Cure, Problem
 
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
+NICENESS = 5
+"""How far the daemon stands back where both want the processor: the interface must not stutter for a fit."""
 IDLE_SECONDS = 120
 """A daemon that was started here ends when so long nobody was connected and no fit ran."""
 SHORT_LIFE_SECONDS = 30.0
@@ -85,8 +87,10 @@ class DaemonProcess:
                     # Neither Ctrl C in Blender's console nor its end is meant for the daemon; no console on Windows.
                     start_new_session=sys.platform != "win32",
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)
-                    | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                    | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+                    | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
                 )
+                make_way(process)
         except OSError as error:
             if error.filename is not None and Path(error.filename) in (data_dir, log):
                 words = (
@@ -192,3 +196,10 @@ def _has_ended(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def make_way(process: subprocess.Popen) -> None:
+    """Lets other programs come first; its threads, which begin later, follow. On Windows the start has said so."""
+    if sys.platform != "win32":
+        with suppress(OSError):  # it may have ended already, which is told elsewhere
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)

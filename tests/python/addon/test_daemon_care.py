@@ -154,6 +154,18 @@ def test_a_press_starts_one_daemon_only(folder, binary):
     assert pid(folder) == first
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at the daemon's threads in /proc")
+def test_blender_comes_before_its_daemon(folder, binary):
+    """Where both want the processor, the interface goes first: every thread of the daemon stands back."""
+    preferences().program = binary
+    bpy.ops.overfit.start_daemon()
+    pump_until(ready, MESSAGE_SECONDS)
+    threads = [int(task.name) for task in Path(f"/proc/{pid(folder)}/task").iterdir()]
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    assert len(threads) > 1
+    assert {os.getpriority(os.PRIO_PROCESS, thread) - before for thread in threads} == {5}
+
+
 def test_a_stale_file_is_no_obstacle(folder, binary, fake):
     """What a killed daemon left behind: its port is dead, its process is gone."""
     fake.vanish()
