@@ -108,8 +108,7 @@ class VolumeJob(Job):
         source = self._place.find_object()
         result.overfit.original = source if source is None or not source.overfit.is_result else source.overfit.original
         self._remember_order(result)
-        # The nodes' mesh takes the place of the one that is there; in one place they would flicker.
-        self._place.put(result, hide_original=self._order.nodes)
+        self._place.put(result)
         self.result_name = result.name
         self.message = f"'{result.name}': {self._voxels:,} voxels in {self._target.name}"
         if self._order.nodes:

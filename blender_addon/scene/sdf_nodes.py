@@ -2,7 +2,7 @@
 
 import bpy
 
-from .place import Place
+from .place import Place, shown_view_layer
 
 GROUP = "Overfit SDF"
 MARK = "overfit_sdf"
@@ -25,7 +25,10 @@ def has_sdf_nodes() -> bool:
 
 
 def add_sdf_mesh(volume: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Object:
-    """A mesh object in the volume's place, made of it by nodes. The volume is hidden: it shows as fog."""
+    """A mesh object in the volume's place, made of it by nodes.
+
+    The volume is hidden: it shows as fog. So are the field's other meshes: in one place they would flicker.
+    """
     mesh = bpy.data.meshes.new(f"{volume.name} Mesh")
     result = bpy.data.objects.new(mesh.name, mesh)
     original = volume.overfit.original
@@ -38,6 +41,10 @@ def add_sdf_mesh(volume: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.
     for socket in group.interface.items_tree:
         if socket.name in values and socket.in_out == "INPUT":
             set_input(modifier, socket.identifier, values[socket.name])
+    view_layer = shown_view_layer(scene)
+    for obj in view_layer.objects:
+        if obj.type == "MESH" and obj.overfit.model and obj.overfit.model == volume.overfit.model:
+            obj.hide_set(True, view_layer=view_layer)
     Place.of(volume, scene).put(result, hide_original=True)
     volume.hide_render = True
     return result

@@ -290,6 +290,8 @@ def test_sdf_nodes_go_on_from_the_volume(ball):
     at_rest = radii(result)
     assert len(at_rest) > 1000 and np.abs(at_rest - 1.0).max() < 0.02
     assert result.matrix_world == ball.matrix_world
+    # In one place they would flicker.
+    assert ball.hide_get() and volume.hide_get() and not result.hide_get()
     for offset in (0.1, -0.2, 0.5):
         radius = moved(modifier, result, Offset=offset)
         assert abs(radius.mean() - 1.0 - offset) < 0.02, offset
