@@ -4,6 +4,7 @@ import bpy
 
 from . import preferences, properties, session
 from .interface import (
+    command_line,
     daemon_operators,
     drawing,
     field_operators,
@@ -70,10 +71,12 @@ def register() -> None:
     model_operators.add_to_menus()
     session.open_session()
     drawing.start_drawing()
+    command_line.add_command()
 
 
 def unregister() -> None:
     """Switches it off, and ends everything that it started."""
+    command_line.remove_command()
     drawing.stop_drawing()
     session.close_session()
     model_operators.remove_from_menus()

@@ -48,6 +48,10 @@ class Session:
         """The fits that run, the oldest first."""
         return [job for job in self.jobs if isinstance(job, FitJob) and job.running]
 
+    def fits_done(self) -> list[FitJob]:
+        """The fits on the list that have succeeded, the oldest first."""
+        return [job for job in self.jobs if isinstance(job, FitJob) and job.state is JobState.DONE]
+
     def fit_of(self, obj: bpy.types.Object) -> FitJob | None:
         """The fit of an object that runs."""
         return next((job for job in self.fits() if job.belongs_to(obj.session_uid)), None)
