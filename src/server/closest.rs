@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
+use super::answers::send_answer;
 use super::blocking::run_blocking;
 use super::chunks::bytes_of;
 use super::error::ApiError;
@@ -46,13 +47,7 @@ pub(super) async fn answer(
             };
             Ok(run_blocking(move |cancel| searchable.closest(&points, cancel)).await?)
         };
-        // A client that goes away ends the search, too.
-        let answer = tokio::select! {
-            answer = answer => answer,
-            () = answers.closed() => return,
-        };
-        let failed = answer.is_err();
-        if answers.send(answer).await.is_err() || failed {
+        if !send_answer(&answers, answer).await {
             return;
         }
     }

@@ -12,6 +12,7 @@
 //! go to tokio's pool for blocking work, where they end early when the client goes away.
 
 mod activity;
+mod answers;
 mod authorization;
 mod blocking;
 mod chunks;

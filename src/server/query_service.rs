@@ -8,6 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
+use super::answers::send_answer;
 use super::blocking::run_blocking;
 use super::convert::{known, resolution};
 use super::error::ApiError;
@@ -189,13 +190,7 @@ impl QueryCalls {
                     self.evaluated(&model, points, gradient).await?;
                 Ok(proto::EvaluateStreamResponse { values, gradients })
             };
-            // A client that goes away ends the evaluation, too.
-            let answer = tokio::select! {
-                answer = answer => answer,
-                () = answers.closed() => return,
-            };
-            let failed = answer.is_err();
-            if answers.send(answer).await.is_err() || failed {
+            if !send_answer(&answers, answer).await {
                 return;
             }
         }
