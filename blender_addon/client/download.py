@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 
+import numpy as np
 from grpclib.client import UnaryStreamMethod
 
 from .connection import Connection
-from .problem import ConnectionLost
+from .problem import ConnectionLost, Problem
+
+Header = TypeVar("Header")
 
 
 async def receive(
@@ -28,3 +32,33 @@ async def receive(
                 await asyncio.sleep(0)  # several messages may be here at once: let the slice end between them
     if take is None:
         raise ConnectionLost("The daemon sent nothing. Try again")
+
+
+async def receive_array(
+    connection: Connection,
+    method: UnaryStreamMethod,
+    request: object,
+    size: Callable[[Header], int],
+    report: Callable[[float], None] = lambda _: None,
+) -> tuple[Header, np.ndarray]:
+    """The header, and all chunks as one array `[bytes] u8`, which may be shorter than the header said.
+
+    `size` tells the bytes that a header announces, `report` is told the share that is here. Raises `Problem`.
+    """
+    header, data, filled = None, np.empty(0, np.uint8), 0
+
+    def begin(said: Header) -> Callable[[bytes], None]:
+        nonlocal header, data
+        header, data = said, np.empty(size(said), np.uint8)
+        return take
+
+    def take(chunk: bytes) -> None:
+        nonlocal filled
+        if filled + len(chunk) > len(data):
+            raise Problem("The daemon sent more than it said. Try again")
+        data[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
+        filled += len(chunk)
+        report(filled / len(data))
+
+    await receive(connection, method, request, begin)
+    return header, data[:filled]

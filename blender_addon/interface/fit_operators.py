@@ -16,7 +16,26 @@ from .job_operator import JobOperator
 UNEVEN = (Advice("The scale differs from axis to axis: distances are stretched", "APPLY_SCALE"),)
 
 
-class OVERFIT_OT_fit(JobOperator, bpy.types.Operator):
+class FitOperator(JobOperator):
+    """An operator whose jobs are fits."""
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Starts the fits and returns: they take long, and Blender does not save by itself while an operator stays."""
+        outcome = self.execute(context)
+        if "FINISHED" in outcome and not self.wait:
+            current().listen_for_escape()
+        return outcome
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if not self.start(context, placed_by_operator=False):
+            return {"CANCELLED"}
+        if self.wait:
+            current().wait(self._jobs)
+            return self.tell_end()
+        return {"FINISHED"}
+
+
+class OVERFIT_OT_fit(FitOperator, bpy.types.Operator):
     """Fit a neural distance field to every selected object, and add the surface it has learned in the same place"""
 
     bl_idname = "overfit.fit"
@@ -53,21 +72,6 @@ class OVERFIT_OT_fit(JobOperator, bpy.types.Operator):
             return False
         return True
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Starts the fits and returns: they take long, and Blender does not save by itself while an operator stays."""
-        outcome = self.execute(context)
-        if "FINISHED" in outcome and not self.wait:
-            current().listen_for_escape()
-        return outcome
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if not self.start(context, placed_by_operator=False):
-            return {"CANCELLED"}
-        if self.wait:
-            current().wait(self._jobs)
-            return self.tell_end()
-        return {"FINISHED"}
-
     def make_jobs(self, context: bpy.types.Context) -> list[Job]:
         session = current()
         sources = fit_sources(context)
@@ -98,7 +102,7 @@ class OVERFIT_OT_fit(JobOperator, bpy.types.Operator):
         )
 
 
-class OVERFIT_OT_pick_up(JobOperator, bpy.types.Operator):
+class OVERFIT_OT_pick_up(FitOperator, bpy.types.Operator):
     """Follow a fit that runs or has ended in the daemon, and take its result over into this file"""
 
     bl_idname = "overfit.pick_up"
@@ -107,18 +111,9 @@ class OVERFIT_OT_pick_up(JobOperator, bpy.types.Operator):
 
     fit: bpy.props.StringProperty(name="Fit", description="The fit's name in the daemon", options={"SKIP_SAVE"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        outcome = self.execute(context)
-        if "FINISHED" in outcome and not self.wait:
-            current().listen_for_escape()
-        return outcome
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return OVERFIT_OT_fit.execute(self, context)
-
     def make_job(self, context: bpy.types.Context) -> FitJob:
         session = current()
-        if any(isinstance(job, FitJob) and job.running and job.fit_name == self.fit for job in session.jobs):
+        if any(job.fit_name == self.fit for job in session.fits()):
             raise Problem("This fit is shown already")
         waiting = [obj for obj in bpy.data.objects if obj.overfit.fit == self.fit]
         places = [Place.of(obj, context.scene) for obj in waiting]

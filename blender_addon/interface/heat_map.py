@@ -6,6 +6,7 @@ from ..jobs.heat_map_job import HeatMapJob
 from ..scene.evaluated import read_evaluated
 from ..scene.heat_map import hide, repaint, scale_of
 from ..scene.original import evaluated_original, original_of
+from ..scene.place import Place
 from ..scene.shading import give_back
 from ..session import current, redraw_views
 from .job_operator import JobOperator
@@ -34,7 +35,7 @@ class OVERFIT_OT_show_error(JobOperator, bpy.types.Operator):
         obj = context.active_object
         with evaluated_original(obj) as (original, depsgraph):
             mesh = read_evaluated(original, depsgraph)
-        return HeatMapJob(current().connection, obj, mesh)
+        return HeatMapJob(current().connection, obj, Place.of(obj, context.scene), mesh)
 
 
 class OVERFIT_OT_scale_error(bpy.types.Operator):

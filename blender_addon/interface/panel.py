@@ -30,13 +30,7 @@ class OVERFIT_PT_main(SidebarPanel, bpy.types.Panel):
         draw_connection(context, layout)
 
         column = split_column(layout)
-        row = column.row()
-        row.use_property_split = False
-        split = row.split(factor=0.4)
-        name = split.row()
-        name.alignment = "RIGHT"
-        name.label(text="Preset")
-        split.menu("OVERFIT_MT_preset", text=preset_label(settings.preset))
+        draw_menu(column, "Preset").menu("OVERFIT_MT_preset", text=preset_label(settings.preset))
         column.prop(settings, "limit")
         if settings.limit == "QUALITY":
             column.prop(settings, "target_error")
@@ -98,13 +92,8 @@ class OVERFIT_PT_advanced(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, column = context.scene.overfit, split_column(self.layout)
-        row = column.row()
-        row.use_property_split = False
-        split = row.split(factor=0.4)
-        name = split.row()
-        name.alignment = "RIGHT"
-        name.label(text="Device")
-        split.menu("OVERFIT_MT_device", text=settings.device or "Automatic", translate=not settings.device)
+        device = settings.device
+        draw_menu(column, "Device").menu("OVERFIT_MT_device", text=device or "Automatic", translate=not device)
         column.prop(settings, "sign")
         column.prop(settings, "loss")
         for name in ("learning_rate", "batch_size"):
@@ -155,6 +144,17 @@ def split_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     column.use_property_split = True
     column.use_property_decorate = False
     return column
+
+
+def draw_menu(column: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
+    """A row of the column with a label where names of properties stand; gives where the menu goes."""
+    row = column.row()
+    row.use_property_split = False
+    split = row.split(factor=0.4)
+    name = split.row()
+    name.alignment = "RIGHT"
+    name.label(text=label)
+    return split
 
 
 def estimate(settings: bpy.types.PropertyGroup) -> str:

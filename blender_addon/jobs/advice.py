@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..api.fit_pb2 import Fit
 from ..api.mesh_pb2 import HealthReport
-from ..api.types_pb2 import SIGN_POLICY_AUTO, SIGN_POLICY_PARITY, SIGN_POLICY_UNSPECIFIED
+from ..api.types_pb2 import SIGN_POLICY_PARITY
 from .fit_order import FitOrder
 
 THIN_CELLS = 2.0
@@ -49,10 +49,10 @@ def about_mesh(health: HealthReport, order: FitOrder) -> list[Advice]:
         found.append(Advice("The normals point inwards: the mesh is inside out", "RECALCULATE_NORMALS"))
     if health.vertices and not health.consistently_wound and not health.inverted:
         found.append(Advice("The normals do not agree: inside and outside may be mixed up", "RECALCULATE_NORMALS"))
-    automatic = order.settings.sign in (SIGN_POLICY_UNSPECIFIED, SIGN_POLICY_AUTO)
-    if health.boundary_edges and order.settings.sign == SIGN_POLICY_PARITY:
+    parity = order.settings.sign == SIGN_POLICY_PARITY
+    if health.boundary_edges and parity:
         found.append(Advice("Parity has no meaning for an open mesh", "SIGN_WINDING"))
-    if health.self_intersections and not automatic and order.settings.sign == SIGN_POLICY_PARITY:
+    if health.self_intersections and parity:
         found.append(Advice("Where the mesh cuts itself, parity takes the inside for the outside", "SIGN_WINDING"))
     return found
 

@@ -22,7 +22,6 @@ from ..api.fit_pb2 import (
     WatchFitRequest,
 )
 from ..api.mesh_pb2 import HealthReport
-from ..api.model_pb2 import GetModelRequest
 from ..client.connection import Connection
 from ..client.problem import ConnectionLost, NoRoom, NotFound, Problem
 from ..scene.attributes import Attributes
@@ -35,7 +34,7 @@ from .advice import Advice, advise
 from .carry import carry_if_possible
 from .fit_order import FitOrder
 from .job import Job
-from .model_transfer import complete_field, take_metrics
+from .model_transfer import complete_field, get_model
 from .preview import PreviewSurface, follow_preview
 from .spacing import Spacing
 from .surface_job import fetch_surface
@@ -124,12 +123,8 @@ class FitJob(Job):
         self._accept(fit)
         await complete_field(self.connection, self._field, self.order.keep_in_file)
         self.step, self.fraction = "Meshing", 0.0
-        self._surface = await fetch_surface(
-            self.connection,
-            fit.model,
-            Spacing(self.order.resolution),
-            self._show_fraction,
-        )
+        spacing = Spacing(self.order.resolution)
+        self._surface = await fetch_surface(self.connection, fit.model, spacing, self.show_fraction)
         self._attributes = await carry_if_possible(
             self.connection, self._source, self._surface, self._mesh_name, self._show_carrying, self.notes
         )
@@ -150,8 +145,12 @@ class FitJob(Job):
         if self.fit_name:
             with self.connection.speaking():
                 await self.connection.fits.CancelFit(CancelFitRequest(name=self.fit_name))
+        self._forget()
+
+    def _forget(self) -> None:
+        """The fit is over: no object waits for it."""
         for place in self.places:
-            place.forget_fit()
+            place.remember_fit("")
 
     async def _new(self) -> Fit:
         """Sends the mesh and puts the fit in the daemon's queue."""
@@ -189,11 +188,9 @@ class FitJob(Job):
             pass
         name = self.fit_name.replace("fits/", "models/", 1)
         try:
-            with self.connection.speaking():
-                model = (await self.connection.models.GetModel(GetModelRequest(name=name))).model
+            model = await get_model(self.connection, name)
         except NotFound:
-            for place in self.places:
-                place.forget_fit()
+            self._forget()
             raise Problem(LOST) from None
         has_metrics = model.HasField("metrics")
         return Fit(state=FIT_STATE_SUCCEEDED, model=name, metrics=model.metrics if has_metrics else None)
@@ -233,8 +230,7 @@ class FitJob(Job):
             except ConnectionLost:
                 pass
             except NotFound:
-                for place in self.places:
-                    place.forget_fit()
+                self._forget()
                 raise Problem(LOST) from None
             await self._reconnect()
         raise Problem("The connection to the daemon broke again and again during the fit. Restart the daemon")
@@ -252,9 +248,6 @@ class FitJob(Job):
             self.step, self.fraction = "Waiting for other fits", 0.0
         elif fit.HasField("progress"):
             self._show_progress(fit.progress)
-
-    def _show_fraction(self, fraction: float) -> None:
-        self.fraction = fraction
 
     def _show_upload(self, share: float) -> None:
         self.step, self.fraction = ("Sending the mesh", share) if share < 1.0 else ("Checking the mesh", 0.0)
@@ -281,8 +274,7 @@ class FitJob(Job):
     def _accept(self, fit: Fit) -> None:
         """Takes over the figures of a finished fit; raises `Problem` if it did not succeed."""
         if fit.state != FIT_STATE_SUCCEEDED:
-            for place in self.places:
-                place.forget_fit()
+            self._forget()
         if fit.state == FIT_STATE_CANCELLED:
             raise Problem("The fit was cancelled by another program")
         if fit.state != FIT_STATE_SUCCEEDED:
@@ -291,5 +283,3 @@ class FitJob(Job):
         self.notes += [warning for warning in fit.warnings if warning not in self.notes]
         self.advice = [*self._about_object, *advise(self._health, fit, self.order)]
         self._field = Field(fit.model, name=self.places[0].name)
-        if fit.HasField("metrics"):
-            take_metrics(self._field, fit.metrics)

@@ -7,6 +7,7 @@ from ..client.connection import Connection
 from ..client.problem import Problem
 from ..scene.heat_map import show
 from ..scene.mesh_transfer import TriangleMesh
+from ..scene.place import Place
 from ..scene.shading import show_colors, shown_screens
 from .closest import find_closest, lent_mesh
 from .job import Job
@@ -17,10 +18,10 @@ class HeatMapJob(Job):
 
     undo_name = "Show Error"
 
-    def __init__(self, connection: Connection, obj: bpy.types.Object, original: TriangleMesh) -> None:
-        """`original` in the object's own space, in which it was reconstructed."""
+    def __init__(self, connection: Connection, obj: bpy.types.Object, place: Place, original: TriangleMesh) -> None:
+        """`original` in the space of `obj`, in which it was reconstructed; `place` is that of `obj`."""
         super().__init__(f"Error of {obj.name}", connection)
-        self._uid, self._name = obj.session_uid, obj.name
+        self._place = place
         self._points = read_points(obj)
         self._data = original.to_bytes()
         self._longest_side = float(np.ptp(original.positions, axis=0).max())
@@ -29,23 +30,20 @@ class HeatMapJob(Job):
     async def work(self) -> None:
         await self.connection.ensure()
         self.step = "Sending the original"
-        async with lent_mesh(self.connection, self._name, self._data, self._report) as mesh:
+        async with lent_mesh(self.connection, self._place.name, self._data, self.show_fraction) as mesh:
             self.step, self.fraction = "Measuring distances", 0.0
             count = self._data.triangles
-            closest = await find_closest(self.connection, mesh, count, self._points, self._report)
+            closest = await find_closest(self.connection, mesh, count, self._points, self.show_fraction)
         self._errors = closest.distances
 
     def place(self) -> None:
-        obj = next((obj for obj in bpy.data.objects if obj.session_uid == self._uid), None)
+        obj = self._place.find_object()
         if obj is None or obj.mode == "EDIT" or not np.array_equal(read_points(obj), self._points):
-            raise Problem(f"'{self._name}' was changed while its error was measured. Show the error again")
+            raise Problem(f"'{self._place.name}' was changed while its error was measured. Show the error again")
         show(obj, self._errors, self._longest_side)
         show_colors(shown_screens())
         self.result_name = obj.name
         self.message = f"'{obj.name}': {error_in_words(obj.data)}"
-
-    def _report(self, fraction: float) -> None:
-        self.fraction = fraction
 
 
 def read_points(obj: bpy.types.Object) -> np.ndarray:

@@ -66,6 +66,10 @@ class Job:
         """Whether it has not ended yet."""
         return self.state in (JobState.RUNNING, JobState.ARRIVED)
 
+    def show_fraction(self, fraction: float) -> None:
+        """How far the step is, 0 to 1."""
+        self.fraction = fraction
+
     def start(self) -> None:
         """Starts `work`; it goes on with every slice of the loop."""
         self._task = self.connection.loop.start(self._run())

@@ -11,6 +11,7 @@ from ..client.problem import Problem
 from ..scene.embedded import LIMIT_BYTES
 from ..scene.field import Field
 from ..scene.mesh_transfer import TriangleMesh
+from ..scene.place import find_scene
 from ..scene.result import add_result_alone
 from .job import Job
 from .model_transfer import describe, download_model, ensure_model, import_model
@@ -33,16 +34,13 @@ class EmbedJob(Job):
     async def work(self) -> None:
         await ensure_model(self.connection, self._field)
         self.step = "Fetching the model"
-        self._field.data = await download_model(self.connection, self._field.model, self._report)
+        self._field.data = await download_model(self.connection, self._field.model, self.show_fraction)
 
     def place(self) -> None:
         sharers = self._field.sharers()
         for obj in sharers:
             self._field.remember_on(obj)
         self.message = f"The field of {len(sharers)} objects goes with this file once you save it"
-
-    def _report(self, fraction: float) -> None:
-        self.fraction = fraction
 
 
 class SaveModelJob(Job):
@@ -57,15 +55,12 @@ class SaveModelJob(Job):
     async def work(self) -> None:
         name = await ensure_model(self.connection, self._field)
         self.step = "Fetching the model"
-        data = await download_model(self.connection, name, self._report)
+        data = await download_model(self.connection, name, self.show_fraction)
         await write_model(self._path, data)
 
     def place(self) -> None:
         self._field.settle()
         self.message = f"Saved {self._path}"
-
-    def _report(self, fraction: float) -> None:
-        self.fraction = fraction
 
 
 class LoadModelsJob(Job):
@@ -93,7 +88,7 @@ class LoadModelsJob(Job):
             raise Problem(self.notes[0])
 
     def place(self) -> None:
-        scene = next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), bpy.context.scene)
+        scene = find_scene(self._scene_uid)
         results = [add_result_alone(field.name, scene, field, surface) for field, surface in self._loaded]
         self._loaded = []
         self.result_name = results[0].name
@@ -103,7 +98,7 @@ class LoadModelsJob(Job):
         self.step, self.fraction = f"Loading {path.name}", 0.0
         data = await read_model(path)
         try:
-            model = await import_model(self.connection, data, "", self._report)
+            model = await import_model(self.connection, data, "", self.show_fraction)
         except Problem as problem:
             raise Problem(f"{path.name}: {problem}") from problem
         field = Field(model.name, name=path.stem)
@@ -111,10 +106,7 @@ class LoadModelsJob(Job):
         if self._keep and len(data) <= LIMIT_BYTES:
             field.data = data
         self.step = f"Meshing {path.name}"
-        return field, await fetch_surface(self.connection, model.name, self._spacing, self._report)
-
-    def _report(self, fraction: float) -> None:
-        self.fraction = fraction
+        return field, await fetch_surface(self.connection, model.name, self._spacing, self.show_fraction)
 
 
 async def read_model(path: Path) -> bytes:

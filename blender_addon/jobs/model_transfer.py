@@ -5,13 +5,11 @@ from collections.abc import Callable
 
 from ..api.model_pb2 import ExportModelRequest, GetModelRequest, ImportModelMetadata, ImportModelRequest, Model
 from ..api.types_pb2 import Metrics
+from ..client.chunks import send_chunks
 from ..client.connection import Connection
 from ..client.problem import ConnectionLost, NotFound, Problem
 from ..scene.embedded import LIMIT_BYTES
 from ..scene.field import Field
-
-CHUNK_BYTES = 256 * 1024
-"""Bytes a message: some tenths of a millisecond of work."""
 
 
 async def ensure_model(connection: Connection, field: Field) -> str:
@@ -80,11 +78,7 @@ async def import_model(
         async with connection.models.ImportModel.open() as call:
             metadata = ImportModelMetadata(display_name=name)
             await call.send_message(ImportModelRequest(metadata=metadata))
-            for start in range(0, len(data), CHUNK_BYTES):
-                await call.send_message(ImportModelRequest(chunk=data[start : start + CHUNK_BYTES]))
-                report(start / len(data))
-                await asyncio.sleep(0)  # a free connection never makes the sender wait: let the slice end here
-            await call.end()
+            await send_chunks(call, ImportModelRequest, data, report)
             reply = await call.recv_message()
     if reply is None:
         raise ConnectionLost("The daemon did not answer. Try again")

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from mathutils import Vector
 
-from ..api.fit_pb2 import PreviewFitHeader, PreviewFitRequest
+from ..api.fit_pb2 import PreviewFitRequest
 from ..client.connection import Connection
-from ..client.download import receive
+from ..client.download import receive_array
 from ..client.problem import Problem
 from ..scene.mesh_transfer import TriangleMesh, check_triangles, parse_mesh
 
@@ -45,24 +45,14 @@ class PreviewSurface:
 
 async def fetch_preview(connection: Connection, fit: str, resolution: int, after_step: int) -> PreviewSurface:
     """The surface as training has it after a step, once there is one. Raises `Problem`, also when the fit ends."""
-    header, data, filled = PreviewFitHeader(), np.empty(0, np.uint8), 0
-
-    def begin(said: PreviewFitHeader) -> Callable[[bytes], None]:
-        nonlocal header, data
-        header = said
-        data = np.empty(24 * said.vertex_count + 12 * said.triangle_count, np.uint8)
-        return take
-
-    def take(chunk: bytes) -> None:
-        nonlocal filled
-        if filled + len(chunk) > len(data):
-            raise Problem("The daemon sent more than it said. Try again")
-        data[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
-        filled += len(chunk)
-
     request = PreviewFitRequest(name=fit, resolution=resolution, after_step=after_step)
-    await receive(connection, connection.fits.PreviewFit, request, begin)
-    split = filled - 12 * header.vertex_count
+    header, data = await receive_array(
+        connection,
+        connection.fits.PreviewFit,
+        request,
+        lambda header: 24 * header.vertex_count + 12 * header.triangle_count,
+    )
+    split = len(data) - 12 * header.vertex_count
     mesh = parse_mesh(data[: max(split, 0)], header.vertex_count, header.triangle_count)
     check_triangles(mesh)
     return PreviewSurface(mesh, data[split:].view("<f4").reshape(-1, 3), header.step, header.seconds)

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import bpy
-import numpy as np
 
-from ..api.query_pb2 import ExtractMeshHeader, ExtractMeshRequest
+from ..api.query_pb2 import ExtractMeshRequest
 from ..client.connection import Connection
-from ..client.download import receive
+from ..client.download import receive_array
 from ..client.problem import Problem
 from ..field_settings import RESOLUTION, VOXEL_SIZE
 from ..scene.attributes import Attributes
@@ -27,27 +26,17 @@ async def fetch_surface(
     connection: Connection, model: str, spacing: Spacing, report: Callable[[float], None], iso: float = 0.0
 ) -> TriangleMesh:
     """The surface of a model, or the level at distance `iso` from it, in own units. Raises `Problem`."""
-    data, sizes, filled = np.empty(0, np.uint8), (0, 0), 0
-
-    def begin(header: ExtractMeshHeader) -> Callable[[bytes], None]:
-        nonlocal data, sizes
-        sizes = header.vertex_count, header.triangle_count
-        data = np.empty(12 * sum(sizes), np.uint8)
-        return take
-
-    def take(chunk: bytes) -> None:
-        nonlocal filled
-        if filled + len(chunk) > len(data):
-            raise Problem("The daemon sent more than it said. Try again")
-        data[filled : filled + len(chunk)] = np.frombuffer(chunk, np.uint8)
-        filled += len(chunk)
-        report(filled / len(data))
-
     request = ExtractMeshRequest(model=model, grid=spacing.to_grid(), iso=iso)
-    await receive(connection, connection.queries.ExtractMesh, request, begin)
-    if sizes[1] == 0:
+    header, data = await receive_array(
+        connection,
+        connection.queries.ExtractMesh,
+        request,
+        lambda header: 12 * (header.vertex_count + header.triangle_count),
+        report,
+    )
+    if header.triangle_count == 0:
         raise Problem("The fitted field has no surface. Fit again with more time")
-    surface = parse_mesh(data[:filled], *sizes)
+    surface = parse_mesh(data, header.vertex_count, header.triangle_count)
     check_triangles(surface)
     return surface
 
@@ -81,7 +70,7 @@ class SurfaceJob(Job):
         model = await ensure_model(self.connection, self._field)
         self.step = "Meshing"
         self._surface = await fetch_surface(
-            self.connection, model, self._order.spacing, self._report, iso=self._order.iso
+            self.connection, model, self._order.spacing, self.show_fraction, iso=self._order.iso
         )
         self._attributes = await carry_if_possible(
             self.connection, self._source, self._surface, "", self._report_carrying, self.notes
@@ -113,6 +102,3 @@ class SurfaceJob(Job):
 
     def _report_carrying(self, fraction: float) -> None:
         self.step, self.fraction = "Carrying materials and UVs over", fraction
-
-    def _report(self, fraction: float) -> None:
-        self.fraction = fraction

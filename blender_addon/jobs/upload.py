@@ -1,15 +1,12 @@
 """A mesh's way to the daemon."""
 
-import asyncio
 from collections.abc import Callable
 
 from ..api.mesh_pb2 import MESH_FORMAT_RAW, Mesh, MeshMetadata, UploadMeshRequest
+from ..client.chunks import send_chunks
 from ..client.connection import Connection
 from ..client.problem import ConnectionLost
 from ..scene.mesh_transfer import MeshBytes
-
-CHUNK_BYTES = 256 * 1024
-"""Bytes a message: some tenths of a millisecond of work."""
 
 
 async def upload_mesh(connection: Connection, name: str, mesh: MeshBytes, report: Callable[[float], None]) -> Mesh:
@@ -20,15 +17,10 @@ async def upload_mesh(connection: Connection, name: str, mesh: MeshBytes, report
     metadata = MeshMetadata(
         display_name=name, format=MESH_FORMAT_RAW, vertex_count=mesh.vertices, triangle_count=mesh.triangles
     )
-    data = memoryview(mesh.data)
     with connection.speaking():
         async with connection.meshes.UploadMesh.open() as call:
             await call.send_message(UploadMeshRequest(metadata=metadata))
-            for start in range(0, len(data), CHUNK_BYTES):
-                await call.send_message(UploadMeshRequest(chunk=bytes(data[start : start + CHUNK_BYTES])))
-                report(start / len(data))
-                await asyncio.sleep(0)  # a free connection never makes the sender wait: let the slice end here
-            await call.end()
+            await send_chunks(call, UploadMeshRequest, mesh.data, report)
             report(1.0)
             reply = await call.recv_message()
     if reply is None:

@@ -28,20 +28,19 @@ class Place:
 
     def find_object(self) -> bpy.types.Object | None:
         """The object, whatever it is called by now; `None` if it is gone."""
+        named = bpy.data.objects.get(self.name)
+        if named is not None and named.session_uid == self.object_uid:
+            return named  # nearly always; the other way is long in a file with many objects
         return next((obj for obj in bpy.data.objects if obj.session_uid == self.object_uid), None)
 
     def find_scene(self) -> bpy.types.Scene:
         """The object's scene, or the current one if that is gone."""
-        return next((s for s in bpy.data.scenes if s.session_uid == self.scene_uid), bpy.context.scene)
+        return find_scene(self.scene_uid)
 
     def remember_fit(self, name: str) -> None:
-        """Lets the object remember a fit that runs in the daemon, so that it can be picked up after a restart."""
+        """Lets the object remember a fit in the daemon, to pick it up after a restart; an empty name forgets."""
         if obj := self.find_object():
             obj.overfit.fit = name
-
-    def forget_fit(self) -> None:
-        """The fit has ended."""
-        self.remember_fit("")
 
     def put(self, result: bpy.types.Object, hide_original: bool = False) -> None:
         """Links a new object beside the original, with the same transform.
@@ -73,6 +72,11 @@ class Place:
             view_layer.objects.active = result
         if hide_original:
             original.hide_set(True, view_layer=view_layer)
+
+
+def find_scene(uid: int) -> bpy.types.Scene:
+    """The scene with this session uid, or the current one if that is gone."""
+    return next((scene for scene in bpy.data.scenes if scene.session_uid == uid), bpy.context.scene)
 
 
 TRANSFORM = (

@@ -149,6 +149,23 @@ def shared_daemon(extension: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
+def unconnected_fake(clean: None, tmp_path: Path) -> Iterator:
+    """A daemon that does as a test tells it."""
+    from fake_daemon import FakeDaemon
+
+    fake = FakeDaemon(tmp_path / "data")
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def fake(unconnected_fake):
+    """The same, connected."""
+    use_daemon(unconnected_fake.data_dir, unconnected_fake.pump)
+    return unconnected_fake
+
+
+@pytest.fixture
 def by_steps(clean: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Lets fits end after so many small steps: what comes out must not hang on how busy the machine is."""
 

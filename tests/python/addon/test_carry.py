@@ -1,24 +1,13 @@
 """What the original carries arrives on the new mesh: shapes whose attributes are known functions of the place."""
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import bpy
 import numpy as np
 import pytest
-from conftest import part, pump_until, session, use_daemon
+from conftest import part, pump_until, session
 from mathutils import Matrix
-
-
-@pytest.fixture
-def fake(clean: None, tmp_path: Path) -> Iterator:
-    from fake_daemon import FakeDaemon
-
-    fake = FakeDaemon(tmp_path / "data")
-    use_daemon(fake.data_dir, fake.pump)
-    yield fake
-    fake.close()
 
 
 def run(fake, coroutine):

@@ -33,12 +33,9 @@ def forgiven(clean: None) -> None:
 
 
 @pytest.fixture
-def fake(clean: None, tmp_path: Path) -> Iterator:
-    from fake_daemon import FakeDaemon
-
-    fake = FakeDaemon(tmp_path / "data")
-    yield fake
-    fake.close()
+def fake(unconnected_fake):
+    """Each test decides where it is found."""
+    return unconnected_fake
 
 
 @pytest.fixture

@@ -22,16 +22,6 @@ def field_stays_in_the_daemon(clean: None) -> Iterator[None]:
     bpy.context.scene.overfit.keep_fields = True
 
 
-@pytest.fixture
-def fake(clean: None, tmp_path: Path) -> Iterator:
-    from fake_daemon import FakeDaemon
-
-    fake = FakeDaemon(tmp_path / "data")
-    use_daemon(fake.data_dir, fake.pump)
-    yield fake
-    fake.close()
-
-
 def state(name: str):
     return part("jobs.job").JobState[name]
 

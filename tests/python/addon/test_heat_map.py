@@ -1,22 +1,9 @@
 """The error of a reconstruction, measured and shown: spheres, whose distance is known."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import bpy
 import numpy as np
 import pytest
-from conftest import part, pump_until, session, use_daemon
-
-
-@pytest.fixture
-def fake(clean: None, tmp_path: Path) -> Iterator:
-    from fake_daemon import FakeDaemon
-
-    fake = FakeDaemon(tmp_path / "data")
-    use_daemon(fake.data_dir, fake.pump)
-    yield fake
-    fake.close()
+from conftest import part, pump_until, session
 
 
 def sphere(radius: float) -> bpy.types.Object:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import bpy
 import numpy as np
-from conftest import FRAME_SECONDS, part, pump_until, session, use_daemon
+from conftest import FRAME_SECONDS, part, pump_until, session
 
 
 def waves(side: int) -> bpy.types.Object:
@@ -30,23 +30,16 @@ def waves(side: int) -> bpy.types.Object:
     return obj
 
 
-def test_a_million_triangles_up_and_down(clean, tmp_path, slices):
+def test_a_million_triangles_up_and_down(fake, slices):
     """The same mesh comes back, by a daemon that trains nothing."""
-    from fake_daemon import FakeDaemon
-
-    fake = FakeDaemon(tmp_path / "data")
-    try:
-        use_daemon(fake.data_dir, fake.pump)
-        waves(708)
-        bpy.context.scene.overfit.carry_attributes = False
-        fake.chunk = 1 << 20
-        bpy.ops.overfit.fit()
-        (job,) = session().jobs
-        pump_until(lambda: not job.running, 30.0, fake.pump)
-        assert job.state is part("jobs.job").JobState.DONE, job.message
-        assert len(bpy.data.objects[job.result_name].data.polygons) == 999_698
-    finally:
-        fake.close()
+    waves(708)
+    bpy.context.scene.overfit.carry_attributes = False
+    fake.chunk = 1 << 20
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    pump_until(lambda: not job.running, 30.0, fake.pump)
+    assert job.state is part("jobs.job").JobState.DONE, job.message
+    assert len(bpy.data.objects[job.result_name].data.polygons) == 999_698
     slices.tell("a million triangles up and down")
     print(f"  building the mesh: {1e3 * session().longest_transfer:.0f} ms")
     assert slices.longest < FRAME_SECONDS and threading.active_count() == 1

@@ -8,16 +8,6 @@ from conftest import RealDaemon, part, pump_until, session, use_daemon
 from mathutils import Matrix, Vector
 
 
-@pytest.fixture
-def fake(clean, tmp_path):
-    from fake_daemon import FakeDaemon
-
-    fake = FakeDaemon(tmp_path / "data")
-    use_daemon(fake.data_dir, fake.pump)
-    yield fake
-    fake.close()
-
-
 def state(name: str):
     return part("jobs.job").JobState[name]
 

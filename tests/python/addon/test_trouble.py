@@ -1,8 +1,5 @@
 """What goes wrong is said in words, leaves nothing half done, and the next try works."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import bpy
 import numpy as np
 import pytest
@@ -10,12 +7,9 @@ from conftest import PACKAGE, part, pump_until, session, use_daemon
 
 
 @pytest.fixture
-def fake(clean: None, tmp_path: Path) -> Iterator:
-    from fake_daemon import FakeDaemon
-
-    fake = FakeDaemon(tmp_path / "data")
-    yield fake
-    fake.close()
+def fake(unconnected_fake):
+    """Each test connects when it has broken what it breaks."""
+    return unconnected_fake
 
 
 def connect(fake) -> str:

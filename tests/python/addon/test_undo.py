@@ -2,17 +2,7 @@
 
 import bpy
 import pytest
-from conftest import part, pump_until, session, use_daemon
-
-
-@pytest.fixture
-def fake(clean, tmp_path):
-    from fake_daemon import FakeDaemon
-
-    fake = FakeDaemon(tmp_path / "data")
-    use_daemon(fake.data_dir, fake.pump)
-    yield fake
-    fake.close()
+from conftest import part, pump_until, session
 
 
 def step(words: str) -> None:
