@@ -5,7 +5,9 @@ Blender is connected, and ends by itself after that.
 """
 
 import asyncio
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,7 +82,7 @@ class DaemonProcess:
             with log.open("wb" if full else "ab") as output:
                 begin = output.tell()
                 process = subprocess.Popen(
-                    [program, "serve", "--data-dir", str(data_dir), "--exit-when-idle", str(IDLE_SECONDS)],
+                    making_way([program, "serve", "--data-dir", str(data_dir), "--exit-when-idle", str(IDLE_SECONDS)]),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -90,7 +92,6 @@ class DaemonProcess:
                     | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
                     | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
                 )
-                make_way(process)
         except OSError as error:
             if error.filename is not None and Path(error.filename) in (data_dir, log):
                 words = (
@@ -198,8 +199,17 @@ def _has_ended(pid: int) -> bool:
     return False
 
 
-def make_way(process: subprocess.Popen) -> None:
-    """Lets other programs come first; its threads, which begin later, follow. On Windows the start has said so."""
-    if sys.platform != "win32":
-        with suppress(OSError):  # it may have ended already, which is told elsewhere
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+def making_way(command: list[str]) -> list[str]:
+    """The command, run so that other programs come first. On Windows the start itself says so.
+
+    `nice` becomes the program it runs, so the process is the daemon's own, and its threads stand back from the first
+    on; to lower a process that runs already would miss the threads that it has. Raises `OSError` for a program that
+    is not there or may not be run, as without `nice`.
+    """
+    if sys.platform == "win32" or (nice := shutil.which("nice")) is None:
+        return command
+    program = command[0]
+    if shutil.which(program) is None:
+        missing = errno.EACCES if Path(program).exists() else errno.ENOENT
+        raise OSError(missing, os.strerror(missing), program)
+    return [nice, "-n", str(NICENESS), *command]
