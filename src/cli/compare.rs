@@ -166,7 +166,7 @@ fn measure_values(
         seed: Protocol::default().seed.wrapping_add(arguments.seed),
         ..Protocol::default()
     };
-    let surface = SurfaceSampler::new(&unit);
+    let surface = SurfaceSampler::new(distances.boundary().unwrap_or(&unit));
     let field = loaded.unit_field();
     evaluate(
         field,

@@ -5,9 +5,10 @@ use rayon::prelude::*;
 
 use super::bvh::{Lanes, WIDTH};
 use super::crossings::{Heading, on_lattice};
+use super::groups::Scratch;
 use super::neighbours::Balls;
 use super::sign::{SignPolicy, SignReport, SignRule};
-use super::signed_distance::{Scratch, SignedDistance};
+use super::signed_distance::SignedDistance;
 use super::triangle::smaller;
 use crate::instruction_set::instruction_set;
 
@@ -265,7 +266,7 @@ impl SignedDistance {
                 ));
             } else if differ {
                 warnings.push(format!(
-                    "Bodies overlap: they count as one union ({share} would be outside by parity)."
+                    "Bodies overlap: they count as one union, without the walls inside it ({share} would be outside by parity)."
                 ));
             }
         } else {

@@ -10,12 +10,14 @@
 //! `f32` arithmetic keeps its precision for a mesh of any size at any place: distances are right to about 1e-7 of the
 //! longest side.
 
+mod boundary;
 mod build;
 mod bvh;
 mod closest;
 mod closing;
 mod crossings;
 mod facets;
+mod groups;
 mod inside;
 mod nearest;
 mod neighbours;

@@ -2,15 +2,15 @@
 
 use std::sync::OnceLock;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::boundary::Boundary;
 use super::build::build;
-use super::bvh::{Bvh, Slot, WIDTH};
+use super::bvh::Bvh;
 use super::closing::Closing;
-use super::crossings::{self, on_lattice};
+use super::crossings::on_lattice;
 use super::nearest::{self, Group};
-use super::neighbours::Balls;
 use super::query_order::along_curve;
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::surface::Surface;
@@ -37,6 +37,8 @@ pub struct SignedDistance {
     pub(super) surface: Surface,
     /// What closes the surface where the winding number of an open one gives the sign.
     pub(super) closing: Option<Closing>,
+    /// What bounds the inside, where walls within it do not.
+    pub(super) boundary: Option<Boundary>,
     expansions: OnceLock<Expansions>,
     pub(super) report: OnceLock<SignReport>,
 }
@@ -151,16 +153,24 @@ impl SignedDistance {
         if cancel.is_cancelled() {
             return Err(DistanceError::Cancelled);
         }
-        Ok(SignedDistance {
+        let mut oracle = SignedDistance {
             bvh,
             frame,
             policy,
             rule,
             surface,
             closing,
+            boundary: None,
             expansions: OnceLock::new(),
             report: OnceLock::new(),
-        })
+        };
+        if rule != SignRule::Unsigned {
+            oracle.boundary = Boundary::of(&oracle, mesh, cancel);
+        }
+        if cancel.is_cancelled() {
+            return Err(DistanceError::Cancelled);
+        }
+        Ok(oracle)
     }
 
     /// Signed distances of `points`, `[N, 3]`, into `out`, `[N]`; negative inside.
@@ -233,7 +243,13 @@ impl SignedDistance {
         distances
     }
 
-    /// The point of the surface that is closest to `point`. `None` if the point is not finite.
+    /// What is left of the mesh without the walls that have inside on both sides, as overlapping bodies have: the surface
+    /// to which distances are, in the units of the mesh. `None` if that is all of it.
+    pub fn boundary(&self) -> Option<&Mesh> {
+        self.boundary.as_ref().map(|boundary| &boundary.mesh)
+    }
+
+    /// The point of the surface, walls inside included, that is closest to `point`. `None` if the point is not finite.
     pub fn closest(&self, point: [f32; 3]) -> Option<Closest> {
         if !point.iter().all(|x| x.is_finite()) {
             return None;
@@ -322,105 +338,6 @@ impl SignedDistance {
         }
     }
 
-    /// Signed distances, in the frame of the hierarchy, of `points` in that frame, which are taken in `order`. The bounds
-    /// are in the units of the mesh.
-    pub(super) fn distances_in_order(
-        &self,
-        arch: Arch,
-        points: &[[f32; 3]],
-        bounds: Option<&[f32]>,
-        order: &[u32],
-        out: &mut [f32],
-    ) {
-        let runs = order.par_chunks(RUN).zip(out.par_chunks_mut(RUN));
-        runs.for_each_init(Scratch::default, |scratch, (order, out)| {
-            arch.dispatch(Run {
-                oracle: self,
-                points,
-                bounds,
-                order,
-                out,
-                scratch,
-            });
-        });
-    }
-
-    /// Signed distances of at most [`WIDTH`] of `points`, those in `order`, which are neighbours.
-    // One call, from the loop over groups: bundling what it passes on would only hide it.
-    #[expect(clippy::too_many_arguments)]
-    #[inline(always)]
-    fn signed_distances<S: Simd>(
-        &self,
-        simd: S,
-        order: &[u32],
-        points: &[[f32; 3]],
-        bounds: Option<&[f32]>,
-        neighbours: &mut Neighbours,
-        scratch: &mut Scratch,
-        out: &mut [f32],
-    ) {
-        let mut gathered = [[0.0; 3]; WIDTH];
-        let mut lanes = [0; WIDTH];
-        let mut count = 0;
-        for (at, &index) in order.iter().enumerate() {
-            let point = points[index as usize];
-            if point.iter().all(|x| x.abs() <= FAR_AWAY) {
-                gathered[count] = point;
-                lanes[count] = at;
-                count += 1;
-            } else {
-                out[at] = self.distance_to_box(point);
-            }
-        }
-        if count == 0 {
-            return;
-        }
-        let mut group = Group::new(&gathered[..count]);
-        if let Some(slot) = neighbours.closest {
-            group.measure(simd, &self.bvh.facets[slot.leaf as usize], slot);
-        }
-        if let Some(bounds) = bounds {
-            for lane in 0..count {
-                // The bound was computed in f32, and in another frame.
-                let own = f64::from(bounds[order[lanes[lane]] as usize]);
-                let bound = (own * self.frame.scale) as f32;
-                group.bound(lane, (bound * 1.0001 + 1e-6).powi(2));
-            }
-        }
-        self.bvh.search(simd, &mut group, &mut scratch.nearest);
-        if group.forget_bounds() {
-            self.bvh.search(simd, &mut group, &mut scratch.nearest);
-        }
-        neighbours.closest = group.slot(count - 1);
-        let distances = group.distances(&self.bvh);
-        let inside = self.are_inside(
-            simd,
-            &gathered[..count],
-            &distances,
-            &mut neighbours.balls,
-            scratch,
-        );
-        for lane in 0..count {
-            let distance = distances[lane];
-            out[lanes[lane]] = if inside[lane] { -distance } else { distance };
-        }
-    }
-
-    /// The distance of a point that is too far for the search; NaN if it is not finite.
-    fn distance_to_box(&self, point: [f32; 3]) -> f32 {
-        let squared: f64 = (0..3)
-            .map(|axis| {
-                let nearest = point[axis].clamp(self.bvh.lo[axis], self.bvh.hi[axis]);
-                (f64::from(point[axis]) - f64::from(nearest)).powi(2)
-            })
-            .sum();
-        if squared.is_finite() {
-            squared.sqrt() as f32
-        } else {
-            f32::NAN
-        }
-    }
-
     /// The box around the mesh, in its own units.
     pub fn bounds(&self) -> Bounds {
         let corner = |p: [f32; 3]| self.frame.invert(p.map(f64::from));
@@ -470,52 +387,4 @@ impl WithSimd for Windings<'_> {
             };
         }
     }
-}
-
-/// Neighbours along the curve.
-struct Run<'a> {
-    oracle: &'a SignedDistance,
-    points: &'a [[f32; 3]],
-    bounds: Option<&'a [f32]>,
-    order: &'a [u32],
-    out: &'a mut [f32],
-    scratch: &'a mut Scratch,
-}
-
-impl WithSimd for Run<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let mut neighbours = Neighbours {
-            closest: None,
-            balls: Balls::NONE,
-        };
-        for (order, out) in self.order.chunks(WIDTH).zip(self.out.chunks_mut(WIDTH)) {
-            self.oracle.signed_distances(
-                simd,
-                order,
-                self.points,
-                self.bounds,
-                &mut neighbours,
-                self.scratch,
-                out,
-            );
-        }
-    }
-}
-
-/// What a group of points takes over from the one before.
-struct Neighbours {
-    /// The triangle closest to one of them, a good place to begin.
-    closest: Option<Slot>,
-    balls: Balls,
-}
-
-/// What the searches of one thread reuse.
-#[derive(Default)]
-pub(super) struct Scratch {
-    pub nearest: nearest::Pending,
-    pub crossings: crossings::Pending,
-    pub winding: winding::Pending,
 }

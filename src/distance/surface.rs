@@ -33,16 +33,16 @@ fn is_flat(bvh: &Bvh) -> bool {
     const THICKNESS: f64 = 1e-6;
     // The plane of the largest triangle is the one that rounding tilts least.
     let squared_area =
-        |corners: &[[f32; 3]; 3]| normal_of(*corners).iter().map(|x| x * x).sum::<f64>();
+        |corners: &[[f64; 3]; 3]| normal_of(*corners).iter().map(|x| x * x).sum::<f64>();
     let largest = triangles(bvh).max_by(|a, b| squared_area(a).total_cmp(&squared_area(b)));
     let Some(corners) = largest.filter(|corners| squared_area(corners) > 0.0) else {
         return true;
     };
     let length = squared_area(&corners).sqrt();
     let normal = normal_of(corners).map(|x| x / length);
-    let height = |p: [f32; 3]| {
+    let height = |p: [f64; 3]| {
         (0..3)
-            .map(|i| normal[i] * (f64::from(p[i]) - f64::from(corners[0][i])))
+            .map(|i| normal[i] * (p[i] - corners[0][i]))
             .sum::<f64>()
     };
     triangles(bvh).all(|corners| {
@@ -56,24 +56,20 @@ fn is_flat(bvh: &Bvh) -> bool {
 fn volume(bvh: &Bvh) -> f64 {
     let tetrahedra = triangles(bvh).map(|corners| {
         let normal = normal_of(corners);
-        (0..3)
-            .map(|i| normal[i] * f64::from(corners[0][i]))
-            .sum::<f64>()
-            / 6.0
+        (0..3).map(|i| normal[i] * corners[0][i]).sum::<f64>() / 6.0
     });
     tetrahedra.sum()
 }
 
-fn triangles(bvh: &Bvh) -> impl Iterator<Item = [[f32; 3]; 3]> {
+fn triangles(bvh: &Bvh) -> impl Iterator<Item = [[f64; 3]; 3]> {
     bvh.leaves.iter().flat_map(|leaf: &Leaf| {
         let used = (0..WIDTH).filter(|&lane| leaf.triangles[lane] != u32::MAX);
-        used.map(|lane| leaf.triangle(lane))
+        used.map(|lane| leaf.triangle(lane).map(|corner| corner.map(f64::from)))
     })
 }
 
 /// The normal of a triangle, as long as twice its area.
-fn normal_of(corners: [[f32; 3]; 3]) -> [f64; 3] {
-    let [a, b, c] = corners.map(|p| p.map(f64::from));
+pub(super) fn normal_of([a, b, c]: [[f64; 3]; 3]) -> [f64; 3] {
     let u: [f64; 3] = std::array::from_fn(|i| b[i] - a[i]);
     let v: [f64; 3] = std::array::from_fn(|i| c[i] - a[i]);
     [

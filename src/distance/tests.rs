@@ -1,5 +1,6 @@
 //! The oracle against closed forms and against brute force.
 
+mod boundary;
 mod distances;
 mod signs;
 

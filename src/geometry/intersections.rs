@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::box_tree::BoxTree;
 use super::weld::first_at_same_place;
 use super::{Bounds, Mesh, Similarity};
 
@@ -14,7 +15,7 @@ pub(super) fn count_intersections(mesh: &Mesh) -> u64 {
         return 0;
     };
     let place = first_at_same_place(&mesh.positions);
-    let mut faces: Vec<Face> = mesh
+    let faces: Vec<Face> = mesh
         .triangles
         .par_iter()
         .map(|triangle| Face {
@@ -22,12 +23,17 @@ pub(super) fn count_intersections(mesh: &Mesh) -> u64 {
             vertices: triangle.map(|v| place[v as usize]),
         })
         .collect();
-    faces.par_sort_by_key(Face::curve_key);
-    let tree = BoxTree::over(&faces);
-    (0..faces.len())
-        .into_par_iter()
-        .map(|index| tree.count_cuts(&faces, index))
-        .sum()
+    let boxes: Vec<Bounds> = faces.par_iter().map(Face::bounds).collect();
+    let tree = BoxTree::over(&boxes);
+    let cuts = tree.map_overlapping(0.0, |index, near| {
+        let face = &faces[index as usize];
+        let later = near.iter().filter(|&&other| other > index);
+        later
+            .map(|&other| &faces[other as usize])
+            .filter(|other| !face.shares_a_vertex(other) && face.cuts(other))
+            .count() as u64
+    });
+    cuts.into_iter().sum()
 }
 
 /// A triangle in the unit frame.
@@ -45,18 +51,6 @@ impl Face {
             bounds.include(corner);
         }
         bounds
-    }
-
-    /// The place of the centre along a Morton curve: near keys are near in space.
-    fn curve_key(&self) -> u64 {
-        let center = self.bounds().center();
-        let cells =
-            center.map(|x| (((x + 1.0) * 0.5).clamp(0.0, 1.0) * f64::from((1 << 20) - 1)) as u64);
-        (0..20).fold(0, |key, bit| {
-            (0..3).fold(key, |key, axis| {
-                key | ((cells[axis] >> bit) & 1) << (3 * bit + axis as u64)
-            })
-        })
     }
 
     fn shares_a_vertex(&self, other: &Face) -> bool {
@@ -98,66 +92,6 @@ fn volume(a: [f64; 3], b: [f64; 3], c: [f64; 3], d: [f64; 3]) -> f64 {
     u[0] * (v[1] * w[2] - v[2] * w[1])
         + u[1] * (v[2] * w[0] - v[0] * w[2])
         + u[2] * (v[0] * w[1] - v[1] * w[0])
-}
-
-/// A complete binary tree of boxes over runs of [`RUN`] faces; node `n` has the children `2n` and `2n + 1`.
-struct BoxTree {
-    boxes: Vec<Bounds>,
-    /// Index of the first leaf, a power of two.
-    leaves: usize,
-}
-
-const RUN: usize = 4;
-
-impl BoxTree {
-    /// The tree over `faces`, which must be sorted along the curve.
-    fn over(faces: &[Face]) -> BoxTree {
-        let leaves = faces.len().div_ceil(RUN).next_power_of_two();
-        let mut boxes = vec![Bounds::EMPTY; 2 * leaves];
-        for (leaf, run) in faces.chunks(RUN).enumerate() {
-            boxes[leaves + leaf] = run.iter().map(Face::bounds).fold(Bounds::EMPTY, around);
-        }
-        for node in (1..leaves).rev() {
-            boxes[node] = around(boxes[2 * node], boxes[2 * node + 1]);
-        }
-        BoxTree { boxes, leaves }
-    }
-
-    /// Number of faces after `index` that cut face `index`.
-    fn count_cuts(&self, faces: &[Face], index: usize) -> u64 {
-        let face = &faces[index];
-        let bounds = face.bounds();
-        let mut cuts = 0;
-        let mut open = vec![1];
-        while let Some(node) = open.pop() {
-            if !overlap(&self.boxes[node], &bounds) {
-                continue;
-            }
-            if node < self.leaves {
-                open.extend([2 * node, 2 * node + 1]);
-                continue;
-            }
-            let first = (node - self.leaves) * RUN;
-            let last = (first + RUN).min(faces.len());
-            for other in &faces[first.max(index + 1).min(last)..last] {
-                let meets = overlap(&other.bounds(), &bounds);
-                cuts += u64::from(meets && !face.shares_a_vertex(other) && face.cuts(other));
-            }
-        }
-        cuts
-    }
-}
-
-fn around(a: Bounds, b: Bounds) -> Bounds {
-    // Corner by corner, so that the empty box adds nothing.
-    Bounds {
-        min: std::array::from_fn(|axis| a.min[axis].min(b.min[axis])),
-        max: std::array::from_fn(|axis| a.max[axis].max(b.max[axis])),
-    }
-}
-
-fn overlap(a: &Bounds, b: &Bounds) -> bool {
-    (0..3).all(|axis| a.min[axis] <= b.max[axis] && b.min[axis] <= a.max[axis])
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! three end in the same checks, so whatever lies to the right of this room may trust a mesh: indices are in range,
 //! coordinates are finite, and the surface has an extent.
 
+mod arrangement;
+mod box_tree;
 mod format;
 mod gltf;
 mod gltf_buffers;
@@ -13,6 +15,7 @@ mod mesh;
 mod obj;
 mod off;
 mod ply;
+mod polygon;
 mod read;
 pub mod shapes;
 mod similarity;
@@ -23,6 +26,7 @@ mod triangulate;
 mod validate;
 mod weld;
 
+pub(crate) use arrangement::{Arrangement, GAP};
 pub use format::{MeshFormat, UnknownFormat};
 pub use health::{HealthReport, SELF_INTERSECTION_LIMIT};
 pub use mesh::{Bounds, Mesh};

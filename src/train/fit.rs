@@ -125,7 +125,7 @@ fn fit_on_device(
     let frame = Similarity::to_unit_frame(&bounds).ok_or(FitError::NoExtent)?;
     let unit_mesh = frame.apply_to_mesh(mesh);
     let oracle = SignedDistance::build(&unit_mesh, settings.sign, cancel)?;
-    let surface = SurfaceSampler::new(&unit_mesh);
+    let surface = SurfaceSampler::new(oracle.boundary().unwrap_or(&unit_mesh));
     let sign = oracle.sign_report();
     let thickness = thickness(&oracle, &surface, cancel)?.map(|length| length / frame.scale);
     if let Some(thickness) = thickness {
