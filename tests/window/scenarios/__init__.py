@@ -1,6 +1,6 @@
 """What a user does, one story a function. Each starts from a clean file; `ALL` is their order."""
 
-from . import cancel, daemon, fit, heat_map, load_file, mesh, panels, several, thread, undo, volume
+from . import cancel, close, daemon, fit, heat_map, load_file, mesh, panels, several, thread, undo, volume
 
 ALL = (
     fit.fit,
@@ -15,4 +15,7 @@ ALL = (
     load_file.file_loaded,
     panels.panels,
     thread.main_thread,
+    close.closed,
 )
+AFTER = {"closed": close.opened_again}
+"""What is played in the next Blender, after a scenario that closes Blender."""
