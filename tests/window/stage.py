@@ -162,6 +162,13 @@ class Stage:
         """Waits until a fit trains."""
         yield from until(lambda: job.training and job.fraction > 0.0, FIT_SECONDS, f"training of '{job.title}'")
 
+    def listening(self) -> Iterator[float]:
+        """Waits until an operator of the extension waits for ESC."""
+        tools = bpy.context.window.modal_operators
+        yield from until(
+            lambda: any(tool.bl_idname.startswith("OVERFIT") for tool in tools), 10.0, "an operator that waits for ESC"
+        )
+
     def ask(self, coroutine) -> Iterator[float]:
         """Waits for the answer of a call to the daemon."""
         task = self.addon.loop.start(coroutine)

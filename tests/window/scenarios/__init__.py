@@ -1,6 +1,6 @@
 """What a user does, one story a function. Each starts from a clean file; `ALL` is their order."""
 
-from . import cancel, close, daemon, fit, heat_map, load_file, mesh, panels, several, thread, undo, volume
+from . import autosave, cancel, close, daemon, fit, heat_map, load_file, mesh, panels, several, thread, undo, volume
 
 ALL = (
     fit.fit,
@@ -15,6 +15,7 @@ ALL = (
     load_file.file_loaded,
     panels.panels,
     thread.main_thread,
+    autosave.autosave,
     close.closed,
 )
 AFTER = {"closed": close.opened_again}

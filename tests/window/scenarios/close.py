@@ -28,11 +28,7 @@ def closed(stage: Stage) -> Iterator[float]:
     job = yield from stage.job_after(0)
     yield from stage.training(job)
     yield from move_over("VIEW_3D")
-    yield from until(
-        lambda: any(tool.bl_idname == "OVERFIT_OT_listen" for tool in bpy.context.window.modal_operators),
-        30.0,
-        "the operator that waits for ESC, in whose middle Blender shall end",
-    )
+    yield from stage.listening()  # an operator in whose middle Blender ends
     press("ctrl+s")
     yield from until(lambda: not bpy.data.is_dirty, 10.0, "a saved file")
     bpy.context.preferences.view.use_save_prompt = True
