@@ -36,7 +36,13 @@ def panels(stage: Stage) -> Iterator[float]:
 
 
 def preferences_page(stage: Stage) -> Iterator[float]:
-    """The extension's page, in the place of the 3D view."""
+    """The extension's page."""
+    area = yield from open_preferences()
+    stage.pictures.append(page_picture("preferences", area))
+
+
+def open_preferences() -> Iterator[float]:
+    """Shows the extension's page in Blender's preferences, in the place of the 3D view; returns its editor."""
     window, area, _sidebar = view()
     bpy.context.preferences.active_section = "EXTENSIONS"
     with bpy.context.temp_override(window=window, area=area):
@@ -45,4 +51,4 @@ def preferences_page(stage: Stage) -> Iterator[float]:
     bpy.context.preferences.active_section = "ADDONS"
     bpy.context.window_manager.addon_search = "Overfit"
     yield 1.0
-    stage.pictures.append(page_picture("preferences", area))
+    return area
