@@ -100,6 +100,7 @@ class DaemonProcess:
             else:
                 words = f"Cannot start {program}: {error.strerror}. Check the path in the preferences"
             raise Problem(words, Cure.PREFERENCES) from error
+        stand_back_as_session(process.pid)
         started = time.monotonic()
         for _ in range(int(START_SECONDS / 0.1)):
             if (code := process.poll()) is not None:
@@ -213,3 +214,13 @@ def making_way(command: list[str]) -> list[str]:
         missing = errno.EACCES if Path(program).exists() else errno.ENOENT
         raise OSError(missing, os.strerror(missing), program)
     return [nice, "-n", str(NICENESS), *command]
+
+
+def stand_back_as_session(pid: int) -> None:
+    """Lets Blender's session come before that of the process, which leads one of its own.
+
+    Most Linux systems share the processor out among sessions first (autogroup), and then `nice` only counts among the
+    daemon's own threads. Elsewhere there is no such file.
+    """
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS))

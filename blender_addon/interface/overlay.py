@@ -35,12 +35,13 @@ def draw_overlay() -> None:
 
 
 def free_corner(context: bpy.types.Context) -> tuple[float, float]:
-    """The lower left corner of the view that the toolbar leaves free."""
+    """The lower left corner of the view that the toolbar and Adjust Last Operation leave free."""
     left = bottom = 0.0
     for region in context.area.regions:
         beside = region.type == "TOOLS" and region.alignment == "LEFT" and region.width > 1
         left = max(left, region.x + region.width - context.region.x) if beside else left
-        below = region.type.startswith("ASSET_SHELF") and region.alignment == "BOTTOM" and region.height > 1
+        shelf = region.type.startswith("ASSET_SHELF") and region.alignment == "BOTTOM"
+        below = (shelf or region.type == "HUD") and region.height > 1
         bottom = max(bottom, region.y + region.height - context.region.y) if below else bottom
     return left, bottom
 

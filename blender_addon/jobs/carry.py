@@ -38,7 +38,7 @@ async def carry(
     )
     return replace(
         had,
-        material_indices=carry_faces(had.material_indices, carrier, landing),
+        material_indices=await carry_faces(had.material_indices, carrier, landing),
         uv_maps=[await carry_layer(layer, carrier, surface, landing) for layer in had.uv_maps],
         colors=[await carry_layer(layer, carrier, surface, landing) for layer in had.colors],
         groups=[await carry_layer(layer, carrier, surface, landing) for layer in had.groups],

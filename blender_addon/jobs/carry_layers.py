@@ -19,6 +19,8 @@ CHUNK = 4096
 """Faces or points a step: some milliseconds."""
 REACH = 1.5
 """A corner's value may be this much further from the middle's than the slope at either explains."""
+SAMPLES = 1 << 16
+"""Faces that tell what slope is usual, spread over all."""
 STEEPEST = 8.0
 """So many times the usual slope is that of a sliver, which says nothing about its surroundings."""
 
@@ -43,9 +45,14 @@ async def middles_of(surface: TriangleMesh) -> np.ndarray:
     return middles
 
 
-def carry_faces(values: np.ndarray | None, carrier: Carrier, landing: Landing) -> np.ndarray | None:
+async def carry_faces(values: np.ndarray | None, carrier: Carrier, landing: Landing) -> np.ndarray | None:
     """Values of the original's polygons, for the reconstruction's faces."""
-    return None if values is None else values[carrier.polygons[landing.by_middle.triangles]]
+    if values is None:
+        return None
+    found = np.empty(len(landing.by_middle.triangles), values.dtype)
+    async for part in parts(len(found)):
+        found[part] = values[carrier.polygons[landing.by_middle.triangles[part]]]
+    return found
 
 
 async def carry_layer(layer: Layer, carrier: Carrier, surface: TriangleMesh, landing: Landing) -> Layer:
@@ -70,7 +77,8 @@ async def corner_values(values: np.ndarray, carrier: Carrier, surface: TriangleM
     middle = await values_at(landing.by_middle, values, carrier.corners)
     point_slopes = await slopes_at(landing.by_point, values, carrier)
     middle_slopes = await slopes_at(landing.by_middle, values, carrier)
-    sloping = middle_slopes[middle_slopes > 0.0]
+    some = middle_slopes[:: 1 + len(middle_slopes) // SAMPLES]
+    sloping = some[some > 0.0]
     steepest = STEEPEST * float(np.median(sloping)) if len(sloping) else 0.0
     found = np.empty((len(surface.triangles), 3, values.shape[1]), np.float32)
     async for part in parts(len(found)):

@@ -21,9 +21,14 @@ RIGHT = (0.74, 0.70, 0.78, 0.82, 0.66)
 _known: dict[str, tuple[int, int]] = {}
 
 
+def main_window() -> bpy.types.Window:
+    """The window."""
+    return bpy.context.window_manager.windows[0]
+
+
 def view() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region]:
     """The window, and the 3D view's area and its sidebar."""
-    window = bpy.context.window_manager.windows[0]
+    window = main_window()
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     return window, area, region_of(area, "UI")
 
@@ -40,7 +45,7 @@ def xdotool(*words: object) -> None:
 
 def move(x: int, y: int):
     """Moves the mouse to a place of the window; Blender's y grows upwards, the screen's downwards."""
-    xdotool("mousemove", x, view()[0].height - 1 - y)
+    xdotool("mousemove", x, main_window().height - 1 - y)
     yield from SETTLE
 
 
@@ -48,7 +53,7 @@ def mouse() -> tuple[int, int]:
     """Where the mouse is in the window."""
     told = subprocess.run(["xdotool", "getmouselocation", "--shell"], stdout=subprocess.PIPE, text=True, check=True)
     place = dict(line.split("=") for line in told.stdout.split())
-    return int(place["X"]), view()[0].height - 1 - int(place["Y"])
+    return int(place["X"]), main_window().height - 1 - int(place["Y"])
 
 
 def move_over(area_type: str):

@@ -85,7 +85,7 @@ def judge(result: dict, root: str) -> list[str]:
 def show_logs(work: Path) -> None:
     """Prints the ends of the logs. xvfb.log matters only when Blender did not come up: it is full of warnings."""
     blender_came = (work / "blender.log").exists()
-    names = ("daemon.log", "data/daemon.log", "crash.log", "blender.log" if blender_came else "xvfb.log")
+    names = ("data/daemon.log", "crash.log", "blender.log" if blender_came else "xvfb.log")
     for path in (work / name for name in names):
         if path.exists() and path.stat().st_size:
             print(f"── {path.name}\n{path.read_text(errors='replace')[-TAIL:]}")

@@ -7,14 +7,16 @@ import json
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 
 WORK = Path("/mnt")
+RESULT = WORK / "result.json"
 sys.path.insert(0, str(WORK / "window"))
 
-from scenarios import ALL  # noqa: E402
+from scenarios import AFTER, ALL  # noqa: E402
 from stage import Stage, log  # noqa: E402
 
 
@@ -23,21 +25,26 @@ def session():
     only = json.loads((WORK / "only.json").read_text())
     chosen = [scenario for scenario in ALL if not only or scenario.__name__ in only]
     played = []
-    for scenario in chosen:
+    if RESULT.exists():  # a scenario has closed the Blender before this one, and goes on here
+        before = json.loads(RESULT.read_text())
+        played, name = before["scenarios"], before["running"]
+        stage = Stage(name)
+        played.append((yield from play(stage, AFTER[name](stage))))
+    for scenario in chosen[len(played) :]:
         # Written before each: if Blender itself crashes, the result says during what.
         save(chosen, played, scenario.__name__)
-        played.append((yield from play(scenario)))
+        stage = Stage(scenario.__name__)
+        played.append((yield from play(stage, stage.prepare(), scenario(stage))))
     save(chosen, played, "")
 
 
-def play(scenario):
-    """Plays one scenario; returns its verdict, figures and pictures."""
-    stage = Stage(scenario.__name__)
+def play(stage: Stage, *acts: Iterator[float]):
+    """Plays a scenario's acts; returns its verdict, figures and pictures."""
     log("────", stage.name)
     started, error = time.monotonic(), ""
     try:
-        yield from stage.prepare()
-        yield from scenario(stage)
+        for act in acts:
+            yield from act
     except Exception as failure:
         error = f"{type(failure).__name__}: {failure}"
         log(f"{stage.name} failed:\n{traceback.format_exc()}")
@@ -59,7 +66,7 @@ def save(chosen, played: list[dict], running: str) -> None:
         "running": running,
         "scenarios": played,
     }
-    (WORK / "result.json").write_text(json.dumps(result, indent=1))
+    RESULT.write_text(json.dumps(result, indent=1))
 
 
 steps = session()

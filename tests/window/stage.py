@@ -1,12 +1,15 @@
 """What a scenario works with: a clean file with the sidebar open, the extension's session, and waits that end."""
 
 import importlib
+import json
+import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import bpy
 import pictures
-from hand import move_over, region_of, scroll_up, view
+from hand import click, move_over, region_of, scroll_up, view
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
@@ -79,11 +82,19 @@ class Stage:
         settings.resolution = 96
         self.addon.jobs.clear()
         yield from self.open_sidebar()
-        yield from until(lambda: self.addon.connection.state.name == "READY", 30.0, "a connection")
+        yield from self.start_daemon()
         yield from self.ask(self.addon.fit_list.look())
         for fit in list(self.addon.fit_list.left):
             self.addon.fit_list.cancel(fit.name)
         yield from until(lambda: not self.addon.fit_list.left, 30.0, "a daemon without fits")
+
+    def start_daemon(self) -> Iterator[float]:
+        """Starts a daemon as a user does, unless there is one."""
+        connection = self.addon.connection
+        yield from until(lambda: connection.state.name in ("READY", "FAILED"), 30.0, "a look for the daemon")
+        if connection.state.name == "FAILED":
+            yield from click("overfit.start_daemon")
+            yield from until(lambda: connection.state.name == "READY", 30.0, "a daemon after Start Daemon")
 
     def open_sidebar(self) -> Iterator[float]:
         """Shows the tab Overfit."""
@@ -151,6 +162,13 @@ class Stage:
         """Waits until a fit trains."""
         yield from until(lambda: job.training and job.fraction > 0.0, FIT_SECONDS, f"training of '{job.title}'")
 
+    def listening(self) -> Iterator[float]:
+        """Waits until an operator of the extension waits for ESC."""
+        tools = bpy.context.window.modal_operators
+        yield from until(
+            lambda: any(tool.bl_idname.startswith("OVERFIT") for tool in tools), 10.0, "an operator that waits for ESC"
+        )
+
     def ask(self, coroutine) -> Iterator[float]:
         """Waits for the answer of a call to the daemon."""
         task = self.addon.loop.start(coroutine)
@@ -162,6 +180,11 @@ class Stage:
         api = addon_module("api.fit_pb2")
         reply = yield from self.ask(self.addon.connection.fits.GetFit(api.GetFitRequest(name=name)))
         return api.FitState.Name(reply.fit.state)
+
+
+def daemon_pid() -> int:
+    """The process of the daemon that clients find."""
+    return json.loads(Path(os.environ["OVERFIT_DATA_DIR"], "daemon.json").read_text())["pid"]
 
 
 def selected() -> list[bpy.types.Object]:

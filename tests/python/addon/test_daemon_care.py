@@ -164,6 +164,9 @@ def test_blender_comes_before_its_daemon(folder, binary):
             priorities.append(os.getpriority(os.PRIO_PROCESS, int(task.name)))
     assert len(priorities) > 1
     assert set(priorities) == {os.getpriority(os.PRIO_PROCESS, 0) + 5}
+    group = Path(f"/proc/{pid(folder)}/autogroup")
+    if group.exists():  # then sessions are weighed, and a thread's own priority counts only within its session
+        assert group.read_text().endswith(" nice 5\n"), group.read_text()
 
 
 def test_a_stale_file_is_no_obstacle(folder, binary, fake):

@@ -1,6 +1,21 @@
 """What a user does, one story a function. Each starts from a clean file; `ALL` is their order."""
 
-from . import cancel, daemon, fit, heat_map, load_file, mesh, panels, several, thread, undo, volume
+from . import (
+    autosave,
+    cancel,
+    close,
+    daemon,
+    fit,
+    heat_map,
+    load_file,
+    mesh,
+    panels,
+    remote,
+    several,
+    thread,
+    undo,
+    volume,
+)
 
 ALL = (
     fit.fit,
@@ -14,5 +29,10 @@ ALL = (
     daemon.daemon_killed,
     load_file.file_loaded,
     panels.panels,
+    remote.remote,
     thread.main_thread,
+    autosave.autosave,
+    close.closed,
 )
+AFTER = {"closed": close.opened_again}
+"""What is played in the next Blender, after a scenario that closes Blender."""

@@ -1,15 +1,13 @@
 """The daemon dies in the middle of a fit."""
 
-import json
 import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import bpy
 from hand import click
-from stage import PACKAGE, Stage, until
+from stage import PACKAGE, Stage, daemon_pid, until
 
 from .fit import fitted
 
@@ -44,7 +42,7 @@ def killed(stage: Stage) -> Iterator[float]:
     yield from click("overfit.fit")
     job = yield from stage.job_after(number)
     yield from stage.training(job)
-    os.kill(json.loads(Path(os.environ["OVERFIT_DATA_DIR"], "daemon.json").read_text())["pid"], signal.SIGKILL)
+    os.kill(daemon_pid(), signal.SIGKILL)
     killed_at = time.monotonic()
     yield from until(lambda: not job.running, 30.0, "the end of the fit whose daemon was killed")
     stage.figures["kill to words"] = f"{time.monotonic() - killed_at:.2f} s"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import addon_utils
 import bpy
 from hand import click, open_below, view
 from pictures import page_picture
@@ -36,13 +37,19 @@ def panels(stage: Stage) -> Iterator[float]:
 
 
 def preferences_page(stage: Stage) -> Iterator[float]:
-    """The extension's page, in the place of the 3D view."""
-    window, area, _sidebar = view()
+    """The extension's page."""
+    area = yield from open_preferences()
+    stage.pictures.append(page_picture("preferences", area))
+
+
+def open_preferences() -> Iterator[float]:
+    """Shows the extension's page in Blender's preferences, in the place of the 3D view; returns its editor."""
+    area = view()[1]
     bpy.context.preferences.active_section = "EXTENSIONS"
-    with bpy.context.temp_override(window=window, area=area):
-        bpy.ops.preferences.addon_expand(module=PACKAGE)
+    addon_utils.modules(refresh=False)  # fills the table of what the page lists
+    addon_utils.module_bl_info(addon_utils.addons_fake_modules[PACKAGE])["show_expanded"] = True
     area.type = "PREFERENCES"
     bpy.context.preferences.active_section = "ADDONS"
     bpy.context.window_manager.addon_search = "Overfit"
     yield 1.0
-    stage.pictures.append(page_picture("preferences", area))
+    return area
