@@ -1,11 +1,12 @@
 """What a user does, one story a function. Each starts from a clean file; `ALL` is their order."""
 
-from . import cancel, daemon, fit, heat_map, load_file, mesh, panels, several, thread, undo, volume
+from . import cancel, daemon, escape, fit, heat_map, load_file, mesh, panels, several, thread, undo, volume
 
 ALL = (
     fit.fit,
     fit.finish_now,
     cancel.cancel,
+    escape.two_windows,
     mesh.mesh_again,
     volume.volume,
     heat_map.heat_map,
