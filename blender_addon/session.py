@@ -8,6 +8,7 @@ import bpy
 from .client.connection import Connection, ConnectionState
 from .client.daemon_process import DaemonProcess
 from .client.event_loop import SteppedLoop
+from .escape import EscapeWatch
 from .extension import extension_version
 from .jobs.fit_job import FitJob
 from .jobs.fit_list import FitList
@@ -38,15 +39,17 @@ class Session:
         self.longest_transfer = 0.0
         """The longest time that building a result held the main thread, in seconds."""
         self.fit_list = FitList(self.connection, lambda: {job.fit_name for job in self.fits()})
-        self.listening_until = 0.0
-        """When the operator that waits for ESC makes way for a moment; 0 while there is none."""
-        self._listen_again_at = 0.0
+        self.escape = EscapeWatch()
         self.loop.start(self.connection.keep_watch(busy=lambda: any(job.running for job in self.jobs)))
         self.loop.start(self.fit_list.keep_up())
 
     def fits(self) -> list[FitJob]:
         """The fits that run, the oldest first."""
         return [job for job in self.jobs if isinstance(job, FitJob) and job.running]
+
+    def newest_running(self) -> Job | None:
+        """What was started last and has not ended: ESC cancels it."""
+        return next((job for job in reversed(self.jobs) if job.running), None)
 
     def fits_done(self) -> list[FitJob]:
         """The fits on the list that have succeeded, the oldest first."""
@@ -94,22 +97,6 @@ class Session:
             for job in jobs:
                 if job.state is JobState.ARRIVED:
                     self.finish(job)
-
-    def listen_for_escape(self) -> None:
-        """Lets ESC over a 3D view cancel fits, from now on until none runs."""
-        window = next(iter(bpy.context.window_manager.windows), None)
-        listens = self.listening_until > 0.0 or time.monotonic() < self._listen_again_at
-        if bpy.app.background or window is None or listens:
-            return
-        if window.modal_operators:
-            return  # what begins later gets the keys first, and this ESC is that tool's
-        area = next((area for area in window.screen.areas if area.type == "VIEW_3D"), window.screen.areas[0])
-        with bpy.context.temp_override(window=window, area=area):
-            bpy.ops.overfit.listen("INVOKE_DEFAULT")
-
-    def rest_from_listening(self, seconds: float) -> None:
-        """The operator that waits for ESC has ended."""
-        self.listening_until, self._listen_again_at = 0.0, time.monotonic() + seconds
 
     def let_go(self) -> None:
         """Ends all jobs here; fits go on in the daemon, which keeps their models."""
@@ -186,9 +173,9 @@ def _tick() -> float:
     global _shown, _drawn, _redraws
     session = current()
     interval = session.pump(BUDGET_SECONDS)
+    if session.newest_running():
+        session.escape.listen()
     fits = session.fits()
-    if fits:
-        session.listen_for_escape()
     # A redraw of a 3D view draws the whole scene: not for every message of a fit.
     drawing = [(job.id, preview_step(job), int(VIEW_REDRAWS * time.monotonic())) for job in fits]
     if drawing != _drawn:
@@ -196,7 +183,7 @@ def _tick() -> float:
         redraw("WINDOW")
     # The interface shows whole percents: redraw when what it shows changes.
     jobs = ((job.step, round(job.fraction, 2), job.state) for job in session.jobs)
-    showing = [session.connection.message, session.fit_list.left, *jobs]
+    showing = [session.connection.message, session.connection.fits_there, session.fit_list.left, *jobs]
     if showing != _shown:
         _shown, _redraws = showing, REDRAWS
     if _redraws > 0:

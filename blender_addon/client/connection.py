@@ -3,7 +3,7 @@
 import asyncio
 import enum
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from grpclib.client import Channel
@@ -12,7 +12,7 @@ from grpclib.events import SendRequest, listen
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from ..api.fit_grpc import FitServiceStub
-from ..api.fit_pb2 import FIT_STATE_QUEUED, FIT_STATE_RUNNING, ListFitsRequest
+from ..api.fit_pb2 import FIT_STATE_QUEUED, FIT_STATE_RUNNING, Fit, ListFitsRequest
 from ..api.mesh_grpc import MeshServiceStub
 from ..api.model_grpc import ModelServiceStub
 from ..api.query_grpc import QueryServiceStub
@@ -33,6 +33,8 @@ HEARTBEAT_SECONDS = 5.0
 KINDS = {Status.NOT_FOUND: NotFound, Status.RESOURCE_EXHAUSTED: NoRoom}
 LOOK_SECONDS = 1.0
 """How often to look whether a daemon has appeared."""
+LISTED_FITS = 100
+"""So many of the newest are looked at: those that wait or run are among them."""
 AGAIN_SECONDS = 30.0
 """How often to try again where nobody was: a daemon on another computer cannot be seen to appear."""
 
@@ -168,6 +170,11 @@ class Connection:
                         await self._beat()
                 await asyncio.sleep(HEARTBEAT_SECONDS)
 
+    async def list_fits(self) -> Sequence[Fit]:
+        """The newest fits in the daemon, whoever asked for them, and `fits_there` is counted. Raises `Problem`."""
+        with self.speaking():
+            return await self._ask_for_fits()
+
     @contextmanager
     def speaking(self) -> Iterator[None]:
         """Around calls: turns what they raise into `Problem`s, and remembers a lost connection."""
@@ -239,6 +246,7 @@ class Connection:
             self._use(peer)
             try:
                 await self._greet()
+                await self._count_fits()
             except NobodyThere:
                 if number + 1 == len(peers):
                     raise
@@ -266,14 +274,14 @@ class Connection:
         if peer != self.peer or self._channel is None:
             self._use(peer)
         self.server = await self._ask()
-        self.fits_there = await self._count_fits()
+        await self._count_fits()
         return peer
 
     async def _greet(self) -> None:
         """Asks the daemon what it is; raises `Problem` unless it is one to work with."""
         server = await self._ask()
         same_version(server.version, self._version, local=isinstance(self.peer, LocalPeer))
-        self.server, self.fits_there = server, await self._count_fits()
+        self.server = server
 
     async def _beat(self) -> None:
         """Looks whether the daemon is still there."""
@@ -289,12 +297,15 @@ class Connection:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 return await ServerServiceStub(self._open_channel()).GetServerInfo(GetServerInfoRequest())
 
-    async def _count_fits(self) -> int:
-        # The newest: those that wait or run are among them.
+    async def _count_fits(self) -> None:
         with self._within_time():
             async with asyncio.timeout(HANDSHAKE_SECONDS):
-                reply = await self.fits.ListFits(ListFitsRequest())
-        return sum(fit.state in (FIT_STATE_QUEUED, FIT_STATE_RUNNING) for fit in reply.fits)
+                await self._ask_for_fits()
+
+    async def _ask_for_fits(self) -> Sequence[Fit]:
+        fits = (await self.fits.ListFits(ListFitsRequest(page_size=LISTED_FITS))).fits
+        self.fits_there = sum(fit.state in (FIT_STATE_QUEUED, FIT_STATE_RUNNING) for fit in fits)
+        return fits
 
     @contextmanager
     def _within_time(self) -> Iterator[None]:

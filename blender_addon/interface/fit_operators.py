@@ -23,7 +23,7 @@ class FitOperator(JobOperator):
         """Starts the fits and returns: they take long, and Blender does not save by itself while an operator stays."""
         outcome = self.execute(context)
         if "FINISHED" in outcome and not self.wait:
-            current().listen_for_escape()
+            current().escape.listen()
         return outcome
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -53,14 +53,12 @@ class JobOperator:
             return {"CANCELLED"}
         self._timer = context.window_manager.event_timer_add(0.05, window=context.window)
         context.window_manager.modal_handler_add(self)
+        current().escape.listen()
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        escaped = event.type == "ESC" and event.value == "PRESS"
-        if escaped:
-            for job in self._jobs:
-                job.cancel()
-        elif not tool_is_running():
+    def modal(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        # ESC is not looked for here: the operator that waits for it cancels the job.
+        if not tool_is_running():
             for job in self._jobs:
                 if job.state is JobState.ARRIVED:
                     current().finish(job)
@@ -68,8 +66,7 @@ class JobOperator:
             return {"PASS_THROUGH"}
         self._remove_timer(context)
         redraw_views()
-        # An ESC that cancelled the job is used up; any other event is not ours.
-        return self.tell_end() if escaped else self.tell_end() | {"PASS_THROUGH"}
+        return self.tell_end() | {"PASS_THROUGH"}  # the event is not ours
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator: another file is loaded, or the window closes."""

@@ -1,7 +1,7 @@
 """The daemon's fits that nobody here follows: of an earlier session, of another Blender, of another program."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,14 +12,13 @@ from ..api.fit_pb2 import (
     FIT_STATE_RUNNING,
     FIT_STATE_SUCCEEDED,
     CancelFitRequest,
-    ListFitsRequest,
 )
 from ..client.connection import Connection, ConnectionState
 from ..client.problem import Problem
 
 LOOK_SECONDS = 3.0
-PAGE = 100
-"""So many of the newest are looked at."""
+SLICE = 2000
+"""Objects looked at without a pause: about a millisecond."""
 STATES = {FIT_STATE_QUEUED: "waits", FIT_STATE_RUNNING: "runs", FIT_STATE_SUCCEEDED: "finished"}
 
 
@@ -66,9 +65,8 @@ class FitList:
 
     async def look(self) -> None:
         """Asks the daemon now. Raises `Problem`."""
-        with self._connection.speaking():
-            listed = (await self._connection.fits.ListFits(ListFitsRequest(page_size=PAGE))).fits
-        waiting = {obj.overfit.fit: obj.name for obj in bpy.data.objects if obj.overfit.fit}
+        listed = await self._connection.list_fits()
+        waiting = {obj.overfit.fit: obj.name async for obj in waiting_objects()}
         followed = self._followed()
         left = []
         for fit in listed:
@@ -86,7 +84,24 @@ class FitList:
         with suppress(Problem):
             with self._connection.speaking():
                 await self._connection.fits.CancelFit(CancelFitRequest(name=fit))
-            for obj in bpy.data.objects:
+            async for obj in waiting_objects():
                 if obj.overfit.fit == fit:
                     obj.overfit.fit = ""
             await self.look()
+
+
+async def waiting_objects() -> AsyncIterator[bpy.types.Object]:
+    """The objects of the file that wait for a fit. Do not keep one across an `await`: it may be gone by then.
+
+    A file may have a hundred thousand objects: it is walked through in slices. One that is renamed or added between
+    two of them can be missed: the next look finds it.
+    """
+    start = 0
+    while objects := bpy.data.objects[start : start + SLICE]:
+        waiting = [obj for obj in objects if obj.overfit.fit]
+        del objects
+        for obj in waiting:
+            yield obj
+        del waiting
+        start += SLICE
+        await asyncio.sleep(0)

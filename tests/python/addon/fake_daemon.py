@@ -52,6 +52,8 @@ class FakeDaemon:
         self.cancelled: list[str] = []
         self.fit_states: list[int] = []
         """The states of the fits that it lists."""
+        self.calls: list[str] = []
+        """The names of the calls that were answered."""
         self.settings: fit_pb2.FitSettings | None = None
         self.queue_room: int | None = None
         """So many more fits are taken; `None` for any number."""
@@ -136,17 +138,21 @@ class FakeDaemon:
         )
         return {
             f"/overfit.v1.{service}/{name}": Handler(
-                self._authorised(call), kind, getattr(module, f"{name}Request"), getattr(module, f"{name}Response")
+                self._authorised(name, call),
+                kind,
+                getattr(module, f"{name}Request"),
+                getattr(module, f"{name}Response"),
             )
             for service, name, kind, module, call in calls
         }
 
-    def _authorised(self, call):
+    def _authorised(self, name: str, call):
         async def checked(stream) -> None:
             if stream.metadata.get("authorization") != f"Bearer {self.token}":
                 raise GRPCError(Status.UNAUTHENTICATED, "the token is wrong")
             while self.silent:
                 await asyncio.sleep(0.01)
+            self.calls.append(name)
             await call(stream)
 
         return checked

@@ -446,6 +446,19 @@ def test_daemon_of_another_version_is_replaced_by_restart(fake, sleeper, folder,
             wait_for_end(running)
 
 
+def test_one_asks_for_the_fits(fake, monkeypatch):
+    """The list of fits does, and tells how many there are; the heartbeat only looks whether the daemon is there."""
+    use_daemon(fake.data_dir, fake.pump)
+    monkeypatch.setattr(part("client.connection"), "HEARTBEAT_SECONDS", 0.05)
+    # The sleep of before must end first. Then some beats come between two looks of the list, 3 s apart.
+    pump_until(lambda: fake.calls[-8:] == ["GetServerInfo"] * 8, 20.0, fake.pump)
+    fit_pb2 = part("api.fit_pb2")
+    fake.fit_states = [fit_pb2.FIT_STATE_QUEUED, fit_pb2.FIT_STATE_RUNNING, fit_pb2.FIT_STATE_FAILED]
+    look = session().loop.start(session().fit_list.look())
+    pump_until(look.done, 20.0, fake.pump)
+    assert connection().fits_there == 2 and len(session().fit_list.left) == 2
+
+
 @pytest.mark.parametrize("name", ["stop_daemon", "restart_daemon"])
 def test_fits_are_not_lost_unasked(fake, sleeper, name):
     fit_pb2 = part("api.fit_pb2")

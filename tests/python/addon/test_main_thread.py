@@ -45,6 +45,22 @@ def test_a_million_triangles_up_and_down(fake, slices):
     assert slices.longest < FRAME_SECONDS and threading.active_count() == 1
 
 
+def test_a_file_of_a_hundred_thousand_objects(fake, slices):
+    """The list of the daemon's fits looks through all objects for those that wait, again and again."""
+    mesh = bpy.data.meshes.new("Leaf")
+    for number in range(100_000):
+        bpy.data.objects.new(f"Leaf {number:06}", mesh)
+    last = bpy.data.objects[-1]
+    last.overfit.fit = "fits/forgotten"
+    look = session().loop.start(session().fit_list.look())
+    pump_until(look.done, 20.0, fake.pump)
+    (left,) = session().fit_list.left
+    assert (left.name, left.display_name, left.here) == ("fits/forgotten", last.name, True)
+    slices.tell("a hundred thousand objects")
+    bpy.data.batch_remove(list(bpy.data.objects))  # one by one it would take minutes
+    assert slices.longest < FRAME_SECONDS
+
+
 def test_a_million_triangles_with_preview_and_attributes(clean, daemon, by_steps, slices, monkeypatch):
     """The whole way with the real daemon: upload, live preview, mesh, UV map and material carried, heat map."""
     by_steps(10**9)
