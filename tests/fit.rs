@@ -77,6 +77,23 @@ fn a_sphere_is_learnt_in_every_architecture() {
 }
 
 #[test]
+fn bodies_that_overlap_become_one_without_walls_inside() {
+    let ball = shapes::icosphere(4, 1.0);
+    let mesh = ball.clone().joined(&ball.clone().translated([1.1, 0.0, 0.0]));
+    let field = load(fit_quietly(&mesh, &draft(300)).unwrap());
+    // Of the first ball's surface, what lies deep within the second, and the other way round.
+    let walls: Vec<[f64; 3]> = (ball.positions.iter())
+        .filter(|place| place[0] > 0.9)
+        .flat_map(|&[x, y, z]| [[x, y, z], [1.1 - x, y, z]])
+        .collect();
+    assert!(walls.len() > 50);
+    let (values, _) = field.evaluate(&walls, false);
+    for (place, value) in walls.iter().zip(values) {
+        assert!(value < -0.4, "at {place:?}: {value}");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_model_and_another_seed_another() {
     let mesh = shapes::torus(1.0, 0.4, 24, 12);
     let mut settings = draft(30);
