@@ -1,9 +1,12 @@
 """`blender --command overfit`: fits without a window, for farms and scripts of the shell."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 import bpy
 
@@ -11,6 +14,8 @@ from ..scene.fit_source import has_surface
 from ..session import current
 
 NAME = "overfit"
+ERROR = "Error: "
+"""How Blender begins an operator's error."""
 
 
 # Where `register` leaves it for `unregister`.
@@ -37,11 +42,31 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as ended:  # argparse has said why; Blender itself ends by the status
         return int(ended.code or 0)
     try:
-        fit(chosen)
+        with redirect_stdout(WithoutErrors(sys.stdout)):
+            fit(chosen)
     except (RuntimeError, OSError) as problem:
-        print(f"overfit: {str(problem).strip()}", file=sys.stderr)
+        for line in in_words(problem).splitlines():
+            print(f"overfit: {line}", file=sys.stderr)
         return 1
     return 0
+
+
+class WithoutErrors(io.TextIOBase):
+    """Passes on what is written, but an operator's errors: Blender writes them in one piece, and raises them, too."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return len(text) if text.startswith(ERROR) else self._out.write(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+
+def in_words(problem: Exception) -> str:
+    """What an operator reported, or what else went wrong."""
+    return str(problem).strip().removeprefix(ERROR)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -87,7 +112,7 @@ def fit(chosen: argparse.Namespace) -> None:
             resolution=chosen.resolution,
         )
     except RuntimeError as trouble:
-        troubles.append(str(trouble).strip())
+        troubles.append(in_words(trouble))
     for job in current().fits_done():
         result = bpy.data.objects[job.result_name]
         print(f"overfit: {result.name}: {len(result.data.polygons):,} triangles", flush=True)
@@ -96,7 +121,7 @@ def fit(chosen: argparse.Namespace) -> None:
             try:
                 bpy.ops.overfit.extract_volume(wait=True)
             except RuntimeError as trouble:
-                troubles.append(str(trouble).strip())
+                troubles.append(in_words(trouble))
     bpy.ops.wm.save_mainfile()
     if troubles:
-        raise RuntimeError("; ".join(troubles))
+        raise RuntimeError("\n".join(troubles))

@@ -69,4 +69,33 @@ def test_what_is_wrong_is_said(run, scene, daemon: RealDaemon, tmp_path, capfd, 
 
 def test_no_such_file(run, tmp_path, capfd):
     assert run([str(tmp_path / "none.blend"), "-o", str(tmp_path / "out.blend")]) == 1
-    assert "none.blend" in capfd.readouterr().err
+    out, err = capfd.readouterr()
+    assert "none.blend" in err and "none.blend" not in out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--preset", "fine"], ["Suzanne: unknown preset 'fine'", "Torus: unknown preset 'fine'"]),
+        (["--objects", "Nobody"], ["has no object 'Nobody'"]),
+    ],
+)
+def test_an_error_is_said_once(run, scene, daemon: RealDaemon, tmp_path, capfd, more, words):
+    """On the error stream, a line each, which names the command; other words of Blender still come."""
+    use_daemon(daemon.data_dir)
+    assert run([str(scene), "-o", str(tmp_path / "out.blend"), *more]) == 1
+    out, err = capfd.readouterr()
+    lines = err.strip().splitlines()
+    assert len(lines) == len(words) and all(line.startswith("overfit: ") for line in lines)
+    for word, line in zip(words, lines, strict=True):
+        assert (out + err).count(word) == 1 and word in line
+    assert "Error" not in out + err
+
+
+def test_warnings_still_come(run, scene, daemon: RealDaemon, tmp_path, capfd):
+    use_daemon(daemon.data_dir)
+    bpy.data.objects["Torus"].scale = (1.0, 2.0, 1.0)
+    bpy.ops.wm.save_mainfile()
+    assert run([str(scene), "-o", str(tmp_path / "out.blend"), "--objects", "Torus", "--steps", "10"]) == 0
+    out, err = capfd.readouterr()
+    assert "Warning: 'Torus' is scaled by 1 by 2 by 1" in out and not err
