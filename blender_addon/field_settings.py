@@ -1,10 +1,11 @@
-"""What a mesh and a volume of a field can be told: the same for an object's settings and for operators.
+"""What a mesh, a volume and the error of a field can be told: the same for an object's settings and for operators.
 
 Each is the keywords of one property. Lengths are in the object's own units, before its scale.
 """
 
 RESOLUTION, VOXEL_SIZE = "RESOLUTION", "VOXEL_SIZE"
 REPLACE, NEW = "REPLACE", "NEW"
+RECONSTRUCTION, ORIGINAL = "RECONSTRUCTION", "ORIGINAL"
 
 SPACING = {
     "name": "Fineness",
@@ -61,6 +62,23 @@ MODE = {
         (NEW, "New Object", "Add an object beside this one"),
     ),
     "default": REPLACE,
+}
+DIRECTION = {
+    "name": "Show On",
+    "description": "From whose points distances are measured, and shown there",
+    "items": (
+        (
+            RECONSTRUCTION,
+            "Reconstruction",
+            "Its distance to the original: shows what was bent or added. What is missing does not show",
+        ),
+        (
+            ORIGINAL,
+            "Original",
+            "Its distance to the reconstruction, on a copy of it: shows what is missing, such as a thin part",
+        ),
+    ),
+    "default": RECONSTRUCTION,
 }
 BAND = {
     "name": "Band",

@@ -5,7 +5,7 @@ No property has a callback in Python: with one, Blender 4.2 as a Python module c
 
 import bpy
 
-from .field_settings import BAND, EDGE, ISO, MESH_RESOLUTION, MODE, NODES, SPACING, VOLUME_RESOLUTION
+from .field_settings import BAND, DIRECTION, EDGE, ISO, MESH_RESOLUTION, MODE, NODES, SPACING, VOLUME_RESOLUTION
 
 
 class OverfitSettings(bpy.types.PropertyGroup):
@@ -133,15 +133,21 @@ class OverfitSettings(bpy.types.PropertyGroup):
 
 
 class OverfitError(bpy.types.PropertyGroup):
-    """What was measured of a reconstruction against its original: `mesh.overfit_error`."""
+    """What was measured between a reconstruction and its original: `mesh.overfit_error`, of the mesh that shows it.
+
+    It points to no object: Blender 5.0 forgets to clear such a pointer of a mesh when the object is removed.
+    """
 
     shown: bpy.props.BoolProperty(name="Shown", description="The mesh shows its error as colours")
-    mean: bpy.props.FloatProperty(name="Mean", description="Mean distance of its points to the original, in own units")
+    direction: bpy.props.EnumProperty(**DIRECTION)
+    mean: bpy.props.FloatProperty(
+        name="Mean", description="Mean distance of the points to the other surface, in own units"
+    )
     percentile: bpy.props.FloatProperty(
-        name="99 %", description="99 % of its points are at most this far from the original, in own units"
+        name="99 %", description="99 % of the points are at most this far from the other surface, in own units"
     )
     largest: bpy.props.FloatProperty(
-        name="Largest", description="The largest distance of its points to the original, in own units"
+        name="Largest", description="The largest distance of a point to the other surface, in own units"
     )
     longest_side: bpy.props.FloatProperty(
         name="Size", description="The longest side of the original's bounding box, in own units"
@@ -168,6 +174,16 @@ class OverfitField(bpy.types.PropertyGroup):
     )
     is_result: bpy.props.BoolProperty(
         name="Is Result", description="Whether the object came out of a field, so that its mesh may be replaced"
+    )
+    error_copy: bpy.props.PointerProperty(
+        type=bpy.types.Object,
+        name="Error Copy",
+        description="Of a result: the copy of its original that shows the error in its place",
+    )
+    error_of: bpy.props.PointerProperty(
+        type=bpy.types.Object,
+        name="Error Of",
+        description="Of a copy of an original that shows an error: the result whose error that is",
     )
     embedded: bpy.props.PointerProperty(
         type=bpy.types.Text, name="Embedded", description="The text that holds the model's file in the .blend"

@@ -26,6 +26,7 @@ from .problem import ConnectionLost, Cure, NobodyThere, NoRoom, NotFound, Proble
 from .program import find_program
 from .remote import check, find_remote
 from .target import LocalTarget, RemoteTarget, Target
+from .version import same_version
 
 HANDSHAKE_SECONDS = 5.0
 """How long a daemon may take to answer; a busy machine is slow, a dead port says so at once."""
@@ -376,27 +377,6 @@ class Connection:
         self.state, self.message, self.cure = state, message, cure
 
 
-def same_version(daemon: str, extension: str, local: bool) -> None:
-    """Raises `Problem` unless both have the same major and minor number. A `local` daemon can be restarted."""
-    if numbers(daemon)[:2] != numbers(extension)[:2]:
-        cure = (
-            "Update this extension (Preferences, Get Extensions)"
-            if numbers(daemon) > numbers(extension)
-            else "Update the daemon and start it again"
-        )
-        raise Problem(
-            f"The daemon is version {daemon} and this extension is version {extension}, "
-            f"which do not work together. {cure}",
-            Cure.RESTART if local else Cure.NONE,
-        )
-
-
 def fits_in_words(count: int) -> str:
     """`2` → `"2 fits run or wait"`."""
     return "A fit runs" if count == 1 else f"{count} fits run or wait"
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """`"0.1.2-rc1"` → `(0, 1, 2)`; what is not a number counts as 0."""
-    parts = version.split("-")[0].split(".")
-    return tuple(int(part) if part.isdecimal() else 0 for part in parts)

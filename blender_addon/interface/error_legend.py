@@ -5,8 +5,9 @@ import gpu
 from gpu_extras.batch import batch_for_shader
 
 from ..scene.heat_map import scale_of, stops
-from .heat_map import in_units, shows_error
+from .heat_map import TITLES, in_units, shows_error
 from .overlay import BACKGROUND, FAINT, MARGIN, TEXT, draw_box, draw_text
+from .words import iface
 
 WIDTH, HEIGHT, BAR = 250.0, 54.0, 12.0
 """In pixels at interface scale 1."""
@@ -27,9 +28,9 @@ def draw_legend() -> None:
     gpu.state.blend_set("ALPHA")
     draw_box(x, y, width, HEIGHT * scale, BACKGROUND)
     top = y + HEIGHT * scale - pad - 9.0 * scale
-    draw_text(f"Error of {obj.name}", x + pad, top, 11.0 * scale, TEXT, width - 2 * pad)
-    draw_bar(x + pad, y + pad + 13.0 * scale, width - 2 * pad, BAR * scale)
     kept = obj.data.overfit_error
+    draw_text(f"{obj.name}: {iface(TITLES[kept.direction])}", x + pad, top, 11.0 * scale, TEXT, width - 2 * pad)
+    draw_bar(x + pad, y + pad + 13.0 * scale, width - 2 * pad, BAR * scale)
     words = in_units(scale_of(obj.data), kept.longest_side) + " of the size" * (kept.longest_side > 0.0)
     draw_text("0", x + pad, y + pad, 10.0 * scale, FAINT, width * 0.2)
     draw_text(words, x + width - pad, y + pad, 10.0 * scale, FAINT, width * 0.8, right=True)

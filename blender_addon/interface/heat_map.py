@@ -2,7 +2,9 @@
 
 import bpy
 
+from ..field_settings import DIRECTION, ORIGINAL, RECONSTRUCTION
 from ..jobs.heat_map_job import HeatMapJob
+from ..scene.error_copy import is_copy, measured, withdraw
 from ..scene.evaluated import read_evaluated
 from ..scene.heat_map import hide, repaint, scale_of
 from ..scene.original import evaluated_original, original_of
@@ -12,17 +14,24 @@ from ..session import current, redraw_views
 from .job_operator import JobOperator
 from .panel import SidebarPanel
 
+TITLES = {RECONSTRUCTION: "Distance to Original", ORIGINAL: "Distance to Reconstruction"}
+"""What is shown, by direction."""
+
 
 class OVERFIT_OT_show_error(JobOperator, bpy.types.Operator):
-    """Measure how far the reconstruction is from its original, and show it as colours from dark (none) to bright"""
+    """Measure how far the reconstruction is from its original, and show it as colours from dark (none) to bright.
+    Distances go from each vertex to the closest point of the other surface. On the reconstruction, a part that it lost
+    does not show; on the original it does: there they are shown on a copy, which goes when the error is hidden"""
 
     bl_idname = "overfit.show_error"
     bl_label = "Show Error"
     bl_options = {"REGISTER", "UNDO"}
 
+    direction: bpy.props.EnumProperty(**DIRECTION, options={"SKIP_SAVE"})
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        obj = context.active_object
+        obj = measured(context.active_object)
         if original_of(obj) is None:
             cls.poll_message_set("Select the result of a fit whose original is still there")
             return False
@@ -32,10 +41,10 @@ class OVERFIT_OT_show_error(JobOperator, bpy.types.Operator):
         return True
 
     def make_job(self, context: bpy.types.Context) -> HeatMapJob:
-        obj = context.active_object
+        obj = measured(context.active_object)
         with evaluated_original(obj) as (original, depsgraph):
             mesh = read_evaluated(original, depsgraph)
-        return HeatMapJob(current().connection, obj, Place.of(obj, context.scene), mesh)
+        return HeatMapJob(current().connection, obj, Place.of(obj, context.scene), mesh, self.direction)
 
 
 class OVERFIT_OT_scale_error(bpy.types.Operator):
@@ -75,7 +84,8 @@ class OVERFIT_OT_scale_error(bpy.types.Operator):
 
 
 class OVERFIT_OT_hide_error(bpy.types.Operator):
-    """Give the 3D views and the mesh the colours back that they had; the measured error stays as an attribute"""
+    """Give the 3D views and the mesh the colours back that they had; the measured error stays as an attribute.
+    A copy of the original that showed it is removed"""
 
     bl_idname = "overfit.hide_error"
     bl_label = "Hide Error"
@@ -86,7 +96,11 @@ class OVERFIT_OT_hide_error(bpy.types.Operator):
         return shows_error(context.active_object)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        hide(context.active_object)
+        obj = context.active_object
+        if is_copy(obj):
+            withdraw(obj)
+        else:
+            hide(obj)
         if not any(shows_error(obj) for obj in context.scene.objects):
             give_back(bpy.data.screens)
         redraw_views()
@@ -107,8 +121,11 @@ class OVERFIT_PT_error(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, kept = self.layout, context.active_object.data.overfit_error
         if not kept.shown:
-            layout.operator("overfit.show_error", icon="COLOR")
+            column = layout.column(align=True)
+            column.operator("overfit.show_error", icon="COLOR").direction = RECONSTRUCTION
+            column.operator("overfit.show_error", text="Show on Original", icon="COLOR").direction = ORIGINAL
             return
+        layout.label(text=TITLES[kept.direction])
         column = layout.column(align=True)
         for name, value in (("Mean", kept.mean), ("99 %", kept.percentile), ("Largest", kept.largest)):
             split = column.split(factor=0.35)
@@ -119,7 +136,7 @@ class OVERFIT_PT_error(SidebarPanel, bpy.types.Panel):
         scale = in_units(scale_of(context.active_object.data), kept.longest_side)
         layout.operator("overfit.scale_error", text=f"Scale: 0 to {scale}", icon="COLOR", translate=False)
         row = layout.row(align=True)
-        row.operator("overfit.show_error", text="Measure Again", icon="FILE_REFRESH")
+        row.operator("overfit.show_error", text="Measure Again", icon="FILE_REFRESH").direction = kept.direction
         row.operator("overfit.hide_error", text="Hide", icon="HIDE_ON")
 
 

@@ -96,10 +96,8 @@ class OVERFIT_PT_advanced(SidebarPanel, bpy.types.Panel):
         draw_menu(column, "Device").menu("OVERFIT_MT_device", text=device or "Automatic", translate=not device)
         column.prop(settings, "sign")
         column.prop(settings, "loss")
-        for name in ("learning_rate", "batch_size"):
-            row = column.row()
-            row.active = getattr(settings, name) > 0  # faint: the preset's
-            row.prop(settings, name)
+        draw_preset_s_or_own(column, settings, "learning_rate", 0.005)
+        draw_preset_s_or_own(column, settings, "batch_size", 8192)
         column.prop(settings, "seed")
         column.prop(settings, "preview_resolution", text="Preview")
         column.prop(settings, "keep_fields")
@@ -155,6 +153,19 @@ def draw_menu(column: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
     name.alignment = "RIGHT"
     name.label(text=label)
     return split
+
+
+def draw_preset_s_or_own(
+    column: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str, start: float | int
+) -> None:
+    """A number whose 0 means the preset's: a button says so; pressed, it makes way for the number, from `start`."""
+    field = draw_menu(column, settings.bl_rna.properties[name].name).row(align=True)
+    own = getattr(settings, name) > 0
+    if own:
+        field.prop(settings, name, text="")
+    operator = f"wm.context_set_{'float' if isinstance(start, float) else 'int'}"
+    change = field.operator(operator, text="" if own else "Preset's", icon="X" if own else "NONE")
+    change.data_path, change.value = f"scene.overfit.{name}", type(start)(0) if own else start
 
 
 def estimate(settings: bpy.types.PropertyGroup) -> str:

@@ -69,35 +69,40 @@ def capture_mesh(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Carri
     try:
         if mesh is None or len(mesh.polygons) == 0:
             return None
-        attributes = Attributes(
-            materials=[material.original.session_uid if material else 0 for material in slots(evaluated, mesh)],
-            material_indices=read_material_indices(mesh),
-            uv_maps=[
-                Layer(layer.name, "FLOAT2", "CORNER", read(layer.uv, "vector", 2))
-                for layer in mesh.uv_layers
-                if len(layer.uv)
-            ],
-            colors=[
-                Layer(layer.name, layer.data_type, layer.domain, read(layer.data, "color", 4))
-                for layer in mesh.color_attributes
-                if layer.domain in ("POINT", "CORNER")
-            ],
-            active_uv=mesh.uv_layers.active.name if mesh.uv_layers.active else "",
-            render_uv=next((layer.name for layer in mesh.uv_layers if layer.active_render), ""),
-            active_color=mesh.attributes.active_color_name or "",
-            render_color=mesh.attributes.default_color_name or "",
-        )
-        carrier = Carrier(attributes, read(mesh.attributes["position"].data, "vector", 3), *read_triangulation(mesh))
+        carrier = capture_data(mesh, slots(evaluated, mesh))
     finally:
         evaluated.to_mesh_clear()
     if obj.vertex_groups:
         names = [group.name for group in obj.vertex_groups]
         weights = read_weights(evaluated, depsgraph, names)
-        attributes.groups = [
+        carrier.attributes.groups = [
             Layer(name, "FLOAT", "POINT", values[:, None]) for name, values in zip(names, weights, strict=True)
         ]
-        attributes.active_group = obj.vertex_groups.active_index
+        carrier.attributes.active_group = obj.vertex_groups.active_index
     return carrier
+
+
+def capture_data(mesh: bpy.types.Mesh, materials: list[bpy.types.Material | None]) -> Carrier:
+    """Copies what an evaluated mesh carries that has faces and shows these materials; vertex groups are an object's."""
+    attributes = Attributes(
+        materials=[material.original.session_uid if material else 0 for material in materials],
+        material_indices=read_material_indices(mesh),
+        uv_maps=[
+            Layer(layer.name, "FLOAT2", "CORNER", read(layer.uv, "vector", 2))
+            for layer in mesh.uv_layers
+            if len(layer.uv)
+        ],
+        colors=[
+            Layer(layer.name, layer.data_type, layer.domain, read(layer.data, "color", 4))
+            for layer in mesh.color_attributes
+            if layer.domain in ("POINT", "CORNER")
+        ],
+        active_uv=mesh.uv_layers.active.name if mesh.uv_layers.active else "",
+        render_uv=next((layer.name for layer in mesh.uv_layers if layer.active_render), ""),
+        active_color=mesh.attributes.active_color_name or "",
+        render_color=mesh.attributes.default_color_name or "",
+    )
+    return Carrier(attributes, read(mesh.attributes["position"].data, "vector", 3), *read_triangulation(mesh))
 
 
 def put(obj: bpy.types.Object, attributes: Attributes) -> None:

@@ -7,8 +7,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from .attributes import Carrier, Layer, capture_mesh
-from .instances import may_have_instances, moved, placed_objects
+from .attributes import Carrier, Layer, capture_data, capture_mesh
+from .instances import may_have_instances, moved, placed_geometry
 from .mesh_transfer import TriangleMesh
 
 
@@ -17,10 +17,17 @@ def capture(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Carrier | 
     own = capture_mesh(obj, depsgraph)
     parts = [own] if own else []
     if may_have_instances(obj):
-        for instanced, matrices in placed_objects(obj, depsgraph):
-            if part := capture_mesh(instanced, depsgraph):
+        for instanced, matrices in placed_geometry(obj, depsgraph, capture_made):
+            is_object = isinstance(instanced, bpy.types.Object)
+            if part := capture_mesh(instanced, depsgraph) if is_object else instanced:
                 parts += [placed(part, matrix) for matrix in matrices]
     return join(parts) if len(parts) > 1 else parts[0] if parts else None
+
+
+def capture_made(instanced: bpy.types.Object) -> Carrier | None:
+    """Copies what geometry carries that nodes make and instance: all but vertex groups, whose names objects have."""
+    mesh = instanced.data if instanced.type == "MESH" else None
+    return capture_data(mesh, list(mesh.materials)) if mesh and len(mesh.polygons) else None
 
 
 def placed(carrier: Carrier, matrix: Matrix) -> Carrier:

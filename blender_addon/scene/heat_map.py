@@ -1,10 +1,10 @@
-"""A reconstruction's error as colours on it."""
+"""An error as colours on the mesh from whose points it was measured."""
 
 import bpy
 import numpy as np
 
 ERROR = "overfit_error"
-"""The attribute with each point's distance to the original, in own units."""
+"""The attribute with each point's distance to the other surface, in own units."""
 COLORS = "Error"
 """The colour attribute that shows it."""
 VIRIDIS = ("440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725")
@@ -31,10 +31,11 @@ def colors_of(errors: np.ndarray, maximum: float) -> np.ndarray:
     return colors
 
 
-def show(obj: bpy.types.Object, errors: np.ndarray, longest_side: float) -> None:
+def show(obj: bpy.types.Object, errors: np.ndarray, longest_side: float, direction: str) -> None:
     """Stores the errors `[V] f32` on the object's mesh and shows them as its active colour."""
     mesh = obj.data
     kept = mesh.overfit_error
+    kept.direction = direction
     kept.mean, kept.largest = float(errors.mean()), float(errors.max())
     kept.percentile, kept.longest_side = float(np.percentile(errors, 99.0)), longest_side
     if not kept.shown:

@@ -1,11 +1,16 @@
 """What an object shows beside its own mesh: instances, made by nodes, by its collection or on its faces."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import bpy
 import numpy as np
 from mathutils import Matrix
 
 from .fit_source import SURFACE_TYPES
 from .mesh_transfer import TriangleMesh, joined, read_mesh
+
+T = TypeVar("T")
 
 
 def may_have_instances(obj: bpy.types.Object) -> bool:
@@ -44,20 +49,26 @@ def read_instanced(instanced: bpy.types.Object) -> TriangleMesh | None:
         instanced.to_mesh_clear()
 
 
-def placed_objects(
-    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph
-) -> list[tuple[bpy.types.Object, list[Matrix]]]:
-    """The objects that are instanced, and where in its own space, in the order in which `read_instances` reads them.
+def placed_geometry(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, capture: Callable[[bpy.types.Object], T]
+) -> list[tuple[bpy.types.Object | T, list[Matrix]]]:
+    """What is instanced, and where in the object's own space, in the order in which `read_instances` reads it.
 
-    What belongs to no object is left out.
+    What belongs to an object is given as that. What nodes have made is there only while the iterator lives: of that,
+    what `capture` makes of it is given.
     """
     to_object = obj.matrix_world.inverted_safe()
-    placed: dict[bpy.types.Object, list[Matrix]] = {}
+    placed: dict[tuple[int, int], tuple[bpy.types.Object | T, list[Matrix]]] = {}
     for instance in depsgraph.object_instances:
-        if is_made_by(obj, instance) and instance.object.original != obj:
-            # Copied: what the iterator gives is overwritten at its next step.
-            placed.setdefault(instance.object.original, []).append(to_object @ instance.matrix_world)
-    return list(placed.items())
+        instanced = instance.object
+        if not is_made_by(obj, instance) or instanced.type not in SURFACE_TYPES:
+            continue
+        key = (instanced.original.as_pointer(), instanced.data.as_pointer())
+        if key not in placed:
+            placed[key] = (capture(instanced) if instanced.original == obj else instanced.original, [])
+        # Copied: what the iterator gives is overwritten at its next step.
+        placed[key][1].append(to_object @ instance.matrix_world)
+    return list(placed.values())
 
 
 def is_made_by(obj: bpy.types.Object, instance: bpy.types.DepsgraphObjectInstance) -> bool:

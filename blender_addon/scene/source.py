@@ -27,7 +27,7 @@ def read_source(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, with_attr
     """Reads an object's evaluated surface. Raises `Problem` if it has none."""
     surface = read_evaluated(obj, depsgraph)
     carrier = capture(obj, depsgraph) if with_attributes else None
-    # Geometry that nodes instance and that belongs to no object is part of the surface, but nothing is known of it.
+    # Curves that nodes make and instance are part of the surface, but nothing is known of what they carry.
     if carrier is not None and len(carrier.triangles) != len(surface.triangles):
         carrier = None
     # Copied to bytes here, where reading the mesh holds the main thread anyway, and not in a slice.

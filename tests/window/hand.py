@@ -113,8 +113,9 @@ def find(operator: str, across: tuple[float, ...] = (0.5,)):
 
 
 def found(operator: str) -> bool:
-    """Whether the mouse is over the button of an operator."""
-    return command_under_mouse(view()[2]).startswith(f"bpy.ops.{operator}(")
+    """Whether the mouse is over the button of an operator, such as `overfit.fit` or `overfit.cancel(job=3`."""
+    begin = operator if "(" in operator else f"{operator}("
+    return command_under_mouse(view()[2]).startswith(f"bpy.ops.{begin}")
 
 
 def scroll_up():

@@ -351,6 +351,60 @@ def test_instances_carry_their_own(fake):
     assert np.allclose(weights(result, 0), 0.5, atol=1e-5)
 
 
+def scattering_nodes(material: bpy.types.Material) -> bpy.types.NodeTree:
+    """Nodes that keep the mesh, and put a cube of their own on each of its points: 0.2 wide, red, with a material."""
+    tree = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
+    for way in ("INPUT", "OUTPUT"):
+        tree.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+    kinds = ("MeshCube", "SetMaterial", "StoreNamedAttribute", "InstanceOnPoints", "JoinGeometry")
+    cube, paint, store, scatter, join = (tree.nodes.new(f"GeometryNode{kind}") for kind in kinds)
+    start, end = tree.nodes.new("NodeGroupInput"), tree.nodes.new("NodeGroupOutput")
+    cube.inputs["Size"].default_value = (0.2, 0.2, 0.2)
+    paint.inputs["Material"].default_value = material
+    store.data_type, store.domain = "FLOAT_COLOR", "POINT"
+    store.inputs["Name"].default_value = "Tint"
+    next(i for i in store.inputs if i.name == "Value" and i.enabled).default_value = (1.0, 0.0, 0.0, 1.0)
+    for out, into in (
+        (cube.outputs["Mesh"], paint.inputs["Geometry"]),
+        (paint.outputs["Geometry"], store.inputs["Geometry"]),
+        (store.outputs["Geometry"], scatter.inputs["Instance"]),
+        (start.outputs[0], scatter.inputs["Points"]),
+        (start.outputs[0], join.inputs[0]),
+        (scatter.outputs["Instances"], join.inputs[0]),
+        (join.outputs[0], end.inputs[0]),
+    ):
+        tree.links.new(out, into)
+    return tree
+
+
+def test_geometry_that_nodes_make_and_instance_carries_its_own(fake):
+    """It belongs to no object. The mesh on whose points it stands keeps its material, UV map and group."""
+    original = sheet(2)
+    original.data.materials.append(bpy.data.materials.new("Ground"))
+    give_uv(original, "Map", lambda p: p[:, :2])
+    original.vertex_groups.new(name="All").add(list(range(9)), 0.5, "REPLACE")
+    original.modifiers.new("Scatter", "NODES").node_group = scattering_nodes(bpy.data.materials.new("Stone"))
+    carrier, mesh = capture(original), triangles_of(original)
+    assert len(mesh.triangles) == 8 + 9 * 12
+    assert (carrier.positions[carrier.triangles] == mesh.positions[mesh.triangles]).all()
+    assert part("scene.source").read_source(original, graph(), True).carrier is not None
+
+    top = sheet(2, 0.05)  # on the cube in the middle, and on the ground between cubes
+    top.data.transform(Matrix.Translation((0.0, 0.0, 0.1)))
+    result = carried(fake, original, top)
+    names = [material and material.name for material in result.data.materials]  # the nodes' cube has an empty slot
+    assert {names[polygon.material_index] for polygon in result.data.polygons} == {"Stone"}
+    tint = result.data.color_attributes["Tint"]
+    assert np.allclose(values(tint.data, "color", 4), (1.0, 0.0, 0.0, 1.0), atol=1e-5)
+    assert weights(result, 0).max() == 0.0
+    between = sheet(2, 0.05)
+    between.data.transform(Matrix.Translation((0.5, 0.5, 0.0)))
+    result = carried(fake, original, between)
+    assert {names[polygon.material_index] for polygon in result.data.polygons} == {"Ground"}
+    assert np.allclose(values(result.data.color_attributes["Tint"].data, "color", 4), 0.0, atol=1e-5)
+    assert np.allclose(weights(result, 0), 0.5, atol=1e-4)
+
+
 def test_mirrored_instances(clean):
     """A mirror turns triangles round; the corners' values stay with their places."""
     piece = sheet(2)

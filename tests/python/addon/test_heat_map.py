@@ -163,3 +163,109 @@ def test_an_original_deleted_from_the_scene_still_counts(pair, fake):
     )
     show(fake)
     assert rebuilt.data.overfit_error.mean == pytest.approx(0.01, abs=3e-4)
+
+
+# On the original: what the reconstruction has lost.
+
+
+@pytest.fixture
+def lossy(pair, fake) -> tuple[bpy.types.Object, bpy.types.Object]:
+    """The same pair, with a thin pin on the original that the reconstruction lacks: 1 long, from 1 to 2 along x."""
+    original, rebuilt = pair
+    bpy.ops.mesh.primitive_cube_add(size=1.0, location=(1.5, 0.0, 0.0), scale=(1.0, 0.01, 0.01))
+    pin = bpy.context.object
+    original.hide_set(False)
+    rebuilt.select_set(False)
+    original.select_set(True)
+    bpy.context.view_layer.objects.active = original
+    bpy.ops.object.transform_apply(location=False)
+    pin.select_set(True)
+    bpy.ops.object.join()
+    original.hide_set(True)
+    bpy.context.view_layer.objects.active = rebuilt
+    rebuilt.select_set(True)
+    return original, rebuilt
+
+
+def show_on_original(fake):
+    assert bpy.ops.overfit.show_error(direction="ORIGINAL") == {"FINISHED"}
+    job = session().jobs[-1]
+    pump_until(lambda: not job.running, 30.0, fake.pump)
+    assert job.state.name == "DONE", job.message
+    return job
+
+
+def test_a_lost_part_shows_on_the_original(lossy, fake):
+    original, rebuilt = lossy
+    show(fake)
+    assert rebuilt.data.overfit_error.largest < 0.02  # no point of the reconstruction misses the pin
+    assert rebuilt.data.overfit_error.direction == "RECONSTRUCTION"
+    job = show_on_original(fake)
+    copy = bpy.context.object
+    kept = copy.data.overfit_error
+    assert copy.name == "Icosphere Error" == job.result_name and len(copy.data.vertices) == len(original.data.vertices)
+    errors = read(copy.data.attributes["overfit_error"], "value")[:, 0]
+    positions = np.array([vertex.co for vertex in copy.data.vertices])
+    from_middle = np.linalg.norm(positions, axis=1)
+    assert abs(errors - abs(from_middle - 1.01)).max() < 2e-3 and errors.max() == pytest.approx(0.99, abs=2e-3)
+    assert kept.shown and kept.direction == "ORIGINAL" and kept.largest == errors.max()
+    assert kept.longest_side == pytest.approx(3.0, abs=1e-3) and kept.mean < kept.largest
+    assert "from the original to the reconstruction" in job.message
+    assert copy.matrix_world == rebuilt.matrix_world and copy.select_get()
+    assert rebuilt.hide_get() and original.hide_get()
+    assert set(original.data.attributes.keys()) & {"overfit_error", "Error"} == set()
+
+
+def test_hide_takes_the_copy_away(lossy, fake):
+    """Whatever is measured in between, there is one copy, and afterwards everything is as it was."""
+    _original, rebuilt = lossy
+    kept = {kind: len(getattr(bpy.data, kind)) for kind in ("scenes", "objects", "meshes")}
+    show_on_original(fake)
+    show_on_original(fake)  # Measure Again, on the copy
+    assert len(bpy.data.objects) == kept["objects"] + 1
+    assert bpy.ops.overfit.hide_error() == {"FINISHED"}
+    assert kept == {kind: len(getattr(bpy.data, kind)) for kind in kept}
+    assert bpy.context.object == rebuilt and rebuilt.select_get() and not rebuilt.hide_get()
+    show_on_original(fake)
+    show(fake)  # on the reconstruction instead
+    assert kept == {kind: len(getattr(bpy.data, kind)) for kind in kept}
+    assert bpy.context.object == rebuilt and rebuilt.data.overfit_error.shown and not rebuilt.hide_get()
+
+
+def test_modifiers_and_curves_on_the_original(pair, fake):
+    """The copy has the points that are shown, not those of the cage."""
+    original, rebuilt = pair
+    original.modifiers.new("Subdivision", "SUBSURF").levels = 1
+    show_on_original(fake)
+    assert len(bpy.context.object.data.vertices) > 2 * len(original.data.vertices)
+    bpy.ops.overfit.hide_error()
+    bpy.ops.curve.primitive_bezier_circle_add(radius=1.0)
+    curve = bpy.context.object
+    curve.data.bevel_depth = 0.01
+    rebuilt.overfit.original = curve
+    bpy.context.view_layer.objects.active = rebuilt
+    show_on_original(fake)
+    assert bpy.context.object.type == "MESH" and bpy.context.object.data.overfit_error.largest < 0.05
+
+
+def test_a_copy_whose_reconstruction_is_gone(pair, fake):
+    _original, rebuilt = pair
+    show_on_original(fake)
+    copy = bpy.context.object
+    bpy.data.objects.remove(rebuilt)
+    with pytest.raises(RuntimeError, match="whose original is still there"):
+        bpy.ops.overfit.show_error(direction="ORIGINAL")
+    name = copy.name
+    assert bpy.ops.overfit.hide_error() == {"FINISHED"} and name not in bpy.data.objects
+
+
+def test_undo_of_the_copy(pair, fake):
+    name = pair[1].name
+    bpy.ops.ed.undo_push(message="Before")
+    show_on_original(fake)
+    copied = bpy.context.object.name
+    bpy.ops.ed.undo()
+    assert copied not in bpy.data.objects and bpy.context.object.name == name
+    assert not bpy.context.object.hide_get() and bpy.data.objects[name].overfit.error_copy is None
+    bpy.ops.ed.redo()
+    assert bpy.context.object.name == copied and bpy.context.object.overfit.error_of.name == name
