@@ -96,8 +96,8 @@ class OVERFIT_PT_advanced(SidebarPanel, bpy.types.Panel):
         draw_menu(column, "Device").menu("OVERFIT_MT_device", text=device or "Automatic", translate=not device)
         column.prop(settings, "sign")
         column.prop(settings, "loss")
-        draw_preset_s_or_own(column, settings, "learning_rate", 0.005)
-        draw_preset_s_or_own(column, settings, "batch_size", 8192)
+        draw_number_or_preset(column, settings, "learning_rate", 0.005)
+        draw_number_or_preset(column, settings, "batch_size", 8192)
         column.prop(settings, "seed")
         column.prop(settings, "preview_resolution", text="Preview")
         column.prop(settings, "keep_fields")
@@ -155,7 +155,7 @@ def draw_menu(column: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
     return split
 
 
-def draw_preset_s_or_own(
+def draw_number_or_preset(
     column: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str, start: float | int
 ) -> None:
     """A number whose 0 means the preset's: a button says so; pressed, it makes way for the number, from `start`."""
