@@ -79,7 +79,9 @@ fn a_sphere_is_learnt_in_every_architecture() {
 #[test]
 fn bodies_that_overlap_become_one_without_walls_inside() {
     let ball = shapes::icosphere(4, 1.0);
-    let mesh = ball.clone().joined(&ball.clone().translated([1.1, 0.0, 0.0]));
+    let mesh = ball
+        .clone()
+        .joined(&ball.clone().translated([1.1, 0.0, 0.0]));
     let field = load(fit_quietly(&mesh, &draft(300)).unwrap());
     // Of the first ball's surface, what lies deep within the second, and the other way round.
     let walls: Vec<[f64; 3]> = (ball.positions.iter())
