@@ -75,7 +75,8 @@ DIRECTION = {
         (
             ORIGINAL,
             "Original",
-            "Its distance to the reconstruction, on a copy of it: shows what is missing, such as a thin part",
+            "Its distance to the reconstruction, on a copy of it: shows what is missing, such as a thin part. "
+            "Walls that lay within a body are missing on purpose, and show, too",
         ),
     ),
     "default": RECONSTRUCTION,
