@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::box_tree::BoxTree;
 use super::polygon::{Line, Polygon, Segment};
+use super::vector::{cross, dot, minus};
 use super::{Bounds, Mesh};
 use crate::CancelToken;
 
@@ -263,22 +264,6 @@ fn box_around(corners: &[[f64; 3]; 3]) -> Bounds {
     let mut bounds = Bounds::EMPTY;
     corners.iter().for_each(|&corner| bounds.include(corner));
     bounds
-}
-
-fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    std::array::from_fn(|i| a[i] - b[i])
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
 }
 
 /// `None` for what has no direction but for rounding.

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::intersections::count_intersections;
+use super::vector::{cross, dot, minus};
 use super::{Bounds, Cleanup, Mesh, Similarity, Topology};
 
 /// The state of a mesh: what decides how far a signed distance to it can be trusted.
@@ -154,7 +155,7 @@ fn area_and_volume(mesh: &Mesh, bounds: &Bounds) -> (f64, f64) {
         .map(|block| {
             block.iter().fold((0.0, 0.0), |(area, volume), triangle| {
                 let [a, b, c] = triangle.map(|v| frame.apply(mesh.positions[v as usize]));
-                let normal = cross(sub(b, a), sub(c, a));
+                let normal = cross(minus(b, a), minus(c, a));
                 (
                     area + dot(normal, normal).sqrt() / 2.0,
                     volume + dot(normal, a) / 6.0,
@@ -182,22 +183,6 @@ fn opposite_pairs(mesh: &Mesh) -> u64 {
         .collect();
     corners.par_sort_unstable();
     corners.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
-}
-
-fn sub(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    std::array::from_fn(|i| a[i] - b[i])
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
 }
 
 #[cfg(test)]

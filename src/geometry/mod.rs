@@ -24,6 +24,7 @@ mod surface_sampler;
 mod topology;
 mod triangulate;
 mod validate;
+mod vector;
 mod weld;
 
 pub(crate) use arrangement::{Arrangement, GAP};
