@@ -32,7 +32,7 @@ class Layout:
 
 def drawn(name: str, start: float) -> Layout:
     layout = Layout()
-    part("interface.panel").draw_preset_s_or_own(layout, bpy.context.scene.overfit, name, start)
+    part("interface.panel").draw_number_or_preset(layout, bpy.context.scene.overfit, name, start)
     return layout
 
 
