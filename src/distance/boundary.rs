@@ -18,6 +18,7 @@ use super::crossings::on_lattice;
 use super::groups::Scratch;
 use super::nearest::Group;
 use super::neighbours::Balls;
+use super::sign::SignRule;
 use super::signed_distance::{RUN, SignedDistance};
 use super::surface::normal_of;
 use crate::CancelToken;
@@ -38,6 +39,10 @@ const SAMPLES: usize = 8192;
 /// How far to either side of a surface it is asked what is inside, in the unit frame.
 const STEP: f64 = GAP / 2.0;
 
+/// A wall of an open surface has winding numbers beyond one half by this on both sides. An open sheet in the void has one
+/// half on either side, and what is computed is right to a few thousandths only.
+const BEYOND_DOUBT: f32 = 0.55;
+
 /// A place on the surface and the direction across it, in the unit frame.
 type Place = ([f64; 3], [f64; 3]);
 
@@ -46,6 +51,9 @@ impl Boundary {
     ///
     /// `None` if it is the whole surface, for all that samples of it show, if it is a tangle, or if cancelled.
     pub fn of(oracle: &SignedDistance, mesh: &Mesh, cancel: &CancelToken) -> Option<Boundary> {
+        if !oracle.surface.closed && oracle.rule == SignRule::Parity {
+            return None; // rays leave through the holes: that is no ground to leave out a surface
+        }
         let unit = oracle.frame.apply_to_mesh(mesh);
         if !oracle.has_walls_inside(&unit) {
             return None;
@@ -212,6 +220,26 @@ impl WithSimd for AreWalls<'_> {
             );
             for ((wall, inside), place) in self.walls.iter_mut().zip(inside).zip(self.places) {
                 *wall &= inside | place.is_none();
+            }
+        }
+        if !self.oracle.surface.closed {
+            self.drop_doubtful();
+        }
+    }
+}
+
+impl AreWalls<'_> {
+    /// Takes back walls of an open surface that are not walls by far.
+    fn drop_doubtful(self) {
+        let oracle = self.oracle;
+        for (wall, place) in self.walls.iter_mut().zip(self.places) {
+            if let (true, Some((position, normal))) = (*wall, place) {
+                *wall = [STEP, -STEP].into_iter().all(|step| {
+                    let point = std::array::from_fn(|i| (position[i] + step * normal[i]) as f32);
+                    let pending = &mut self.scratch.winding;
+                    let winding = (oracle.expansions()).winding_number(&oracle.bvh, point, pending);
+                    winding.abs() > BEYOND_DOUBT
+                });
             }
         }
     }

@@ -144,3 +144,22 @@ fn a_surface_without_walls_inside_is_left_alone() {
         }
     }
 }
+
+#[test]
+fn an_open_sheet_is_left_whole() {
+    // Flat or wavy, dense, of the winding number one half on either side but for rounding.
+    for height in [0.0, 1e-3, 0.1] {
+        let mut sheet = shapes::sheet(1.8, 1.8, 120, 120);
+        for position in &mut sheet.positions {
+            position[2] += height * (9.0 * position[0]).sin() * (7.0 * position[1]).cos();
+        }
+        for sheet in [sheet.clone(), sheet.flipped()] {
+            for policy in SignPolicy::ALL {
+                assert!(
+                    oracle(&sheet, policy).boundary().is_none(),
+                    "{height} {policy}"
+                );
+            }
+        }
+    }
+}

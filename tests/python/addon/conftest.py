@@ -5,6 +5,7 @@ zip's own. OVERFIT_ADDON_ZIP names the zip (default: the newest in dist/), OVERF
 that, the tests that need a real daemon are skipped.
 """
 
+import gc
 import os
 import subprocess
 import sys
@@ -236,11 +237,15 @@ class Slices:
 
 
 @pytest.fixture
-def slices(clean: None, monkeypatch: pytest.MonkeyPatch) -> Slices:
+def slices(clean: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Slices]:
     """Measures every slice of the main thread from now on."""
+    # Python looks through all that there is now and then, and what the tests have made is not the extension's.
+    gc.collect()
+    gc.freeze()
     measured = Slices(session().loop)
     monkeypatch.setattr(session().loop, "run_for", measured.run_for)
-    return measured
+    yield measured
+    gc.unfreeze()
 
 
 sys.dont_write_bytecode = True  # a run leaves nothing beside the sources
