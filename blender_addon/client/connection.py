@@ -188,6 +188,8 @@ class Connection:
             lost = ConnectionLost("The connection to the Overfit daemon was lost")
             cure = Cure.START if isinstance(self.peer, LocalPeer) else Cure.NONE
             if self._channel is channel:  # else there is a newer one, or the old one was closed on purpose
+                # One on this computer is seen to appear; one on another is asked again.
+                self._may_come_back = not isinstance(self.peer, LocalPeer)
                 self._drop(ConnectionState.FAILED, f"{lost}. Is it still running?", cure)
             raise lost from error
 
