@@ -154,14 +154,23 @@ def test_another_target_is_connected_to_at_once(far, authority, monkeypatch):
         raise RuntimeError(connection().message)
 
 
-def test_it_is_found_again_when_it_comes_back(binary, authority, tmp_path, monkeypatch):
-    for name, seconds in {"HEARTBEAT_SECONDS": 0.1, "LOOK_SECONDS": 0.1, "AGAIN_SECONDS": 0.2}.items():
+@pytest.mark.parametrize("noticed_by", ["the heartbeat", "the list of fits"])
+def test_it_is_found_again_when_it_comes_back(binary, authority, tmp_path, monkeypatch, noticed_by):
+    by_list = noticed_by == "the list of fits"
+    for name, seconds in {
+        "HEARTBEAT_SECONDS": 2.0 if by_list else 0.1,
+        "LOOK_SECONDS": 0.1,
+        "AGAIN_SECONDS": 0.2,
+    }.items():
         monkeypatch.setattr(part("client.connection"), name, seconds)
     daemon = TlsDaemon(binary, tmp_path / "data", authority / "local.pem")
     assert connect(f"127.0.0.1:{daemon.port}", authority / "ca.pem").startswith("Connected")
     daemon.process.kill()
     daemon.process.wait()
+    look = session().loop.start(session().fit_list.keep_up()) if by_list else None
     pump_until(lambda: "refuses the connection" in connection().message, 10.0)
+    if look:
+        look.cancel()
     # The same port again, as a daemon on another computer would have it.
     (tmp_path / "data" / "daemon.json").unlink()
     command = [binary, "serve", "--listen", f"127.0.0.1:{daemon.port}", "--data-dir", tmp_path / "data"]
