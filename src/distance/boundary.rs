@@ -44,7 +44,18 @@ const STEP: f64 = GAP / 2.0;
 const BEYOND_DOUBT: f32 = 0.55;
 
 /// A place on the surface and the direction across it, in the unit frame.
-type Place = ([f64; 3], [f64; 3]);
+#[derive(Clone, Copy)]
+struct Place {
+    position: [f64; 3],
+    normal: [f64; 3],
+}
+
+impl Place {
+    /// The point so far off the surface.
+    fn beside(&self, step: f64) -> [f32; 3] {
+        std::array::from_fn(|i| (self.position[i] + step * self.normal[i]) as f32)
+    }
+}
 
 impl Boundary {
     /// The boundary of what `oracle`, which has none yet, takes as inside of `mesh`.
@@ -64,43 +75,30 @@ impl Boundary {
         let pieces = arrangement.pieces.par_iter();
         let pieces = pieces.map(|piece| place_in(&unit, piece.triangle, &piece.corners));
         let places: Vec<Option<Place>> = whole.chain(pieces).collect();
-        let buried = oracle.are_walls(&places, cancel)?;
+        let walls = oracle.are_walls(&places, cancel)?;
+        if walls.iter().all(|wall| !wall) || walls.iter().all(|wall| *wall) {
+            return None;
+        }
+        let (whole_walls, piece_walls) = walls.split_at(arrangement.whole.len());
 
+        let whole = arrangement.whole.iter().zip(whole_walls);
+        let whole = whole.filter(|(_, wall)| !**wall);
         let mut boundary = Mesh {
             positions: mesh.positions.clone(),
-            triangles: Vec::new(),
+            triangles: whole
+                .map(|(&index, _)| mesh.triangles[index as usize])
+                .collect(),
         };
         let mut corners = unit.positions;
-        let (of_whole, of_pieces) = buried.split_at(arrangement.whole.len());
-        for (&index, _) in arrangement
-            .whole
-            .iter()
-            .zip(of_whole)
-            .filter(|(_, buried)| !**buried)
-        {
-            boundary.triangles.push(mesh.triangles[index as usize]);
-        }
-        for (piece, _) in arrangement
-            .pieces
-            .iter()
-            .zip(of_pieces)
-            .filter(|(_, buried)| !**buried)
-        {
+        let pieces = arrangement.pieces.iter().zip(piece_walls);
+        for (piece, _) in pieces.filter(|(_, wall)| !**wall) {
             let first = u32::try_from(corners.len()).ok()?;
             corners.extend(&piece.corners);
-            let own = piece
-                .corners
-                .iter()
-                .map(|&corner| oracle.frame.invert(corner));
+            let own = piece.corners.iter().map(|&p| oracle.frame.invert(p));
             boundary.positions.extend(own);
-            for second in 1..piece.corners.len() as u32 - 1 {
-                boundary
-                    .triangles
-                    .push([first, first + second, first + second + 1]);
-            }
-        }
-        if boundary.triangles.is_empty() || !buried.contains(&true) {
-            return None;
+            let fan = 1..piece.corners.len() as u32 - 1;
+            let fan = fan.map(|second| [first, first + second, first + second + 1]);
+            boundary.triangles.extend(fan);
         }
         let corners: Vec<[f32; 3]> = corners.iter().map(|p| p.map(on_lattice)).collect();
         let bvh = build(&corners, &boundary.triangles, cancel)?;
@@ -150,7 +148,10 @@ impl SignedDistance {
         let places: Vec<Option<Place>> = (0..SAMPLES)
             .map(|_| {
                 let sample = sampler.sample(&mut rng);
-                Some((sample.position.map(f64::from), sample.normal.map(f64::from)))
+                Some(Place {
+                    position: sample.position.map(f64::from),
+                    normal: sample.normal.map(f64::from),
+                })
             })
             .collect();
         self.are_walls(&places, &CancelToken::new())
@@ -206,8 +207,8 @@ impl WithSimd for AreWalls<'_> {
             }
             let mut points = [[0.0; 3]; WIDTH];
             for (point, place) in points.iter_mut().zip(self.places) {
-                if let Some((position, normal)) = place {
-                    *point = std::array::from_fn(|i| (position[i] + step * normal[i]) as f32);
+                if let Some(place) = place {
+                    *point = place.beside(step);
                 }
             }
             let inside = self.oracle.are_inside(
@@ -233,9 +234,9 @@ impl AreWalls<'_> {
     fn drop_doubtful(self) {
         let oracle = self.oracle;
         for (wall, place) in self.walls.iter_mut().zip(self.places) {
-            if let (true, Some((position, normal))) = (*wall, place) {
+            if let (true, Some(place)) = (*wall, place) {
                 *wall = [STEP, -STEP].into_iter().all(|step| {
-                    let point = std::array::from_fn(|i| (position[i] + step * normal[i]) as f32);
+                    let point = place.beside(step);
                     let pending = &mut self.scratch.winding;
                     let winding = (oracle.expansions()).winding_number(&oracle.bvh, point, pending);
                     winding.abs() > BEYOND_DOUBT
@@ -248,8 +249,12 @@ impl AreWalls<'_> {
 /// The middle of a convex piece of a triangle, and the triangle's normal; `None` if that has no area but for rounding.
 fn place_in(mesh: &Mesh, triangle: u32, piece: &[[f64; 3]]) -> Option<Place> {
     let count = piece.len() as f64;
-    let middle = std::array::from_fn(|i| piece.iter().map(|corner| corner[i]).sum::<f64>() / count);
+    let position =
+        std::array::from_fn(|i| piece.iter().map(|corner| corner[i]).sum::<f64>() / count);
     let across = normal_of(mesh.corners(triangle as usize));
     let length = across.iter().map(|x| x * x).sum::<f64>().sqrt();
-    (length > 1e-14).then(|| (middle, across.map(|x| x / length)))
+    (length > 1e-14).then(|| Place {
+        position,
+        normal: across.map(|x| x / length),
+    })
 }

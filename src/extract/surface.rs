@@ -82,11 +82,7 @@ pub struct Surface {
 impl Surface {
     /// The box around the vertices.
     pub fn bounds(&self) -> Bounds {
-        let mut bounds = Bounds::EMPTY;
-        self.positions
-            .iter()
-            .for_each(|&position| bounds.include(position));
-        bounds
+        Bounds::around(self.positions.iter().copied())
     }
 
     /// Whether `f32` would round positions by more than about a millionth of the surface's size.

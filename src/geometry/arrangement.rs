@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use rayon::prelude::*;
 
 use super::box_tree::BoxTree;
-use super::polygon::{Line, Polygon, Segment};
+use super::polygon::{Line, Polygon, Segment, between};
 use super::vector::{cross, dot, minus};
 use super::{Bounds, Mesh};
 use crate::CancelToken;
@@ -52,12 +52,13 @@ impl Arrangement {
             .map(|index| Face::of(mesh.corners(index)))
             .collect();
         let boxes: Vec<Bounds> = (all.into_par_iter())
-            .map(|index| box_around(&mesh.corners(index)))
+            .map(|index| Bounds::around(mesh.corners(index)))
             .collect();
         let most = MOST_PIECES + MOST_PIECES_EACH * mesh.triangles.len();
         let count = AtomicUsize::new(0);
         let has_ended = || cancel.is_cancelled() || count.load(Relaxed) > most;
-        let cut = BoxTree::over(&boxes).map_overlapping(GAP, |index, near| {
+        let tree = BoxTree::over(&boxes);
+        let mut cut: Vec<(u32, Vec<Piece>)> = tree.map_overlapping(GAP, |index, near| {
             let Some(face) = &faces[index as usize] else {
                 return (index, Vec::new());
             };
@@ -80,7 +81,6 @@ impl Arrangement {
         if has_ended() {
             return None;
         }
-        let mut cut: Vec<(u32, Vec<Piece>)> = cut;
         cut.sort_unstable_by_key(|(index, _)| *index);
         let mut arrangement = Arrangement {
             whole: Vec::new(),
@@ -254,16 +254,6 @@ fn below(polygon: &[([f64; 2], f64)], sign: f64) -> Vec<([f64; 2], f64)> {
         }
     }
     part
-}
-
-fn between(a: [f64; 2], b: [f64; 2], along: f64) -> [f64; 2] {
-    std::array::from_fn(|i| a[i] + along * (b[i] - a[i]))
-}
-
-fn box_around(corners: &[[f64; 3]; 3]) -> Bounds {
-    let mut bounds = Bounds::EMPTY;
-    corners.iter().for_each(|&corner| bounds.include(corner));
-    bounds
 }
 
 /// `None` for what has no direction but for rounding.

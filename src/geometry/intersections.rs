@@ -23,7 +23,10 @@ pub(super) fn count_intersections(mesh: &Mesh) -> u64 {
             vertices: triangle.map(|v| place[v as usize]),
         })
         .collect();
-    let boxes: Vec<Bounds> = faces.par_iter().map(Face::bounds).collect();
+    let boxes: Vec<Bounds> = faces
+        .par_iter()
+        .map(|face| Bounds::around(face.corners))
+        .collect();
     let tree = BoxTree::over(&boxes);
     let cuts = tree.map_overlapping(0.0, |index, near| {
         let face = &faces[index as usize];
@@ -45,14 +48,6 @@ struct Face {
 }
 
 impl Face {
-    fn bounds(&self) -> Bounds {
-        let mut bounds = Bounds::EMPTY;
-        for corner in self.corners {
-            bounds.include(corner);
-        }
-        bounds
-    }
-
     fn shares_a_vertex(&self, other: &Face) -> bool {
         self.vertices
             .iter()

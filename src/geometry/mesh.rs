@@ -31,13 +31,8 @@ impl Mesh {
 
     /// The box around the vertices that triangles use; [`Bounds::EMPTY`] without triangles.
     pub fn bounds(&self) -> Bounds {
-        let mut bounds = Bounds::EMPTY;
-        for triangle in &self.triangles {
-            for &vertex in triangle {
-                bounds.include(self.positions[vertex as usize]);
-            }
-        }
-        bounds
+        let vertices = self.triangles.iter().flatten();
+        Bounds::around(vertices.map(|&vertex| self.positions[vertex as usize]))
     }
 
     /// The mesh moved by `offset`.
@@ -92,6 +87,15 @@ impl Bounds {
         min: [f64::INFINITY; 3],
         max: [f64::NEG_INFINITY; 3],
     };
+
+    /// The smallest box that holds `points`; [`Bounds::EMPTY`] for none.
+    pub fn around(points: impl IntoIterator<Item = [f64; 3]>) -> Bounds {
+        let mut bounds = Bounds::EMPTY;
+        for point in points {
+            bounds.include(point);
+        }
+        bounds
+    }
 
     /// Grows the box to hold `point`.
     pub fn include(&mut self, point: [f64; 3]) {

@@ -128,8 +128,7 @@ impl Line {
     /// Where a segment passes through the line that its ends lie so high above.
     fn crossing(&self, segment: Segment, heights: [f64; 2]) -> [f64; 2] {
         let [a, b] = segment.0;
-        let along = heights[0] / (heights[0] - heights[1]);
-        std::array::from_fn(|i| a[i] + along * (b[i] - a[i]))
+        between(a, b, heights[0] / (heights[0] - heights[1]))
     }
 
     /// The parts of segments to the left and to the right; what lies on the line is left out.
@@ -155,6 +154,11 @@ impl Line {
         }
         parts
     }
+}
+
+/// The place on the way from `a` to `b` where the share `along` of it is done.
+pub(super) fn between(a: [f64; 2], b: [f64; 2], along: f64) -> [f64; 2] {
+    std::array::from_fn(|i| a[i] + along * (b[i] - a[i]))
 }
 
 #[cfg(test)]
