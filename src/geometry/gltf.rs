@@ -6,16 +6,20 @@ use gltf::Document;
 use gltf::json::Root;
 use gltf::mesh::Mode;
 
-use super::Mesh;
 use super::gltf_buffers::{Buffers, read_indices, read_positions, split_binary};
 use super::read::{Failure, Parsed};
+use super::{Mesh, SizeLimit};
 
 /// Parses all triangles of the default scene (or the first one, or, without scenes, of all meshes) into one mesh, moved
 /// as their nodes say. Buffers in files of their own are looked for in `folder`.
 ///
 /// Points and lines are left out, skins and morphs not applied. Vertices that differ only in normals or texture
 /// coordinates become one.
-pub(super) fn parse(bytes: &[u8], folder: Option<&Path>) -> Result<Parsed, Failure> {
+pub(super) fn parse(
+    bytes: &[u8],
+    folder: Option<&Path>,
+    limit: &SizeLimit,
+) -> Result<Parsed, Failure> {
     let (json, binary) = split_binary(bytes)?;
     let document = read_document(json)?;
     let buffers = Buffers::load(&document, binary, folder)?;
@@ -32,6 +36,7 @@ pub(super) fn parse(bytes: &[u8], folder: Option<&Path>) -> Result<Parsed, Failu
             }
         }
     }
+    limit.check(mesh.positions.len() as u64, mesh.triangles.len() as u64)?;
     Ok(Parsed {
         mesh,
         ..Default::default()

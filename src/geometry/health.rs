@@ -41,6 +41,9 @@ pub struct HealthReport {
     pub volume: Option<f64>,
     /// Whether the surface is closed and looks inwards.
     pub inverted: bool,
+    /// What was left out, repaired or doubted on the way in, one sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Largest number of triangles for which self-intersections are searched.
@@ -72,12 +75,13 @@ impl HealthReport {
             area,
             volume,
             inverted: volume.is_some_and(|volume| volume < 0.0),
+            notes: cleanup.notes.clone(),
         }
     }
 
     /// What a user should know before fitting, one sentence each; empty for a sound mesh.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.notes.clone();
         let mut warn = |applies: bool, words: String| {
             if applies {
                 warnings.push(words);

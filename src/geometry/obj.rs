@@ -2,16 +2,17 @@
 
 use std::io::Cursor;
 
-use super::MeshError;
 use super::read::{Failure, Parsed};
 use super::triangulate::PolygonMesh;
+use super::{MeshError, SizeLimit};
 
 /// Parses all objects and groups of an OBJ file into one mesh; materials, normals, colours and texture coordinates are
 /// ignored. The vertices are renumbered in the order in which the faces use them.
-pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
     // Names and comments come in any encoding; only the numbers matter.
     let text = String::from_utf8_lossy(bytes);
     let (geometry, vertices) = keep_geometry(&text);
+    limit.check(vertices as u64, 0)?;
     let options = tobj::LoadOptions {
         ignore_points: true,
         ignore_lines: true,
@@ -59,7 +60,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
     Ok(Parsed {
         mesh,
         polygons,
-        welded: 0,
+        ..Parsed::default()
     })
 }
 

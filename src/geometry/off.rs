@@ -1,15 +1,16 @@
 //! Geomview's OFF in text, with its variants for colours, normals and texture coordinates.
 
-use super::MeshError;
 use super::read::{Failure, Parsed};
 use super::triangulate::PolygonMesh;
+use super::{MeshError, SizeLimit};
 
 /// Parses an OFF file: the counts, one line a vertex, one line a face. What follows the three coordinates of a vertex or
 /// the corners of a face (colours, normals) is ignored, and so is everything behind a `#`.
-pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = Lines::new(&text);
     let [vertices, faces] = read_counts(&mut lines)?;
+    limit.check(vertices as u64, faces as u64)?;
     // A vertex takes at least six bytes and a face two: counts beyond that are wrong, and would only cost memory.
     if vertices
         .saturating_mul(6)
@@ -59,7 +60,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
     Ok(Parsed {
         mesh,
         polygons,
-        welded: 0,
+        ..Parsed::default()
     })
 }
 

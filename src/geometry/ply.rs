@@ -8,16 +8,18 @@ use ply_rs_bw::ply::{
     PropertyType, ScalarType,
 };
 
+use super::SizeLimit;
 use super::read::{Failure, Parsed};
 use super::triangulate::PolygonMesh;
 
 /// Parses the elements `vertex` and `face` of a PLY file; all others are skipped.
-pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
     let mut reader = Reader::new(bytes);
     let header = Parser::<DefaultElement>::new()
         .read_header(&mut reader)
         .map_err(explain)?;
     check_counts(&header, reader.get_ref().len())?;
+    limit.check(count_of(&header, "vertex"), count_of(&header, "face"))?;
 
     let mut mesh = PolygonMesh::default();
     for (name, element) in &header.elements {
@@ -57,8 +59,16 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
     Ok(Parsed {
         mesh,
         polygons,
-        welded: 0,
+        ..Parsed::default()
     })
+}
+
+/// How many elements of a kind the header promises.
+fn count_of(header: &Header, element: &str) -> u64 {
+    header
+        .elements
+        .get(element)
+        .map_or(0, |element| element.count as u64)
 }
 
 fn read_elements<E: PropertyAccess>(

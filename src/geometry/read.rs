@@ -6,7 +6,8 @@ use std::path::Path;
 use super::format::Content;
 use super::weld::first_at_same_place;
 use super::{
-    Cleanup, Mesh, MeshError, MeshFormat, UnknownFormat, gltf, obj, off, ply, stl, validate,
+    Cleanup, Mesh, MeshError, MeshFormat, SizeLimit, UnknownFormat, gltf, obj, off, ply, stl,
+    validate,
 };
 
 /// A mesh that came from a file and passed [`validate()`].
@@ -101,6 +102,14 @@ pub enum ReadError {
 /// # Errors
 /// [`ReadError`], naming the file.
 pub fn read_mesh(path: &Path) -> Result<LoadedMesh, ReadError> {
+    read_mesh_within(path, &SizeLimit::default())
+}
+
+/// Like [`read_mesh`], with a limit of the caller's on what the file may become.
+///
+/// # Errors
+/// [`ReadError`], naming the file.
+pub fn read_mesh_within(path: &Path, limit: &SizeLimit) -> Result<LoadedMesh, ReadError> {
     let name = path.display().to_string();
     let format = match MeshFormat::from_path(path) {
         Ok(format) => format,
@@ -113,7 +122,7 @@ pub fn read_mesh(path: &Path) -> Result<LoadedMesh, ReadError> {
         }
     };
     match std::fs::read(path) {
-        Ok(bytes) => parse(&bytes, format, &name, path.parent()),
+        Ok(bytes) => parse(&bytes, format, &name, path.parent(), limit),
         Err(source) => Err(ReadError::Io { name, source }),
     }
 }
@@ -123,7 +132,20 @@ pub fn read_mesh(path: &Path) -> Result<LoadedMesh, ReadError> {
 /// # Errors
 /// [`ReadError`]; a glTF whose buffers lie in other files is among them.
 pub fn parse_mesh(bytes: &[u8], format: MeshFormat, name: &str) -> Result<LoadedMesh, ReadError> {
-    parse(bytes, format, name, None)
+    parse_mesh_within(bytes, format, name, &SizeLimit::default())
+}
+
+/// Like [`parse_mesh`], with a limit of the caller's on what the file may become.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn parse_mesh_within(
+    bytes: &[u8],
+    format: MeshFormat,
+    name: &str,
+    limit: &SizeLimit,
+) -> Result<LoadedMesh, ReadError> {
+    parse(bytes, format, name, None, limit)
 }
 
 fn parse(
@@ -131,18 +153,20 @@ fn parse(
     format: MeshFormat,
     name: &str,
     folder: Option<&Path>,
+    limit: &SizeLimit,
 ) -> Result<LoadedMesh, ReadError> {
     let parsed = check_content(bytes, format).and_then(|()| match format {
-        MeshFormat::Obj => obj::parse(bytes),
-        MeshFormat::Ply => ply::parse(bytes),
-        MeshFormat::Stl => stl::parse(bytes),
-        MeshFormat::Off => off::parse(bytes),
-        MeshFormat::Glb | MeshFormat::Gltf => gltf::parse(bytes, folder),
+        MeshFormat::Obj => obj::parse(bytes, limit),
+        MeshFormat::Ply => ply::parse(bytes, limit),
+        MeshFormat::Stl => stl::parse(bytes, limit),
+        MeshFormat::Off => off::parse(bytes, limit),
+        MeshFormat::Glb | MeshFormat::Gltf => gltf::parse(bytes, folder, limit),
     });
     let finished = parsed.and_then(|parsed| {
         let (mesh, mut cleanup) = validate(parsed.mesh)?;
         cleanup.polygons_triangulated = parsed.polygons;
         cleanup.vertices_welded = parsed.welded;
+        cleanup.notes = parsed.notes;
         Ok(LoadedMesh {
             mesh,
             format,
@@ -172,6 +196,8 @@ pub(super) struct Parsed {
     pub mesh: Mesh,
     pub polygons: u64,
     pub welded: u64,
+    /// What was left out or repaired, one sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Parsed {

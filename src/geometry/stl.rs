@@ -2,12 +2,12 @@
 
 use std::io::{Cursor, ErrorKind};
 
-use super::Mesh;
 use super::format::{STL_HEADER, STL_TRIANGLE, stl_claimed_triangles};
 use super::read::{Failure, Parsed};
+use super::{Mesh, SizeLimit};
 
 /// Parses an STL file. Each triangle brings its own corners; those at exactly the same place become one vertex.
-pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
     let mut mesh = Mesh::default();
     if is_text(bytes) {
         // One file may hold several solids, of which stl_io reads the first.
@@ -28,6 +28,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Failure> {
             push_triangles(&mut mesh, bytes)?;
         }
     }
+    limit.check(mesh.positions.len() as u64, mesh.triangles.len() as u64)?;
     Ok(Parsed {
         mesh,
         ..Default::default()

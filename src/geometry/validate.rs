@@ -18,6 +18,8 @@ pub struct Cleanup {
     pub duplicate_triangles: u64,
     /// Vertices merged into another at exactly the same place, by formats that repeat vertices.
     pub vertices_welded: u64,
+    /// What else was left out, repaired or doubted, one sentence each.
+    pub notes: Vec<String>,
     /// Numbers of the dropped triangles before anything was dropped, ascending.
     #[serde(skip)]
     pub dropped: Vec<u32>,
@@ -96,6 +98,21 @@ pub enum MeshError {
     AllDegenerate {
         /// Number of triangles.
         triangles: usize,
+    },
+    /// More memory than it may take, see [`SizeLimit`](super::SizeLimit).
+    #[error(
+        "the mesh would have {vertices} vertices and {triangles} triangles, which take {bytes} bytes: at most {limit} \
+         are allowed; decimate it first, or raise the limit"
+    )]
+    OverLimit {
+        /// Vertices that it would have.
+        vertices: u64,
+        /// Triangles that it would have.
+        triangles: u64,
+        /// What they would take.
+        bytes: u64,
+        /// What they may take.
+        limit: u64,
     },
     /// More vertices or triangles than the indices can count.
     #[error("the mesh has {count} {what}: at most {limit} can be handled; decimate it first")]

@@ -212,7 +212,7 @@ fn mesh_reason(error: &MeshError) -> &'static str {
         MeshError::NoExtent { .. } => "MESH_NO_EXTENT",
         MeshError::ExtentOutOfRange { .. } => "MESH_EXTENT_OUT_OF_RANGE",
         MeshError::AllDegenerate { .. } => "MESH_ALL_DEGENERATE",
-        MeshError::TooLarge { .. } => "MESH_TOO_LARGE",
+        MeshError::TooLarge { .. } | MeshError::OverLimit { .. } => "MESH_TOO_LARGE",
     }
 }
 
