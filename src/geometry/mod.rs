@@ -6,6 +6,8 @@
 
 mod arrangement;
 mod box_tree;
+mod corner_tree;
+mod ear_clipping;
 mod format;
 mod gltf;
 mod gltf_buffers;

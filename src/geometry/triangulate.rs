@@ -1,5 +1,7 @@
 //! Faces of any number of corners, and how they become triangles.
 
+use super::corner_tree::turn;
+use super::ear_clipping::clip_ears;
 use super::{Mesh, MeshError};
 
 /// The faces of a file as it lists them, before they are cut into triangles.
@@ -77,38 +79,20 @@ impl PolygonMesh {
     }
 }
 
-/// Cuts one polygon into triangles: a fan if it is convex, else by clipping ears (Meisters 1975).
+/// Cuts one polygon into triangles: a fan from its first corner where that is one of few and sees them all, else by clipping
+/// ears.
 fn cut_polygon(positions: &[[f64; 3]], corners: &[u32], triangles: &mut Vec<[u32; 3]>) {
-    // Clipping takes time quadratic in the corners; nobody draws such faces, but a file may hold one.
-    const MOST_CLIPPED: usize = 2048;
+    // Thousands of triangles that meet in one corner are slow to search in.
+    const MOST_OF_FAN: usize = 64;
     let flat = flatten(positions, corners);
     let count = corners.len();
-    let convex =
-        (0..count).all(|i| turn(flat[i], flat[(i + 1) % count], flat[(i + 2) % count]) >= 0.0);
-    if convex || count > MOST_CLIPPED {
+    if count <= MOST_OF_FAN && (1..count - 1).all(|i| turn(flat[0], flat[i], flat[i + 1]) > 0.0) {
         triangles.extend((1..count - 1).map(|i| [corners[0], corners[i], corners[i + 1]]));
         return;
     }
-    let mut rest: Vec<usize> = (0..count).collect();
-    while rest.len() > 3 {
-        let around = |i: usize| {
-            let n = rest.len();
-            [rest[(i + n - 1) % n], rest[i], rest[(i + 1) % n]]
-        };
-        let is_ear = |&i: &usize| {
-            let [a, b, c] = around(i);
-            let corner = [flat[a], flat[b], flat[c]];
-            turn(corner[0], corner[1], corner[2]) > 0.0
-                && rest.iter().all(|&other| {
-                    other == a || other == b || other == c || !contains(corner, flat[other])
-                })
-        };
-        // A polygon that crosses itself may have no ear: then any corner goes, so that every face gets its triangles.
-        let ear = (0..rest.len()).find(is_ear).unwrap_or(0);
-        triangles.push(around(ear).map(|i| corners[i]));
-        rest.remove(ear);
-    }
-    triangles.push([corners[rest[0]], corners[rest[1]], corners[rest[2]]]);
+    clip_ears(&flat, &mut |triangle| {
+        triangles.push(triangle.map(|corner| corners[corner]));
+    });
 }
 
 /// The corners in the plane that the polygon lies in as nearly as possible, counter-clockwise.
@@ -134,24 +118,23 @@ fn flatten(positions: &[[f64; 3]], corners: &[u32]) -> Vec<[f64; 2]> {
     if normal[axis] < 0.0 {
         (u, v) = (v, u);
     }
-    (0..corners.len())
-        .map(|i| [point(i)[u], point(i)[v]])
-        .collect()
-}
-
-/// Positive where the way from `a` over `b` to `c` turns left.
-fn turn(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> f64 {
-    (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-}
-
-/// Whether `point` lies in a counter-clockwise triangle or on its border.
-fn contains([a, b, c]: [[f64; 2]; 3], point: [f64; 2]) -> bool {
-    turn(a, b, point) >= 0.0 && turn(b, c, point) >= 0.0 && turn(c, a, point) >= 0.0
+    // As the file has them, so that corners on one line stay on it; a power of two costs no digit and keeps products finite.
+    let used = corners
+        .iter()
+        .map(|&corner| positions[corner as usize])
+        .map(|position| [position[u], position[v]]);
+    let largest = (used.clone().flatten()).fold(0.0_f64, |most, x| most.max(x.abs()));
+    let scale = match largest.log2().floor() {
+        exponent if exponent.abs() < 1000.0 => (-exponent).exp2(),
+        _ => 1.0,
+    };
+    used.map(|place| place.map(|x| x * scale)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::{HealthReport, validate};
 
     fn cut(outline: &[[f64; 3]]) -> Mesh {
         let mut mesh = PolygonMesh {
@@ -211,6 +194,61 @@ mod tests {
                 let expected = if reversed { -area } else { area };
                 assert!((signed - expected).abs() < 1e-12);
             }
+        }
+    }
+
+    #[test]
+    fn a_prism_with_a_concave_outline_and_a_hole_is_watertight() {
+        // A wound strip of 3,000 corners, with points on the straight lines of its ends; cap, walls and floor share them.
+        let half = 1500;
+        let arm = |i: usize, width: f64| {
+            let angle = 12.0 * f64::from(i as u32) / f64::from(half as u32);
+            let radius = 1.0 + 0.3 * angle + width;
+            [radius * angle.cos(), radius * angle.sin()]
+        };
+        let mut outline: Vec<[f64; 2]> = (0..half).map(|i| arm(i, 0.4)).collect();
+        outline.extend((0..half).rev().map(|i| arm(i, 0.0)));
+        outline.push([1.1, 0.0]);
+        outline.push([1.3, 0.0]);
+        let count = outline.len() as i64;
+        let mut prism = PolygonMesh::default();
+        for height in [0.0, 2.0] {
+            let corners = outline.iter().map(|&[x, y]| [x, height, -y]);
+            prism.positions.extend(corners);
+        }
+        let flat: f64 = (0..outline.len())
+            .map(|i| (outline[i], outline[(i + 1) % outline.len()]))
+            .map(|(p, q)| (p[0] * q[1] - p[1] * q[0]) / 2.0)
+            .sum();
+        prism.push_face((0..count).rev().collect::<Vec<_>>().into_iter());
+        prism.push_face((count..2 * count).collect::<Vec<_>>().into_iter());
+        for i in 0..count {
+            let j = (i + 1) % count;
+            prism.push_face([i, j, count + j, count + i].into_iter());
+        }
+        let (mesh, polygons) = prism.into_triangles().unwrap();
+        assert_eq!(polygons, count as u64 + 2);
+        let (mesh, cleanup) = validate(mesh).unwrap();
+        assert_eq!(cleanup.degenerate_triangles, 0);
+        let health = HealthReport::of(&mesh, &cleanup);
+        assert!(health.watertight && health.consistently_wound);
+        assert_eq!((health.bodies, health.self_intersections), (1, Some(0)));
+        assert!((health.volume.unwrap() - 2.0 * flat).abs() < 1e-9 * flat);
+    }
+
+    #[test]
+    fn size_and_place_of_a_polygon_do_not_matter() {
+        for (scale, offset) in [(1e-150, 0.0), (1e150, 0.0), (1.0, 1e9), (1e-3, 500_000.0)] {
+            let arrow = [[0.0, 0.0], [4.0, -2.0], [1.0, 0.0], [4.0, 2.0]];
+            let corners = arrow.map(|[x, y]| [offset + scale * x, scale * y, 0.0]);
+            let mesh = cut(&corners);
+            assert_eq!(mesh.triangles, [[0, 1, 2], [0, 2, 3]], "{scale:e}");
+            // The reflex corner first: the fan would cover the notch.
+            let turned = [corners[2], corners[3], corners[0], corners[1]];
+            let (covered, signed) = areas(&cut(&turned), 2);
+            let expected = areas(&mesh, 2).1;
+            assert!((covered - expected).abs() < 1e-9 * expected);
+            assert!((signed - expected).abs() < 1e-9 * expected);
         }
     }
 
