@@ -129,6 +129,61 @@ fn mesh_writes_a_surface_that_stands_where_the_mesh_stood() {
 }
 
 #[test]
+fn far_from_the_origin_a_mesh_stays_in_its_place_or_that_is_said() {
+    // A cube of 10 m in map coordinates: neighbouring numbers of single precision are half a metre apart there.
+    let corner = [500_000.25, 4_649_776.5, 120.125];
+    let cube = shapes::cuboid([0.0; 3], [10.0; 3]).translated(corner);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_obj(&folder.join("utm.obj"), &cube);
+    let fit = json(
+        folder,
+        "fit utm.obj -o utm.safetensors --preset draft --steps 200 --batch-size 2048 --seed 3 --json",
+    );
+    assert!(fit["metrics"]["iou"].as_f64().unwrap() > 0.9, "{fit}");
+    for name in ["out.obj", "out.ply", "out.glb", "out.stl"] {
+        let mesh = format!("mesh utm.safetensors -o {name} --resolution 40 --json");
+        let report = json(folder, &mesh);
+        let words = report["warnings"].to_string();
+        let is_stl = name == "out.stl";
+        assert_eq!(
+            words.contains("single precision"),
+            is_stl,
+            "{name}: {words}"
+        );
+        assert_eq!(
+            words.contains(".obj, .ply or .glb"),
+            is_stl,
+            "{name}: {words}"
+        );
+        let moved = report["rounding"].as_f64().unwrap();
+        assert!(
+            if is_stl { moved > 0.1 } else { moved < 1e-5 },
+            "{name}: {moved}"
+        );
+
+        // What is said of the file is true of it.
+        let back = json(folder, &format!("inspect {name} --json"));
+        if !is_stl {
+            assert_eq!(report["watertight"], true, "{name}");
+            assert_eq!(back["health"]["watertight"], true, "{name}");
+        }
+        for (axis, place) in corner.iter().enumerate() {
+            for (end, place) in [("min", *place), ("max", place + 10.0)] {
+                let found = back["health"]["bounds"][end][axis].as_f64().unwrap();
+                let most = if is_stl { 1.0 } else { 0.5 };
+                assert!(
+                    (found - place).abs() < most,
+                    "{name}: {found} is not {place}"
+                );
+                let said = report["bounds"][end][axis].as_f64().unwrap();
+                assert!((found - said).abs() < 1e-6, "{name}: {found} is not {said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn volume_says_where_its_samples_lie() {
     let dense = json(
         folder(),

@@ -13,7 +13,9 @@ use super::output::{
     bytes_in_words, ensure_writable, file_bytes, print_json, print_text, print_warnings,
 };
 use super::progress::Bar;
-use crate::extract::{Grid, MeshFileFormat, Surface, SurfaceSettings, extract_surface, write_mesh};
+use crate::extract::{
+    Grid, HeldPositions, MeshFileFormat, Surface, SurfaceSettings, extract_surface, write_mesh,
+};
 use crate::geometry::{Bounds, Mesh, Topology};
 
 /// Extract the surface of a model as a mesh
@@ -51,7 +53,7 @@ struct MeshReport {
     faces: usize,
     /// Extraction alone, without reading and writing.
     seconds: f64,
-    /// Every edge has exactly two faces.
+    /// Every edge has exactly two faces; this, the parts and the bounds are those of the mesh that the file holds.
     watertight: bool,
     /// No edge has more than two faces.
     manifold: bool,
@@ -59,6 +61,8 @@ struct MeshReport {
     bodies: u64,
     bounds: Bounds,
     voxel_size: f64,
+    /// How far the precision of the file's format has moved a vertex, at most, in own units.
+    rounding: f64,
     iso: f64,
     /// Points at which the field was evaluated, of those that the dense grid has.
     evaluations: u64,
@@ -68,7 +72,7 @@ struct MeshReport {
 }
 
 pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
-    MeshFileFormat::from_path(&arguments.output)?;
+    let format = MeshFileFormat::from_path(&arguments.output)?;
     ensure_writable(&arguments.output)?;
     let loaded = model::open(&arguments.model, arguments.device.device)?;
     let (bounds, frame) = (&loaded.model().bounds, &loaded.model().frame);
@@ -98,10 +102,11 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     write_mesh(&surface, &arguments.output)?;
     drop(bar);
 
+    let held = format.held(&surface);
     let report = MeshReport {
         bytes: file_bytes(&arguments.output)?,
-        warnings: warnings(&surface),
-        ..measure(surface, &grid, arguments.iso, seconds)
+        warnings: warnings(&surface, &held, format),
+        ..measure(surface, held, &grid, arguments.iso, seconds)
     };
     if arguments.json {
         return print_json(&report);
@@ -122,10 +127,16 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     ))
 }
 
-fn measure(surface: Surface, grid: &Grid, iso: f64, seconds: f64) -> MeshReport {
+fn measure(
+    surface: Surface,
+    held: HeldPositions,
+    grid: &Grid,
+    iso: f64,
+    seconds: f64,
+) -> MeshReport {
     let stats = surface.stats;
     let mesh = Mesh {
-        positions: surface.positions,
+        positions: held.positions,
         triangles: surface.triangles,
     };
     let topology = Topology::of(&mesh);
@@ -138,6 +149,7 @@ fn measure(surface: Surface, grid: &Grid, iso: f64, seconds: f64) -> MeshReport 
         bodies: topology.bodies,
         bounds: mesh.bounds(),
         voxel_size: grid.voxel_size,
+        rounding: held.largest_shift,
         iso,
         evaluations: stats.evaluations,
         dense_evaluations: stats.dense_evaluations,
@@ -146,7 +158,7 @@ fn measure(surface: Surface, grid: &Grid, iso: f64, seconds: f64) -> MeshReport 
     }
 }
 
-fn warnings(surface: &Surface) -> Vec<String> {
+fn warnings(surface: &Surface, held: &HeldPositions, format: MeshFileFormat) -> Vec<String> {
     let mut warnings = Vec::new();
     if surface.stats.open() {
         let count = surface.stats.border_vertices;
@@ -154,5 +166,13 @@ fn warnings(surface: &Surface) -> Vec<String> {
             "the surface leaves the grid and is open there ({count} vertices on its border)"
         ));
     }
+    let (holder, cure) = match format {
+        MeshFileFormat::Stl => (
+            "STL holds",
+            "write .obj, .ply or .glb, which keep them where they are",
+        ),
+        _ => ("the file holds", "write .obj, which keeps every digit"),
+    };
+    warnings.extend(surface.warning_about(held, holder, cure));
     warnings
 }

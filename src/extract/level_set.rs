@@ -98,6 +98,7 @@ pub fn extract_surface(
     let stats = SurfaceStats {
         evaluations: sampler.evaluations,
         gradient_evaluations: sampler.gradient_evaluations,
+        voxel_size: grid.voxel_size,
         dense_evaluations: grid.samples(),
         steepest_slope: assembly.stats.steepest_slope / unit.step as f32,
         ..assembly.stats

@@ -22,6 +22,7 @@ mod marching_cubes;
 mod narrow_band;
 mod patch;
 mod refine;
+mod rounding;
 mod slope_check;
 mod surface;
 mod vertices;
@@ -35,6 +36,7 @@ pub use error::ExtractError;
 pub use grid::{DEFAULT_MEMORY_LIMIT, Grid, Resolution};
 pub use level_set::extract_surface;
 pub use narrow_band::{BandSettings, InsideTile, Leaf, NarrowBand, extract_narrow_band};
+pub use rounding::HeldPositions;
 pub use surface::{SlopeCheck, Surface, SurfaceSettings, SurfaceStats};
 pub use volume::{DenseVolume, sample_dense, stream_dense};
 pub use write::{

@@ -84,17 +84,6 @@ impl Surface {
     pub fn bounds(&self) -> Bounds {
         Bounds::around(self.positions.iter().copied())
     }
-
-    /// Whether `f32` would round positions by more than about a millionth of the surface's size.
-    pub(super) fn is_far_from_origin(&self) -> bool {
-        let bounds = self.bounds();
-        let farthest = bounds
-            .min
-            .iter()
-            .chain(&bounds.max)
-            .fold(0.0, |far: f64, x| far.max(x.abs()));
-        farthest > 16.0 * bounds.longest_side()
-    }
 }
 
 /// What an extraction took and met.
@@ -104,6 +93,8 @@ pub struct SurfaceStats {
     pub evaluations: u64,
     /// Points at which it was evaluated with gradient.
     pub gradient_evaluations: u64,
+    /// Edge of a cell of the grid, own units; 0 if the surface is of no grid.
+    pub voxel_size: f64,
     /// Points of the dense grid, none of which coarse-to-fine skips.
     pub dense_evaluations: u64,
     /// Vertices on the border of the grid. More than 0: the level set leaves the grid, and the mesh is open there.

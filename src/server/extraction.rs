@@ -15,6 +15,7 @@ use crate::extract::{
     BandSettings, Grid, Resolution, Surface, SurfaceSettings, extract_narrow_band, extract_surface,
     sample_dense, write_vdb_to,
 };
+use crate::geometry::{Mesh, Topology};
 use crate::query::LoadedModel;
 
 /// The messages of an answer.
@@ -33,12 +34,14 @@ pub(super) fn surface_messages(
     use extract_mesh_response::Part;
     let start = Instant::now();
     let surface = surface_of(model, resolution, settings, cancel)?;
+    let (watertight, warnings) = state_in_f32(&surface);
     let header = proto::ExtractMeshHeader {
         vertex_count: surface.positions.len() as u64,
         triangle_count: surface.triangles.len() as u64,
         normals: surface.normals.is_some(),
-        watertight: !surface.stats.open(),
+        watertight,
         seconds: start.elapsed().as_secs_f64(),
+        warnings,
     };
     let parts =
         std::iter::once(Part::Header(header)).chain(surface_chunks(surface).map(Part::Chunk));
@@ -67,6 +70,28 @@ pub(super) fn surface_of(
         cancel,
         &mut |_| {},
     )?)
+}
+
+/// Whether a surface is watertight in the single precision in which it is sent, and what a user should know of that.
+fn state_in_f32(surface: &Surface) -> (bool, Vec<String>) {
+    let origin = [0.0; 3];
+    if surface.fits_f32(origin) {
+        return (!surface.stats.open(), Vec::new());
+    }
+    let held = surface.held_in_f32(origin);
+    let warning = surface.warning_about(
+        &held,
+        "this mesh has",
+        "export the model and write it with `overfit mesh -o NAME.obj`, or fit the mesh nearer to the origin",
+    );
+    let mesh = Mesh {
+        positions: held.positions,
+        triangles: surface.triangles.clone(),
+    };
+    (
+        Topology::of(&mesh).watertight(),
+        warning.into_iter().collect(),
+    )
 }
 
 /// Positions, triangles and normals, as one run of bytes.

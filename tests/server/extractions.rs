@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use overfit::geometry::{Mesh, Topology};
 use overfit::server::Limits;
 use overfit::server::proto::{
     self, GridSettings, extract_mesh_response, extract_volume_response, grid_settings::Spacing,
@@ -160,6 +161,53 @@ async fn a_surface_comes_back_in_the_place_of_the_mesh() {
         .iter()
         .map(|&x| u32::from_le_bytes(x));
     assert_eq!(indices.max().unwrap() as usize, vertices - 1);
+}
+
+#[tokio::test]
+async fn what_single_precision_makes_of_a_surface_far_away_is_said() {
+    let (daemon, _folder) = start();
+    let mut clients = daemon.clients().await;
+    for (away, coarse) in [(0.0, false), (500_000.0, true)] {
+        let mut file = String::new();
+        for corner in octahedron::positions() {
+            let [x, y, z] = corner.map(|x| f64::from(x) + away);
+            file += &format!("v {x} {y} {z}\n");
+        }
+        for triangle in octahedron::TRIANGLES {
+            let [a, b, c] = triangle.map(|vertex| vertex + 1);
+            file += &format!("f {a} {b} {c}\n");
+        }
+        let request = proto::CreateMeshRequest {
+            metadata: Some(proto::MeshMetadata {
+                format: proto::MeshFormat::Obj.into(),
+                ..Default::default()
+            }),
+            data: file.into_bytes().into(),
+        };
+        let mesh = clients.meshes.create_mesh(request).await.unwrap();
+        let fit = clients.fit(&mesh.into_inner().mesh.unwrap().name).await;
+        let request = proto::ExtractMeshRequest {
+            model: clients.ended(&fit.name).await.model,
+            grid: resolution(64),
+            iso: 0.0,
+            normals: false,
+        };
+        let (header, data) = surface(&mut clients, request).await.unwrap();
+        let words = header.warnings.join(" ");
+        assert_eq!(words.contains("in single precision"), coarse, "{words}");
+        let (positions, indices) = data.split_at(12 * header.vertex_count as usize);
+        let positions = floats(positions);
+        let indices: Vec<u32> = (indices.as_chunks::<4>().0.iter())
+            .map(|&x| u32::from_le_bytes(x))
+            .collect();
+        let sent = Mesh::from_arrays(positions.as_chunks::<3>().0, indices.as_chunks::<3>().0);
+        assert_eq!(header.watertight, Topology::of(&sent).watertight());
+        for (axis, center) in CENTER.iter().enumerate() {
+            // Numbers of that size are 1/32 apart.
+            let middle = sent.bounds().center()[axis] - away;
+            assert!((middle - f64::from(*center)).abs() < 1.0 / 16.0, "{middle}");
+        }
+    }
 }
 
 #[tokio::test]

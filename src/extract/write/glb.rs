@@ -16,18 +16,23 @@ const ARRAY_BUFFER: u32 = 34962;
 const ELEMENT_ARRAY_BUFFER: u32 = 34963;
 const TRIANGLES: u32 = 4;
 
-/// Writes one mesh with indices, positions and normals. Far from the origin positions are relative to the middle of
-/// the mesh, and a translation of the node brings them back, so that `f32` stays fine enough.
+/// What positions are written relative to; a translation of the node brings them back. Far from the origin that is the middle
+/// of the mesh, so that `f32` stays fine enough, itself rounded to `f32`, which is all that many readers keep of it.
+pub(super) fn origin(surface: &Surface) -> [f64; 3] {
+    match surface.fits_f32([0.0; 3]) {
+        true => [0.0; 3],
+        false => (surface.bounds().center()).map(|x| f64::from(x as f32)),
+    }
+}
+
+/// Writes one mesh with indices, positions and normals.
 ///
 /// Axes are written as they are: glTF calls `y` up, and nothing here knows which way is up.
 ///
 /// # Errors
 /// A file of more than 4 GiB, which the format cannot hold, or what `to` returns.
 pub(super) fn write(surface: &Surface, to: &mut dyn Write) -> io::Result<()> {
-    let shift = match surface.is_far_from_origin() {
-        true => surface.bounds().center(),
-        false => [0.0; 3],
-    };
+    let shift = origin(surface);
     let local = |position: &[f64; 3]| -> [f32; 3] {
         std::array::from_fn(|k| (position[k] - shift[k]) as f32)
     };
@@ -194,8 +199,8 @@ mod tests {
     #[test]
     fn a_node_carries_what_is_far_away() {
         let (json, binary) = parts(&tetrahedron(1e9));
-        assert_eq!(json["nodes"][0]["translation"][0], json!(1e9 + 0.5));
-        assert_eq!(f32::from_bits(word(&binary, 12)), 0.5);
-        assert_eq!(json["accessors"][0]["max"], json!([0.5, 0.5, 0.5]));
+        assert_eq!(json["nodes"][0]["translation"][0], json!(1e9));
+        assert_eq!(f32::from_bits(word(&binary, 12)), 1.0);
+        assert_eq!(json["accessors"][0]["max"], json!([1.0, 1.0, 1.0]));
     }
 }

@@ -13,7 +13,7 @@ pub use error::WriteError;
 pub use npy::write_npy;
 pub use vdb::{write_vdb, write_vdb_to};
 
-use super::Surface;
+use super::{HeldPositions, Surface};
 use error::write_whole;
 use std::io::Write;
 use std::path::Path;
@@ -49,11 +49,22 @@ impl MeshFileFormat {
             }),
         }
     }
+
+    /// The positions of `surface` as a file of this format holds them: OBJ keeps every digit, STL single precision about the
+    /// origin; PLY and GLB make sure that single precision is fine enough, or hold doubles and a translation.
+    pub fn held(self, surface: &Surface) -> HeldPositions {
+        match self {
+            MeshFileFormat::Obj => surface.held_exactly(),
+            MeshFileFormat::Ply if ply::needs_double(surface) => surface.held_exactly(),
+            MeshFileFormat::Ply | MeshFileFormat::Stl => surface.held_in_f32([0.0; 3]),
+            MeshFileFormat::Glb => surface.held_in_f32(glb::origin(surface)),
+        }
+    }
 }
 
 /// Writes `surface` to `path`, in the format that its extension names.
 ///
-/// The file is written beside `path`, synced and renamed: afterwards `path` holds the whole mesh or what it held
+/// The file is written beside `path`, synced and renamed, and its folder synced: afterwards `path` holds the whole mesh or what it held
 /// before.
 ///
 /// # Errors

@@ -3,10 +3,14 @@
 use crate::extract::Surface;
 use std::io::{self, Write};
 
-/// Writes positions as `float`, or as `double` where `float` would be too coarse (far from the origin), normals as
-/// `float`, triangles as lists of `uint`.
+/// Whether positions are written as `double`, because `float` would be too coarse (far from the origin).
+pub(super) fn needs_double(surface: &Surface) -> bool {
+    !surface.fits_f32([0.0; 3])
+}
+
+/// Writes positions as `float` or `double`, normals as `float`, triangles as lists of `uint`.
 pub(super) fn write(surface: &Surface, to: &mut dyn Write) -> io::Result<()> {
-    let double = surface.is_far_from_origin();
+    let double = needs_double(surface);
     let scalar = if double { "double" } else { "float" };
     write!(
         to,

@@ -22,7 +22,7 @@ const COMPRESS_ACTIVE_MASK: u32 = 2;
 /// Writes `band` to `path` as an OpenVDB level set: one float grid called `name`, distances in own units, standing
 /// in own units.
 ///
-/// The file is written beside `path`, synced and renamed: afterwards `path` holds the whole volume or what it held
+/// The file is written beside `path`, synced and renamed, and its folder synced: afterwards `path` holds the whole volume or what it held
 /// before.
 ///
 /// # Errors
