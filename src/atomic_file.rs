@@ -3,19 +3,57 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Writes a file through a temporary one in the same folder, which is synced and then renamed over `path`.
+/// Writes a file through a temporary one in the same folder, which is synced and then renamed over `path`; then the folder is
+/// synced. When this returns, the file outlives a power cut.
 ///
 /// # Errors
 /// Passes on what the file system or `fill` says; a file that was at `path` before is then unchanged, and nothing is left
-/// behind.
+/// behind. Only if the folder cannot be synced, the new file is there, but a power cut may bring back the old one.
 pub fn write<E: From<io::Error>>(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
 ) -> Result<(), E> {
-    let folder = match path.parent() {
+    write_and_sync(path, fill, sync_folder)
+}
+
+/// Makes what was renamed, created or removed in a folder outlive a power cut: on many file systems that is known to the
+/// folder alone, which syncing a file in it does not write.
+///
+/// Does nothing where folders cannot be synced: on Windows, on some network file systems, and where the user may write into
+/// the folder but not read it.
+///
+/// # Errors
+/// What the file system says, such as that there is no such folder or that the disk fails.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+        let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+        if let Err(error) = synced
+            && !matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
+        {
+            return Err(error);
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+/// The folder that holds `path`.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+fn write_and_sync<E: From<io::Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+    sync_folder: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), E> {
+    let folder = folder_of(path);
     let file = tempfile::Builder::new()
         .prefix(".overfit-")
         .tempfile_in(folder)?;
@@ -24,7 +62,6 @@ pub fn write<E: From<io::Error>>(
     let file = writer
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?;
-    file.as_file().sync_all()?;
     #[cfg(unix)]
     {
         // Temporary files are private; a result is an ordinary file.
@@ -33,7 +70,9 @@ pub fn write<E: From<io::Error>>(
         file.as_file()
             .set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
+    file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
+    sync_folder(folder)?;
     Ok(())
 }
 
@@ -41,6 +80,38 @@ pub fn write<E: From<io::Error>>(
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn the_folder_is_synced_once_the_file_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        fs::write(&path, b"old").unwrap();
+        let mut synced = Vec::new();
+        let outcome: io::Result<()> = write_and_sync(
+            &path,
+            |file| file.write_all(b"new"),
+            |synced_folder| {
+                assert_eq!(fs::read(&path)?, b"new");
+                assert_eq!(fs::read_dir(synced_folder)?.count(), 1);
+                synced.push(synced_folder.to_owned());
+                Err(io::Error::other("the disk fails"))
+            },
+        );
+        assert_eq!(synced, [folder.path()]);
+        assert_eq!(outcome.unwrap_err().to_string(), "the disk fails");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+
+        assert_eq!(folder_of(Path::new("a.ply")), Path::new("."));
+        sync_folder(folder.path()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_is_not_there_cannot_be_synced() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = sync_folder(&folder.path().join("absent")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
 
     #[test]
     fn a_disk_that_fills_up_leaves_the_old_file_and_nothing_beside() {

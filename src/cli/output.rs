@@ -1,7 +1,7 @@
 //! Where results go: the last line of standard output, and files.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub(super) fn ensure_writable(path: &Path) -> anyhow::Result<()> {
         "{} is a folder: name a file in it",
         path.display()
     );
-    let folder = folder_of(path);
+    let folder = crate::atomic_file::folder_of(path);
     ensure!(
         folder.is_dir(),
         "cannot write {}: there is no folder {}; make it first",
@@ -45,7 +45,7 @@ pub(super) fn ensure_writable(path: &Path) -> anyhow::Result<()> {
     // The result is written this way too: beside the target, then renamed.
     let probe = tempfile::Builder::new()
         .prefix(".overfit-")
-        .tempfile_in(&folder);
+        .tempfile_in(folder);
     probe.with_context(|| {
         format!(
             "cannot write into the folder {}: choose another with -o",
@@ -120,13 +120,6 @@ pub(super) fn count_in_words(count: f64) -> String {
         count if count >= 1e6 => format!("{:.2} M", count / 1e6),
         count if count >= 1e4 => format!("{:.1} k", count / 1e3),
         count => format!("{count:.0}"),
-    }
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
     }
 }
 

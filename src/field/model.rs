@@ -188,7 +188,8 @@ impl Model {
         })
     }
 
-    /// Writes the file: to a temporary file beside it, synced, then renamed, so that no half model is ever seen.
+    /// Writes the file: to a temporary file beside it, synced, then renamed, so that no half model is ever seen; then the
+    /// folder is synced, so that a power cut does not take it back.
     ///
     /// # Errors
     /// Fails if the folder cannot be written or the disk is full; a file that was there before is then unchanged.

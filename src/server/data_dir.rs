@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::runtime_file::{RUNTIME_FILE, RuntimeFile};
 use super::serve_error::ServeError;
+use crate::atomic_file::{folder_of, sync_folder};
 
 /// A data folder that this process has for itself until this value is dropped.
 #[derive(Debug)]
@@ -50,7 +51,16 @@ impl DataDir {
 
 /// The lock, or `None` if another process has it.
 fn claim(path: &Path) -> io::Result<Option<File>> {
-    create_private(&path.join("models"))?;
+    let models = path.join("models");
+    let missing: Vec<&Path> = models
+        .ancestors()
+        .take_while(|folder| !folder.exists())
+        .collect();
+    create_private(&models)?;
+    // What is synced in a folder is lost with it if the folder itself is lost.
+    for created in missing {
+        sync_folder(folder_of(created))?;
+    }
     let lock = File::options()
         .create(true)
         .append(true)

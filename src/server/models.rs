@@ -14,6 +14,7 @@ use super::error::ApiError;
 use super::page::{Place, page};
 use super::proto;
 use super::resource_name::{Collection, is_id, new_id};
+use crate::atomic_file::sync_folder;
 use crate::field::{Engine, Model, ModelError};
 use crate::query::LoadedModel;
 
@@ -149,8 +150,7 @@ impl Models {
         let mut all = self.all();
         let stored = all.get(id).ok_or_else(|| not_found(id))?;
         if stored.unsaved.is_none()
-            && let Err(source) = fs::remove_file(self.path(id))
-            && source.kind() != io::ErrorKind::NotFound
+            && let Err(source) = self.remove_file(id)
         {
             let id = id.to_owned();
             return Err(ApiError::ModelDelete { id, source });
@@ -210,6 +210,15 @@ impl Models {
         let message = stored.message.clone();
         self.all().insert(id.to_owned(), stored);
         message
+    }
+
+    /// Removes a model's file for good: after a power cut it must not be back.
+    fn remove_file(&self, id: &str) -> io::Result<()> {
+        match fs::remove_file(self.path(id)) {
+            Ok(()) => sync_folder(&self.folder),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn unsaved(&self, id: &str) -> Result<Option<Arc<Model>>, ApiError> {
