@@ -115,10 +115,10 @@ impl MeshFileReport {
     fn in_words(&self, path: &Path) -> String {
         let health = &self.health;
         let yes_or_no = |yes: bool| if yes { "yes" } else { "no" };
-        let or_unknown = |count: Option<u64>| {
-            count.map_or("not searched (too many faces)".to_owned(), |n| {
-                n.to_string()
-            })
+        let crossings = match health.self_intersections {
+            None => "not searched (too many faces)".to_owned(),
+            Some(count) if health.more_self_intersections => format!("at least {count}"),
+            Some(count) => count.to_string(),
         };
         let volume = health
             .volume
@@ -140,7 +140,7 @@ impl MeshFileReport {
             line("inside out", yes_or_no(health.inverted)),
             line("boundary edges", health.boundary_edges),
             line("non-manifold edges", health.non_manifold_edges),
-            line("self-intersections", or_unknown(health.self_intersections)),
+            line("self-intersections", crossings),
             line("degenerate triangles", health.degenerate_triangles),
             line("duplicate triangles", health.duplicate_triangles),
             bounds_line(&health.bounds),

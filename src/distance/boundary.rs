@@ -33,6 +33,10 @@ pub(super) struct Boundary {
     bvh: Bvh,
 }
 
+/// So many triangles cross each other that the surface is not cut along them.
+#[derive(Debug)]
+pub(super) struct Tangle;
+
 /// Places of the surface where walls are looked for first: what is too small to be met by one of so many is no harm.
 const SAMPLES: usize = 8192;
 
@@ -60,24 +64,31 @@ impl Place {
 impl Boundary {
     /// The boundary of what `oracle`, which has none yet, takes as inside of `mesh`.
     ///
-    /// `None` if it is the whole surface, for all that samples of it show, if it is a tangle, or if cancelled.
-    pub fn of(oracle: &SignedDistance, mesh: &Mesh, cancel: &CancelToken) -> Option<Boundary> {
+    /// `None` if it is the whole surface, for all that samples of it show.
+    ///
+    /// # Errors
+    /// [`Tangle`] if it is one, or if cancelled.
+    pub fn of(
+        oracle: &SignedDistance,
+        mesh: &Mesh,
+        cancel: &CancelToken,
+    ) -> Result<Option<Boundary>, Tangle> {
         if !oracle.surface.closed && oracle.rule == SignRule::Parity {
-            return None; // rays leave through the holes: that is no ground to leave out a surface
+            return Ok(None); // rays leave through the holes: that is no ground to leave out a surface
         }
         let unit = oracle.frame.apply_to_mesh(mesh);
-        if !oracle.has_walls_inside(&unit) {
-            return None;
+        if !oracle.has_walls_inside(&unit, cancel) {
+            return Ok(None);
         }
-        let arrangement = Arrangement::of(&unit, cancel)?;
+        let arrangement = Arrangement::of(&unit, cancel).ok_or(Tangle)?;
         let whole = arrangement.whole.par_iter();
         let whole = whole.map(|&index| place_in(&unit, index, &unit.corners(index as usize)));
         let pieces = arrangement.pieces.par_iter();
         let pieces = pieces.map(|piece| place_in(&unit, piece.triangle, &piece.corners));
         let places: Vec<Option<Place>> = whole.chain(pieces).collect();
-        let walls = oracle.are_walls(&places, cancel)?;
+        let walls = oracle.are_walls(&places, cancel).ok_or(Tangle)?;
         if walls.iter().all(|wall| !wall) || walls.iter().all(|wall| *wall) {
-            return None;
+            return Ok(None);
         }
         let (whole_walls, piece_walls) = walls.split_at(arrangement.whole.len());
 
@@ -92,7 +103,7 @@ impl Boundary {
         let mut corners = unit.positions;
         let pieces = arrangement.pieces.iter().zip(piece_walls);
         for (piece, _) in pieces.filter(|(_, wall)| !**wall) {
-            let first = u32::try_from(corners.len()).ok()?;
+            let first = u32::try_from(corners.len()).map_err(|_| Tangle)?;
             corners.extend(&piece.corners);
             let own = piece.corners.iter().map(|&p| oracle.frame.invert(p));
             boundary.positions.extend(own);
@@ -101,11 +112,11 @@ impl Boundary {
             boundary.triangles.extend(fan);
         }
         let corners: Vec<[f32; 3]> = corners.iter().map(|p| p.map(on_lattice)).collect();
-        let bvh = build(&corners, &boundary.triangles, cancel)?;
-        Some(Boundary {
+        let bvh = build(&corners, &boundary.triangles, cancel).ok_or(Tangle)?;
+        Ok(Some(Boundary {
             mesh: boundary,
             bvh,
-        })
+        }))
     }
 
     /// Puts the distances to the boundary in the place of those to the whole surface, for the points that lie inside.
@@ -142,7 +153,7 @@ impl Boundary {
 
 impl SignedDistance {
     /// Whether samples of the surface, which in the unit frame is `mesh`, have inside on both sides.
-    fn has_walls_inside(&self, mesh: &Mesh) -> bool {
+    fn has_walls_inside(&self, mesh: &Mesh, cancel: &CancelToken) -> bool {
         let sampler = SurfaceSampler::new(mesh);
         let mut rng = Pcg64Mcg::seed_from_u64(0xb0d1e5);
         let places: Vec<Option<Place>> = (0..SAMPLES)
@@ -154,7 +165,7 @@ impl SignedDistance {
                 })
             })
             .collect();
-        self.are_walls(&places, &CancelToken::new())
+        self.are_walls(&places, cancel)
             .is_some_and(|walls| walls.contains(&true))
     }
 

@@ -22,6 +22,9 @@ impl SignedDistance {
     ) {
         let runs = order.par_chunks(RUN).zip(out.par_chunks_mut(RUN));
         runs.for_each_init(Scratch::default, |scratch, (order, out)| {
+            if self.cancel.is_cancelled() {
+                return;
+            }
             arch.dispatch(Run {
                 oracle: self,
                 points,

@@ -229,6 +229,9 @@ impl SignedDistance {
         let differ = (0..SignReport::SAMPLES).into_par_iter().map_init(
             Scratch::default,
             |scratch, index| {
+                if self.cancel.is_cancelled() {
+                    return false;
+                }
                 let place = spread_evenly(index);
                 let point = std::array::from_fn(|axis| {
                     self.bvh.lo[axis] - margin + place[axis] * (size[axis] + 2.0 * margin)
@@ -283,6 +286,12 @@ impl SignedDistance {
                     "Inside is where the winding number is beyond one half; near holes that is a guess{doubt}."
                 ),
             });
+        }
+        if self.tangled {
+            warnings.push(
+                "So many triangles cross each other that walls inside were not cut out: distances inside refer to them, too."
+                    .into(),
+            );
         }
         warnings
     }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::boundary::Boundary;
+use super::boundary::{Boundary, Tangle};
 use super::build::build;
 use super::bvh::Bvh;
 use super::closing::Closing;
@@ -39,7 +39,11 @@ pub struct SignedDistance {
     pub(super) closing: Option<Closing>,
     /// What bounds the inside, where walls within it do not.
     pub(super) boundary: Option<Boundary>,
+    /// Whether walls within the inside are left in, because too much crosses there.
+    pub(super) tangled: bool,
     expansions: OnceLock<Expansions>,
+    /// Ends queries early.
+    pub(super) cancel: CancelToken,
     pub(super) report: OnceLock<SignReport>,
 }
 
@@ -161,16 +165,29 @@ impl SignedDistance {
             surface,
             closing,
             boundary: None,
+            tangled: false,
             expansions: OnceLock::new(),
+            cancel: CancelToken::new(),
             report: OnceLock::new(),
         };
         if rule != SignRule::Unsigned {
-            oracle.boundary = Boundary::of(&oracle, mesh, cancel);
+            match Boundary::of(&oracle, mesh, cancel) {
+                Ok(boundary) => oracle.boundary = boundary,
+                Err(Tangle) => oracle.tangled = true,
+            }
         }
         if cancel.is_cancelled() {
             return Err(DistanceError::Cancelled);
         }
         Ok(oracle)
+    }
+
+    /// The same oracle, but queries about many points end soon after `cancel` is set. What they answer then means nothing.
+    pub fn ended_by(self, cancel: &CancelToken) -> SignedDistance {
+        SignedDistance {
+            cancel: cancel.clone(),
+            ..self
+        }
     }
 
     /// Signed distances of `points`, `[N, 3]`, into `out`, `[N]`; negative inside.

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use rayon::prelude::*;
 
-use super::box_tree::BoxTree;
+use super::box_tree::{BoxTree, most_pairs};
 use super::polygon::{Line, Polygon, Segment, between};
 use super::vector::{cross, dot, minus};
 use super::{Bounds, Mesh};
@@ -58,29 +58,36 @@ impl Arrangement {
         let count = AtomicUsize::new(0);
         let has_ended = || cancel.is_cancelled() || count.load(Relaxed) > most;
         let tree = BoxTree::over(&boxes);
-        let mut cut: Vec<(u32, Vec<Piece>)> = tree.map_overlapping(GAP, |index, near| {
+        let most_pairs = most_pairs(boxes.len());
+        let cut = tree.map_overlapping(GAP, most_pairs, cancel, |index, near| {
             let Some(face) = &faces[index as usize] else {
                 return (index, Vec::new());
             };
             let mut segments = Vec::new();
-            let others = near.iter().filter(|&&other| other != index && !has_ended());
+            let others = near.iter().filter(|&&other| other != index);
             for other in others.filter_map(|&other| faces[other as usize].as_ref()) {
+                if segments.len() >= MOST_SEGMENTS || has_ended() {
+                    break;
+                }
                 face.crossings(other, &mut segments);
             }
             let polygons = match segments.len() {
                 0 | MOST_SEGMENTS.. => Vec::new(),
-                _ => pieces(Polygon::triangle(face.places), segments),
+                _ => pieces(Polygon::triangle(face.places), segments, &|| {
+                    count.fetch_add(1, Relaxed);
+                    has_ended()
+                }),
             };
-            count.fetch_add(polygons.len(), Relaxed);
             let pieces = polygons.into_iter().map(|piece| Piece {
                 triangle: index,
                 corners: piece.corners().map(|place| face.raised(place)).collect(),
             });
             (index, pieces.collect())
         });
-        if has_ended() {
+        if !cut.complete || has_ended() {
             return None;
         }
+        let mut cut: Vec<(u32, Vec<Piece>)> = cut.answers;
         cut.sort_unstable_by_key(|(index, _)| *index);
         let mut arrangement = Arrangement {
             whole: Vec::new(),
@@ -96,8 +103,9 @@ impl Arrangement {
     }
 }
 
-/// Cuts a polygon along segments: by their lines, one after another, each piece by those that lie in it.
-fn pieces(polygon: Polygon, segments: Vec<Segment>) -> Vec<Polygon> {
+/// Cuts a polygon along segments: by their lines, one after another, each piece by those that lie in it. `has_ended` is asked
+/// with each piece; once it says so, the rest is left out.
+fn pieces(polygon: Polygon, segments: Vec<Segment>, has_ended: &impl Fn() -> bool) -> Vec<Polygon> {
     /// So many segments and more are first halved by a line across.
     const MANY: usize = 16;
 
@@ -106,6 +114,9 @@ fn pieces(polygon: Polygon, segments: Vec<Segment>) -> Vec<Polygon> {
     while let Some((polygon, segments)) = open.pop() {
         let Some(middle) = segments.get(segments.len() / 2) else {
             pieces.push(polygon);
+            if has_ended() {
+                break;
+            }
             continue;
         };
         let halves = (segments.len() >= MANY)
@@ -353,6 +364,17 @@ mod tests {
             tangle = tangle.joined(&Mesh::from_arrays(&strip, &[[0, 1, 2]]));
         }
         assert!(Arrangement::of(&tangle, &CancelToken::new()).is_none());
+        // One triangle across many leaves is cut into more pieces than a tangle may have.
+        let leaf = |x: f64, y: f64| [[x, y, -0.2], [-x, -y, -0.2], [0.1 * y, -0.1 * x, 0.3]];
+        let mut cut_once = Mesh::from_arrays(
+            &[[-0.9, -0.8, 0.0], [0.9, -0.8, 0.0], [0.0, 0.9, 0.0]],
+            &[[0, 1, 2]],
+        );
+        for index in 0..900 {
+            let (y, x) = (0.37 * f64::from(index)).sin_cos();
+            cut_once = cut_once.joined(&Mesh::from_arrays(&leaf(x, y), &[[0, 1, 2]]));
+        }
+        assert!(Arrangement::of(&cut_once, &CancelToken::new()).is_none());
         let cancelled = CancelToken::new();
         cancelled.cancel();
         assert!(Arrangement::of(&shapes::icosphere(1, 0.9), &cancelled).is_none());

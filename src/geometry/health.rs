@@ -2,9 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::intersections::count_intersections;
+use super::intersections::Intersections;
 use super::vector::{cross, dot, minus};
 use super::{Bounds, Cleanup, Mesh, Similarity, Topology};
+use crate::CancelToken;
 
 /// The state of a mesh: what decides how far a signed distance to it can be trusted.
 ///
@@ -28,6 +29,9 @@ pub struct HealthReport {
     /// Pairs of triangles without a common vertex that cut through each other; `None` if the mesh has more than
     /// [`SELF_INTERSECTION_LIMIT`] triangles, for which the search is not made.
     pub self_intersections: Option<u64>,
+    /// Whether the search for them was given up, because so many triangles lie over each other: there may be more.
+    #[serde(default)]
+    pub more_self_intersections: bool,
     /// Triangles without an area, dropped ones included.
     pub degenerate_triangles: u64,
     /// Triangles whose corners are those of another one, dropped ones included.
@@ -55,12 +59,26 @@ impl HealthReport {
     /// # Panics
     /// If a triangle names a vertex that does not exist.
     pub fn of(mesh: &Mesh, cleanup: &Cleanup) -> HealthReport {
+        HealthReport::examine(mesh, cleanup, &CancelToken::new()).expect("nobody cancels it")
+    }
+
+    /// Like [`of`](Self::of), looking at `cancel` several times a second; `None` if it is set.
+    ///
+    /// # Panics
+    /// If a triangle names a vertex that does not exist.
+    pub fn examine(mesh: &Mesh, cleanup: &Cleanup, cancel: &CancelToken) -> Option<HealthReport> {
         let topology = Topology::of(mesh);
         let bounds = mesh.bounds();
         let (area, volume) = area_and_volume(mesh, &bounds);
         let volume = topology.closed.then_some(volume);
-        let searched = mesh.triangles.len() <= SELF_INTERSECTION_LIMIT;
-        HealthReport {
+        let intersections = match mesh.triangles.len() <= SELF_INTERSECTION_LIMIT {
+            true => Some(Intersections::of(mesh, cancel)?),
+            false => None,
+        };
+        if cancel.is_cancelled() {
+            return None;
+        }
+        Some(HealthReport {
             vertices: mesh.positions.len() as u64,
             faces: mesh.triangles.len() as u64,
             bodies: topology.bodies,
@@ -68,7 +86,8 @@ impl HealthReport {
             consistently_wound: topology.consistently_wound,
             boundary_edges: topology.boundary_edges,
             non_manifold_edges: topology.non_manifold_edges,
-            self_intersections: searched.then(|| count_intersections(mesh)),
+            self_intersections: intersections.map(|found| found.count),
+            more_self_intersections: intersections.is_some_and(|found| !found.complete),
             degenerate_triangles: cleanup.degenerate_triangles,
             duplicate_triangles: cleanup.duplicate_triangles + opposite_pairs(mesh),
             bounds,
@@ -76,7 +95,7 @@ impl HealthReport {
             volume,
             inverted: volume.is_some_and(|volume| volume < 0.0),
             notes: cleanup.notes.clone(),
-        }
+        })
     }
 
     /// What a user should know before fitting, one sentence each; empty for a sound mesh.
@@ -113,9 +132,18 @@ impl HealthReport {
         warn(
             crossings > 0,
             format!(
-                "The surface cuts through itself ({} of triangles): distances inside refer to the inner parts, too.",
+                "The surface cuts through itself ({}{} of triangles): distances inside refer to the inner parts, too.",
+                if self.more_self_intersections {
+                    "at least "
+                } else {
+                    ""
+                },
                 counted(crossings, "pair")
             ),
+        );
+        warn(
+            self.more_self_intersections && crossings == 0,
+            "So many triangles lie over each other that not all were searched for places where the surface cuts through itself.".into(),
         );
         warn(
             self.degenerate_triangles > 0,

@@ -2,17 +2,38 @@
 
 use rayon::prelude::*;
 
-use super::box_tree::BoxTree;
+use super::box_tree::{BoxTree, most_pairs};
 use super::weld::first_at_same_place;
 use super::{Bounds, Mesh, Similarity};
+use crate::CancelToken;
 
-/// Number of pairs of triangles that cut through each other and have no vertex in common.
+/// Pairs of triangles that cut through each other and have no vertex in common.
 ///
 /// An edge of one must pass through the inside of the other: touching, as of stacked boxes, and lying in one plane do
 /// not count. Neighbours, which meet in a common vertex anyway, are not compared.
-pub(super) fn count_intersections(mesh: &Mesh) -> u64 {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Intersections {
+    /// How many were found.
+    pub count: u64,
+    /// Whether all were looked for; else there may be more.
+    pub complete: bool,
+}
+
+impl Intersections {
+    /// Looks for them in `mesh`; `None` if cancelled.
+    pub fn of(mesh: &Mesh, cancel: &CancelToken) -> Option<Intersections> {
+        let found = intersections_within(mesh, most_pairs(mesh.triangles.len()), cancel);
+        (!cancel.is_cancelled()).then_some(found)
+    }
+}
+
+/// Those among the first `most_pairs` pairs.
+fn intersections_within(mesh: &Mesh, most_pairs: u64, cancel: &CancelToken) -> Intersections {
     let Some(frame) = Similarity::to_unit_frame(&mesh.bounds()) else {
-        return 0;
+        return Intersections {
+            count: 0,
+            complete: true,
+        };
     };
     let place = first_at_same_place(&mesh.positions);
     let faces: Vec<Face> = mesh
@@ -28,7 +49,7 @@ pub(super) fn count_intersections(mesh: &Mesh) -> u64 {
         .map(|face| Bounds::around(face.corners))
         .collect();
     let tree = BoxTree::over(&boxes);
-    let cuts = tree.map_overlapping(0.0, |index, near| {
+    let cuts = tree.map_overlapping(0.0, most_pairs, cancel, |index, near| {
         let face = &faces[index as usize];
         let later = near.iter().filter(|&&other| other > index);
         later
@@ -36,7 +57,10 @@ pub(super) fn count_intersections(mesh: &Mesh) -> u64 {
             .filter(|other| !face.shares_a_vertex(other) && face.cuts(other))
             .count() as u64
     });
-    cuts.into_iter().sum()
+    Intersections {
+        count: cuts.answers.into_iter().sum(),
+        complete: cuts.complete,
+    }
 }
 
 /// A triangle in the unit frame.
@@ -94,6 +118,12 @@ mod tests {
     use super::*;
     use crate::geometry::shapes;
 
+    fn all(mesh: &Mesh) -> u64 {
+        let found = Intersections::of(mesh, &CancelToken::new()).unwrap();
+        assert!(found.complete);
+        found.count
+    }
+
     /// Every pair, in the order given.
     fn count_all_pairs(mesh: &Mesh) -> u64 {
         let frame = Similarity::to_unit_frame(&mesh.bounds()).unwrap();
@@ -126,7 +156,33 @@ mod tests {
         }
         let expected = count_all_pairs(&mesh);
         assert!(expected > 100);
-        assert_eq!(count_intersections(&mesh), expected);
+        assert_eq!(all(&mesh), expected);
+    }
+
+    #[test]
+    fn a_tangle_is_counted_up_to_a_limit_and_not_at_all_once_cancelled() {
+        // Triangles through one point, each in a direction of its own: any two cut each other.
+        let direction = |i: f64| [(0.7 * i).cos(), (0.7 * i).sin(), (1.3 * i).sin()];
+        let mut mesh = Mesh::default();
+        for i in 0..20_000_u32 {
+            let [u, v] = [direction(f64::from(i)), direction(1.7 * f64::from(i) + 0.5)];
+            let corner = |s: f64, t: f64| std::array::from_fn(|axis| s * u[axis] + t * v[axis]);
+            let corners = [corner(1.0, 0.0), corner(-0.6, 0.8), corner(-0.5, -0.9)];
+            mesh.positions.extend(corners);
+            mesh.triangles.push([3 * i, 3 * i + 1, 3 * i + 2]);
+        }
+        let found = Intersections::of(&mesh, &CancelToken::new()).unwrap();
+        let most = most_pairs(20_000);
+        assert!(
+            !found.complete && found.count > 10_000 && found.count <= most,
+            "{found:?}"
+        );
+        let few = intersections_within(&mesh, 200_000, &CancelToken::new());
+        assert!(!few.complete && few.count <= 200_000, "{few:?}");
+
+        let cancel = CancelToken::new();
+        cancel.cancel();
+        assert_eq!(Intersections::of(&mesh, &cancel), None);
     }
 
     #[test]
@@ -136,10 +192,10 @@ mod tests {
         for position in &mut upright.positions {
             *position = [position[0] * 0.9, position[2], position[1] * 0.9];
         }
-        assert!(count_intersections(&sheet.joined(&upright)) > 0);
+        assert!(all(&sheet.joined(&upright)) > 0);
 
         let below = shapes::cuboid([-1.0, -1.0, 0.0], [1.0, 1.0, 1.0]);
         let above = shapes::cuboid([-0.5, -0.5, 1.0], [0.5, 0.5, 2.0]);
-        assert_eq!(count_intersections(&below.joined(&above)), 0);
+        assert_eq!(all(&below.joined(&above)), 0);
     }
 }

@@ -118,15 +118,16 @@ fn flatten(positions: &[[f64; 3]], corners: &[u32]) -> Vec<[f64; 2]> {
     if normal[axis] < 0.0 {
         (u, v) = (v, u);
     }
-    // As the file has them, so that corners on one line stay on it; a power of two costs no digit and keeps products finite.
+    // As the file has them, so that corners on one line stay on it.
     let used = corners
         .iter()
         .map(|&corner| positions[corner as usize])
         .map(|position| [position[u], position[v]]);
     let largest = (used.clone().flatten()).fold(0.0_f64, |most, x| most.max(x.abs()));
-    let scale = match largest.log2().floor() {
-        exponent if exponent.abs() < 1000.0 => (-exponent).exp2(),
-        _ => 1.0,
+    // Products of four coordinates must stay finite; a power of two costs no digit.
+    let scale = match largest {
+        0.0 | 1e-50..1e50 => 1.0,
+        _ => (-largest.log2().floor()).clamp(-1000.0, 1000.0).exp2(),
     };
     used.map(|place| place.map(|x| x * scale)).collect()
 }

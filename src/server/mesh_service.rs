@@ -40,7 +40,7 @@ impl MeshCalls {
             if cancel.is_cancelled() {
                 return Err(ApiError::Cancelled);
             }
-            meshes.add(&metadata.display_name, mesh, &cleanup, held)
+            meshes.add(&metadata.display_name, mesh, &cleanup, held, cancel)
         })
         .await
     }

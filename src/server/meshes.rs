@@ -9,6 +9,7 @@ use super::memory_budget::{Held, MemoryBudget};
 use super::page::{Place, page};
 use super::proto;
 use super::resource_name::{Collection, new_id};
+use crate::CancelToken;
 use crate::geometry::{Cleanup, HealthReport, Mesh};
 
 /// All meshes of a daemon.
@@ -48,15 +49,16 @@ impl Meshes {
     /// Examines a mesh, of which `cleanup` was told on the way in, and keeps it. `held` is what its upload held.
     ///
     /// # Errors
-    /// [`ApiError::NoMemory`] if there is no room.
+    /// [`ApiError::NoMemory`] if there is no room, [`ApiError::Cancelled`] if nobody waits for it any more.
     pub(super) fn add(
         &self,
         display_name: &str,
         mesh: Mesh,
         cleanup: &Cleanup,
         mut held: Held,
+        cancel: &CancelToken,
     ) -> Result<proto::Mesh, ApiError> {
-        let health = HealthReport::of(&mesh, cleanup);
+        let health = HealthReport::examine(&mesh, cleanup, cancel).ok_or(ApiError::Cancelled)?;
         let uploaded_numbers = cleanup.numbers_before(mesh.triangles.len());
         let bytes = size_of_val(&*mesh.positions)
             + size_of_val(&*mesh.triangles)
@@ -147,7 +149,8 @@ mod tests {
         // 42 vertices of 24 bytes, 80 triangles of 12.
         let bytes = 42 * 24 + 80 * 12;
         let meshes = Meshes::new(bytes);
-        let add = |name: &str| meshes.add(name, mesh.clone(), &cleanup, meshes.share());
+        let waits = CancelToken::new();
+        let add = |name: &str| meshes.add(name, mesh.clone(), &cleanup, meshes.share(), &waits);
         let message = add("ball").unwrap();
         let id = Collection::Meshes.id(&message.name, "name").unwrap();
         assert!(matches!(add("second"), Err(ApiError::NoMemory { limit }) if limit == bytes));
@@ -160,5 +163,16 @@ mod tests {
         assert!(matches!(meshes.delete(id), Err(ApiError::NotFound { .. })));
         assert!(matches!(meshes.get(id), Err(ApiError::NotFound { .. })));
         add("second").unwrap();
+
+        meshes
+            .delete(
+                Collection::Meshes
+                    .id(&meshes.list(0, "").unwrap().0[0].name, "name")
+                    .unwrap(),
+            )
+            .unwrap();
+        waits.cancel();
+        assert!(matches!(add("third"), Err(ApiError::Cancelled)));
+        assert!(meshes.list(0, "").unwrap().0.is_empty());
     }
 }

@@ -124,10 +124,13 @@ fn fit_on_device(
     let bounds = mesh.bounds();
     let frame = Similarity::to_unit_frame(&bounds).ok_or(FitError::NoExtent)?;
     let unit_mesh = frame.apply_to_mesh(mesh);
-    let oracle = SignedDistance::build(&unit_mesh, settings.sign, cancel)?;
+    let oracle = SignedDistance::build(&unit_mesh, settings.sign, cancel)?.ended_by(cancel);
     let surface = SurfaceSampler::new(oracle.boundary().unwrap_or(&unit_mesh));
     let sign = oracle.sign_report();
     let thickness = thickness(&oracle, &surface, cancel)?.map(|length| length / frame.scale);
+    if cancel.is_cancelled() {
+        return Err(FitError::Cancelled);
+    }
     if let Some(thickness) = thickness {
         observer.thickness(thickness);
     }

@@ -161,6 +161,10 @@ impl<'a> SampleSource<'a> {
             self.oracle
                 .distances_along_curve(points, Some(bounds), distances);
         }
+        // The last of them may be unfinished.
+        if cancel.is_cancelled() {
+            return Err(Cancelled);
+        }
         Ok(Samples { points, distances })
     }
 

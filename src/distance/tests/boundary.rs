@@ -163,3 +163,24 @@ fn an_open_sheet_is_left_whole() {
         }
     }
 }
+
+#[test]
+fn where_everything_crosses_everything_walls_stay_and_that_is_said() {
+    // Beams through one point, turned a bit each: cut along each other they would be millions of pieces.
+    let beam = shapes::cuboid([-0.9, -0.05, -0.05], [0.9, 0.05, 0.05]);
+    let mut mesh = Mesh::default();
+    for index in 0..300 {
+        let [(s, c), (t, d)] = [0.61, 0.37].map(|turn| (turn * f64::from(index)).sin_cos());
+        let mut turned = beam.clone();
+        for p in &mut turned.positions {
+            let [x, y, z] = [c * p[0] - s * p[1], s * p[0] + c * p[1], p[2]];
+            *p = [d * x - t * z, y, t * x + d * z];
+        }
+        mesh = mesh.joined(&turned);
+    }
+    let oracle = oracle(&mesh, SignPolicy::Auto);
+    assert_eq!(oracle.sign_report().rule, SignRule::Crossings);
+    assert!(oracle.boundary().is_none());
+    let words = oracle.sign_report().warnings.join(" ");
+    assert!(words.contains("walls inside were not cut out"), "{words}");
+}

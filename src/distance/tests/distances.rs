@@ -3,6 +3,7 @@
 use pulp::Arch;
 
 use super::{narrow, oracle, points_around, soup};
+use crate::CancelToken;
 use crate::distance::{DistanceError, Place, SignPolicy, SignedDistance, reference};
 use crate::geometry::{Mesh, shapes};
 use crate::instruction_set;
@@ -17,6 +18,27 @@ fn check_against_brute_force(mesh: &Mesh, seed: u64) {
         let error = (found - expected).abs() / side;
         assert!(error < 3e-7, "at {point:?}: {found} instead of {expected}");
     }
+}
+
+#[test]
+fn a_cancelled_oracle_leaves_questions_unanswered() {
+    let cancel = CancelToken::new();
+    let mesh = shapes::icosphere(3, 0.9);
+    let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
+    let oracle = oracle.ended_by(&cancel);
+    let points = vec![[0.0; 3]; 10_000];
+    let mut distances = vec![f32::NAN; points.len()];
+    oracle.distances(&points, &mut distances);
+    assert!(
+        distances
+            .iter()
+            .all(|distance| (distance + 0.9).abs() < 0.01)
+    );
+    cancel.cancel();
+    let mut order = points.clone();
+    distances.fill(f32::NAN);
+    oracle.distances_along_curve(&mut order, None, &mut distances);
+    assert!(distances.iter().all(|distance| distance.is_nan()));
 }
 
 #[test]
