@@ -6,7 +6,10 @@
 
 mod arrangement;
 mod box_tree;
+mod foreign;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod gltf;
 mod gltf_buffers;
 mod health;
@@ -15,6 +18,7 @@ mod mesh;
 mod obj;
 mod off;
 mod ply;
+mod ply_header;
 mod polygon;
 mod read;
 pub mod shapes;
@@ -22,6 +26,7 @@ mod similarity;
 mod size_limit;
 mod stl;
 mod surface_sampler;
+mod text;
 mod topology;
 mod triangulate;
 mod validate;
