@@ -4,6 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::foreign::{Foreign, recognise};
+use super::off;
+use super::text::{Lines, words};
+
 /// A file format that [`read_mesh`](super::read_mesh) understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -54,26 +58,33 @@ impl MeshFormat {
         extension.to_string_lossy().parse()
     }
 
-    /// What `bytes` are by their first bytes and their length, if that is beyond doubt.
+    /// What `bytes` are by their first bytes and their length, if that is beyond doubt. Text comes as
+    /// [`plain`](super::text::plain) makes it.
     pub(super) fn sniff(bytes: &[u8]) -> Option<Content> {
         // A binary STL may say anything in its first 80 bytes; only its length gives it away.
         if stl_length_agrees(bytes) {
             return Some(Content::Mesh(MeshFormat::Stl));
         }
-        let foreign = FOREIGN.iter().find(|(magic, _)| bytes.starts_with(magic));
-        if let Some((_, name)) = foreign {
-            return Some(Content::Foreign(name));
+        if let Some(foreign) = recognise(bytes) {
+            return Some(Content::Foreign(foreign));
         }
         let text = bytes.trim_ascii_start();
-        let first_word = text.split(u8::is_ascii_whitespace).next().unwrap_or(&[]);
-        let format = match first_word {
-            b"ply" => MeshFormat::Ply,
-            b"solid" => MeshFormat::Stl,
-            word if word.starts_with(b"glTF") => MeshFormat::Glb,
-            word if word.ends_with(b"OFF") && word.len() <= 7 => MeshFormat::Off,
-            _ if text.starts_with(b"{") => MeshFormat::Gltf,
-            _ if has_vertex_line(text) => MeshFormat::Obj,
-            _ => return None,
+        let first_word = words(text).next().unwrap_or(&[]);
+        let is = |word: &[u8]| first_word.eq_ignore_ascii_case(word);
+        let format = if is(b"ply") {
+            MeshFormat::Ply
+        } else if is(b"solid") {
+            MeshFormat::Stl
+        } else if first_word.starts_with(b"glTF") {
+            MeshFormat::Glb
+        } else if off::keyword(first_word).is_some() {
+            MeshFormat::Off
+        } else if text.starts_with(b"{") {
+            MeshFormat::Gltf
+        } else if has_vertex_line(text) {
+            MeshFormat::Obj
+        } else {
+            return None;
         };
         Some(Content::Mesh(format))
     }
@@ -119,8 +130,18 @@ impl fmt::Display for UnknownFormat {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Content {
     Mesh(MeshFormat),
-    /// Something else that people pick by mistake, in words.
-    Foreign(&'static str),
+    /// Something else that people pick by mistake.
+    Foreign(Foreign),
+}
+
+impl Content {
+    /// What to do with it instead, as an imperative.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Content::Mesh(_) => "rename the file or export it again",
+            Content::Foreign(foreign) => foreign.advice,
+        }
+    }
 }
 
 impl fmt::Display for Content {
@@ -129,20 +150,10 @@ impl fmt::Display for Content {
             Content::Mesh(format) => {
                 write!(f, "{} data", format.extension().to_ascii_uppercase())
             }
-            Content::Foreign(name) => f.write_str(name),
+            Content::Foreign(foreign) => f.write_str(foreign.name),
         }
     }
 }
-
-const FOREIGN: [(&[u8], &str); 7] = [
-    (b"BLENDER", "a Blender file"),
-    (b"Kaydara FBX", "an FBX file"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x28\xb5\x2f\xfd", "Zstandard-compressed data"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"<", "XML or a web page"),
-];
 
 /// Bytes before the first triangle of a binary STL: 80 of header and the triangle count.
 pub(super) const STL_HEADER: usize = 84;
@@ -163,9 +174,9 @@ fn stl_length_agrees(bytes: &[u8]) -> bool {
 /// Whether one of the first lines is a vertex as OBJ writes it.
 fn has_vertex_line(text: &[u8]) -> bool {
     const LINES: usize = 200;
-    text.split(|&byte| byte == b'\n')
+    Lines::new(text)
         .take(LINES)
-        .any(|line| line.starts_with(b"v ") || line.starts_with(b"v\t"))
+        .any(|line| matches!(line, [b'v' | b'V', b' ' | b'\t', ..]))
 }
 
 #[cfg(test)]
@@ -212,7 +223,11 @@ mod tests {
             mesh(b"# by hand\nv 0 0 0"),
             Some(Content::Mesh(MeshFormat::Obj))
         );
-        assert_eq!(mesh(b"PK\x03\x04"), Some(Content::Foreign("a zip archive")));
+        for off in [&b"off\n8"[..], b"OFF8 12 0", b"STCNOFF", b"4OFF"] {
+            assert_eq!(mesh(off), Some(Content::Mesh(MeshFormat::Off)));
+        }
+        assert_eq!(mesh(b"SOLID x"), Some(Content::Mesh(MeshFormat::Stl)));
+        assert!(matches!(mesh(b"PK\x03\x04"), Some(Content::Foreign(_))));
         assert_eq!(mesh(b"hello"), None);
         let mut stl = b"solid but binary".to_vec();
         stl.resize(STL_HEADER + STL_TRIANGLE, 0);

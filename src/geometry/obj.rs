@@ -1,26 +1,21 @@
 //! Wavefront OBJ, by the tobj crate.
 
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
-use super::read::{Failure, Parsed};
+use super::read::{Failure, Parsed, SMALL_FACE, SMALL_FACES, left_out};
+use super::text::{Lines, Wrong, float, no_number, shortened, whole, words};
 use super::triangulate::PolygonMesh;
 use super::{MeshError, SizeLimit};
 
 /// Parses all objects and groups of an OBJ file into one mesh; materials, normals, colours and texture coordinates are
 /// ignored. The vertices are renumbered in the order in which the faces use them.
-pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
-    // Names and comments come in any encoding; only the numbers matter.
-    let text = String::from_utf8_lossy(bytes);
-    let (geometry, vertices) = keep_geometry(&text);
-    limit.check(vertices as u64, 0)?;
-    let options = tobj::LoadOptions {
-        ignore_points: true,
-        ignore_lines: true,
-        ..Default::default()
-    };
+pub(super) fn parse(text: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
+    let geometry = Geometry::of(text).map_err(|wrong| wrong.in_text(text))?;
+    geometry.check(limit)?;
     let no_materials = |_: &std::path::Path| Err(tobj::LoadError::OpenFileFailed);
-    let (models, _) = tobj::load_obj_buf(&mut Cursor::new(geometry), &options, no_materials)
-        .map_err(|error| explain(&text, error))?;
+    let options = tobj::LoadOptions::default();
+    let (models, _) = tobj::load_obj_buf(&mut Cursor::new(&geometry.text), &options, no_materials)
+        .map_err(|error| Failure::Malformed(error.to_string()))?;
 
     let mut faces = PolygonMesh::default();
     for model in models {
@@ -29,18 +24,6 @@ pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> 
         faces
             .positions
             .extend_from_slice(mesh.positions.as_chunks().0);
-        if let Some(position) = faces
-            .positions
-            .iter()
-            .find(|p| p.iter().any(|x| !x.is_finite()))
-        {
-            let vertex = find_infinite_vertex(&text);
-            return Err(MeshError::NotFinite {
-                vertex,
-                position: *position,
-            }
-            .into());
-        }
         let mut start = 0;
         // Without arities all faces are triangles.
         let triangles = std::iter::repeat_n(
@@ -53,132 +36,258 @@ pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> 
             start += arity as usize;
         }
     }
-    let (mesh, polygons) = faces.into_triangles()?;
-    if mesh.triangles.is_empty() && vertices > 0 {
-        return Err(MeshError::NoFaces { vertices }.into());
+    let infinite = |position: &[f64; 3]| position.iter().any(|x| !x.is_finite());
+    if let Some(&position) = faces.positions.iter().find(|position| infinite(position)) {
+        let vertex = find_infinite_vertex(&geometry.text);
+        return Err(MeshError::NotFinite { vertex, position }.into());
     }
-    Ok(Parsed {
-        mesh,
-        polygons,
-        ..Parsed::default()
-    })
+    Parsed::from_polygons(faces, limit, geometry.notes())
 }
 
-/// The `v` and `f` lines of a file, and the number of vertices.
+/// The vertices and faces of a file, and how much there is of them and of all else.
 ///
-/// tobj gets nothing else: it refuses whole files over a texture coordinate or colour that we never look at, and it
-/// gives each group its own copy of the vertices on its border.
-fn keep_geometry(text: &str) -> (String, usize) {
-    let mut kept = String::with_capacity(text.len());
-    let mut vertices = 0;
-    let mut continued = false;
-    for line in text.lines() {
-        let mut words = line.split_ascii_whitespace();
-        let (keyword, body) = match continued {
-            true => ("f", line),
-            false => (words.next().unwrap_or(""), line),
-        };
-        let goes_on = body.trim_end().ends_with('\\');
-        match keyword {
-            "v" => {
-                vertices += 1;
-                kept.push('v');
-                // x, y and z, and a weight if it stands alone; three or more further numbers are a colour.
-                let numbers = words.clone().take(5).count();
-                for number in words.take(if numbers == 4 { 4 } else { 3 }) {
-                    kept.push(' ');
-                    kept.push_str(number);
-                }
-                kept.push('\n');
-            }
-            "f" => {
-                kept.push_str(body.trim_end().trim_end_matches('\\'));
-                kept.push(if goes_on { ' ' } else { '\n' });
-            }
-            _ => {}
-        }
-        continued = goes_on && keyword == "f";
-    }
-    (kept, vertices)
+/// tobj gets nothing but these: it refuses whole files over a texture coordinate or a comment behind numbers, takes a
+/// fourth number for a divisor, and gives each group its own copy of the vertices on its border.
+#[derive(Default)]
+struct Geometry {
+    /// Lines `v x y z` and `f a b c`.
+    text: Vec<u8>,
+    vertices: usize,
+    faces: usize,
+    corners: usize,
+    /// Face, counted from 0, and vertex of the first corner before the first vertex, and of the last one of all.
+    missing: Option<(usize, i64)>,
+    farthest: (usize, i64),
+    lines: u64,
+    points: u64,
+    /// Free-form curves and surfaces, and the line of the first.
+    free_form: u64,
+    /// Faces of fewer than three corners.
+    small_faces: u64,
 }
 
-/// Finds the place of an error that tobj only names by its kind.
-fn explain(text: &str, error: tobj::LoadError) -> Failure {
-    let (mut vertices, mut face) = (0_usize, 0_usize);
-    let all_vertices = text.lines().filter(|line| first_word(line) == "v").count();
-    for (number, line) in text.lines().enumerate() {
-        let mut words = line.split_ascii_whitespace();
-        let malformed = |what: &str| {
-            Failure::Malformed(format!(
-                "line {}: {what}: `{}`",
-                number + 1,
-                shortened(line)
-            ))
+impl Geometry {
+    fn of(text: &[u8]) -> Result<Geometry, Wrong> {
+        let mut geometry = Geometry {
+            text: Vec::with_capacity(text.len()),
+            farthest: (0, -1),
+            ..Geometry::default()
         };
-        match words.next() {
-            Some("v") => {
-                let numbers = words
-                    .clone()
-                    .take(3)
-                    .filter(|word| word.parse::<f64>().is_ok());
-                if numbers.count() < 3 {
-                    return malformed("a vertex needs three numbers");
+        let mut joined = Vec::new();
+        let mut lines = Lines::new(text);
+        loop {
+            let offset = lines.at;
+            let Some(line) = lines.next() else { break };
+            let wrong = |what| Wrong { offset, what };
+            let keyword = words(line).next().unwrap_or(&[]);
+            let mut line = without_comment(line);
+            let takes = |letter: u8| keyword.eq_ignore_ascii_case(&[letter]);
+            let is_face = takes(b'f') || keyword == b"fo";
+            if is_face || takes(b'v') {
+                if line.last() == Some(&b'\\') {
+                    joined.clear();
+                    line = join_continued(line, &mut lines, &mut joined);
                 }
-                if words.clone().count() == 4
-                    && words
-                        .nth(3)
-                        .is_some_and(|w| !w.parse().is_ok_and(|w: f64| w != 0.0))
-                {
-                    return malformed("the weight of a vertex must be a number other than zero");
-                }
-                vertices += 1;
+                let body = words(line).skip(1);
+                let pushed = match is_face {
+                    true => geometry.push_face(body),
+                    false => geometry.push_vertex(body),
+                };
+                pushed.map_err(wrong)?;
+            } else if takes(b'l') {
+                geometry.lines += 1;
+            } else if takes(b'p') {
+                geometry.points += 1;
+            } else if ["curv", "curv2", "surf"]
+                .iter()
+                .any(|name| keyword.eq_ignore_ascii_case(name.as_bytes()))
+            {
+                geometry.free_form += 1;
             }
-            Some("f") => {
-                for word in words {
-                    let first = word.split('/').next().unwrap_or("");
-                    let vertex = match first.parse::<i64>() {
-                        Ok(index) if index > 0 => index - 1,
-                        Ok(index) if index < 0 => (vertices as i64).saturating_add(index),
-                        _ => return malformed("not a vertex number, which count from 1"),
-                    };
-                    if usize::try_from(vertex).is_ok_and(|v| v < all_vertices) {
-                        continue;
-                    }
-                    let vertices = all_vertices;
-                    return MeshError::MissingVertex {
-                        face,
-                        vertex,
-                        vertices,
-                    }
-                    .into();
-                }
-                face += 1;
-            }
-            _ => {}
         }
+        Ok(geometry)
     }
-    Failure::Malformed(error.to_string())
-}
 
-/// Index of the first vertex with a coordinate that is no finite number.
-fn find_infinite_vertex(text: &str) -> usize {
-    text.lines()
-        .filter(|line| first_word(line) == "v")
-        .position(|line| {
-            let numbers = line.split_ascii_whitespace().skip(1);
-            !numbers
-                .filter_map(|word| word.parse::<f64>().ok())
-                .all(f64::is_finite)
+    /// What follows the three coordinates, a weight or a colour, is left out.
+    fn push_vertex<'a>(
+        &mut self,
+        numbers: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<(), String> {
+        let refuse = |why: String| {
+            let line: Vec<&[u8]> = numbers.clone().take(3).collect();
+            let line = shortened(&line.join(&b' '));
+            Err(format!("a vertex needs three numbers{why}: `v {line}`"))
+        };
+        self.text.push(b'v');
+        let mut count = 0;
+        for number in numbers.clone().take(3) {
+            self.text.push(b' ');
+            count += 1;
+            if is_decimal(number) {
+                self.text.extend_from_slice(number);
+                continue;
+            }
+            match float(number) {
+                Some(value) if value.is_nan() => self.text.extend_from_slice(b"nan"),
+                Some(_) => self.text.extend_from_slice(number),
+                None => return refuse(format!(", and {}", no_number(number))),
+            }
+        }
+        if count < 3 {
+            return refuse(String::new());
+        }
+        self.text.push(b'\n');
+        self.vertices += 1;
+        Ok(())
+    }
+
+    /// Only the vertices stay, counted from 1 from the beginning of the file.
+    fn push_face<'a>(
+        &mut self,
+        corners: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<(), String> {
+        let start = self.text.len();
+        self.text.push(b'f');
+        let mut count = 0;
+        for corner in corners {
+            let word = corner.split(|&byte| byte == b'/').next().unwrap_or(&[]);
+            let vertex = match whole(word) {
+                Some(index) if index > 0 => index - 1,
+                Some(index) if index < 0 => (self.vertices as i64).saturating_add(index),
+                _ => {
+                    return Err(format!(
+                        "not a vertex number, which count from 1: `{}`",
+                        shortened(corner)
+                    ));
+                }
+            };
+            if vertex < 0 {
+                self.missing = self.missing.or(Some((self.faces, vertex)));
+            }
+            if vertex > self.farthest.1 {
+                self.farthest = (self.faces, vertex);
+            }
+            self.text.push(b' ');
+            match word.iter().all(u8::is_ascii_digit) {
+                true => self.text.extend_from_slice(word),
+                // Writing to a vector cannot fail.
+                false => drop(write!(self.text, "{}", vertex + 1)),
+            }
+            count += 1;
+        }
+        self.text.push(b'\n');
+        self.faces += 1;
+        if count < 3 {
+            self.text.truncate(start);
+            self.small_faces += 1;
+            return Ok(());
+        }
+        self.corners += count - 2;
+        Ok(())
+    }
+
+    /// Refuses what has no faces, faces without vertices, and what is too large.
+    fn check(&self, limit: &SizeLimit) -> Result<(), Failure> {
+        let vertices = self.vertices;
+        limit.check(vertices as u64, self.corners as u64)?;
+        let beyond = Some(self.farthest).filter(|(_, vertex)| *vertex >= vertices as i64);
+        if let Some((face, vertex)) = self.missing.or(beyond) {
+            return Err(MeshError::MissingVertex {
+                face,
+                vertex,
+                vertices,
+            }
+            .into());
+        }
+        if self.corners > 0 || vertices == 0 {
+            return Ok(());
+        }
+        Err(match (self.free_form, self.lines) {
+            (0, 0) => MeshError::NoFaces { vertices }.into(),
+            (0, lines) => Failure::Unsupported(format!(
+                "it holds {lines} lines (`l`) and no faces: a wireframe has no surface; give it faces first"
+            )),
+            (free_form, _) => Failure::Unsupported(format!(
+                "it holds {free_form} free-form curves or surfaces (`curv`, `surf`) and no faces: convert them to polygons before \
+                 the export"
+            )),
         })
-        .unwrap_or(0)
+    }
+
+    /// What was left out, in words.
+    fn notes(&self) -> Vec<String> {
+        let said = [
+            left_out(self.lines, "line (`l`)", "lines (`l`)"),
+            left_out(self.points, "point (`p`)", "points (`p`)"),
+            left_out(
+                self.free_form,
+                "free-form curve or surface (`curv`, `surf`)",
+                "free-form curves or surfaces (`curv`, `surf`)",
+            ),
+            left_out(self.small_faces, SMALL_FACE, SMALL_FACES),
+        ];
+        said.into_iter().flatten().collect()
+    }
 }
 
-fn first_word(line: &str) -> &str {
-    line.split_ascii_whitespace().next().unwrap_or("")
+fn without_comment(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|&byte| byte == b'#');
+    line[..end.unwrap_or(line.len())].trim_ascii_end()
 }
 
-fn shortened(line: &str) -> String {
-    line.trim().chars().take(60).collect()
+/// The line with those that it goes on in, put together in `joined`.
+fn join_continued<'a>(first: &[u8], lines: &mut Lines, joined: &'a mut Vec<u8>) -> &'a [u8] {
+    joined.extend_from_slice(first);
+    while joined.last() == Some(&b'\\') {
+        joined.pop();
+        joined.push(b' ');
+        joined.extend_from_slice(without_comment(lines.next().unwrap_or(&[])));
+    }
+    joined
+}
+
+/// Whether this is a decimal number that any parser reads. Almost all are: they are not parsed twice.
+fn is_decimal(word: &[u8]) -> bool {
+    let skip_digits = |rest: &mut &[u8]| {
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit());
+        let count = end.unwrap_or(rest.len());
+        *rest = &rest[count..];
+        count
+    };
+    let skip_sign = |rest: &mut &[u8]| {
+        if let [b'+' | b'-', behind @ ..] = *rest {
+            *rest = behind;
+        }
+    };
+    let mut rest = word;
+    skip_sign(&mut rest);
+    let mut digits = skip_digits(&mut rest);
+    if let [b'.', behind @ ..] = rest {
+        rest = behind;
+        digits += skip_digits(&mut rest);
+    }
+    if let [b'e' | b'E', behind @ ..] = rest {
+        rest = behind;
+        skip_sign(&mut rest);
+        if skip_digits(&mut rest) == 0 {
+            return false;
+        }
+    }
+    digits > 0 && rest.is_empty()
+}
+
+/// Index of the first vertex that a face uses and that has a coordinate that is no finite number.
+fn find_infinite_vertex(geometry: &[u8]) -> usize {
+    let lines = |letter: u8| Lines::new(geometry).filter(move |line| line.first() == Some(&letter));
+    let infinite: Vec<bool> = lines(b'v')
+        .map(|line| {
+            let mut numbers = words(line).skip(1).filter_map(float);
+            !numbers.all(f64::is_finite)
+        })
+        .collect();
+    let corners = lines(b'f').flat_map(|line| words(line).skip(1).filter_map(whole));
+    let mut vertices = corners.map(|corner| corner as usize - 1);
+    vertices.find(|&vertex| infinite[vertex]).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -213,7 +322,7 @@ pub(super) mod tests {
         let cases = [
             (
                 "v 0 0 0\nv 1 0 zero\nf 1 2 3\n",
-                "line 2: a vertex needs three numbers: `v 1 0 zero`",
+                "line 2: a vertex needs three numbers, and `zero` is not a number: `v 1 0 zero`",
             ),
             (
                 "v 0 0 0\nv 1 0 0\nv 1 1 0\nf 1 2 x\n",
@@ -241,8 +350,24 @@ pub(super) mod tests {
             ),
             ("# nothing\n", "the mesh is empty"),
             (
-                "v 0 0 0\nv 1 0 0\nv 1 1 0 0\nf 1 2 3\n",
-                "line 3: the weight",
+                "v 0 0 0\n\n# two\nv 1\nf 1 1 1\n",
+                "line 4: a vertex needs three numbers: `v 1`",
+            ),
+            (
+                "v 0 0 0\nv 1,5 0 0\nv 1 1 0\nf 1 2 3\n",
+                "line 2: a vertex needs three numbers, and `1,5` has a comma",
+            ),
+            (
+                "v 0 0 0\nv 1 0 0\nl 1 2\n",
+                "1 lines (`l`) and no faces: a wireframe has no surface",
+            ),
+            (
+                "v 0 0 0\nv 1 0 0\ncstype bezier\nsurf 0 1 0 1 1\\\n 2 3 4\nend\n",
+                "1 free-form curves or surfaces",
+            ),
+            (
+                "v nan 0 0\nv 9 9 9\nv inf 0 0\nv 1 1 0\nf 2 3 4\n",
+                "vertex 2 (counted from 0)",
             ),
         ];
         for (text, words) in cases {
@@ -256,5 +381,53 @@ pub(super) mod tests {
         let mut bytes = b"# caf\xe9\no M\xfcll\n".to_vec();
         bytes.extend_from_slice(SAMPLE.as_bytes());
         assert!(parse_mesh(&bytes, MeshFormat::Obj, "a.obj").is_ok());
+    }
+
+    /// The corner of a cube, in many hands.
+    pub const ODDITIES: [&str; 12] = [
+        "V 0 0 0\nV 1 0 0\nV 0 1 0\nV 0 0 1\nF 1 3 2\nF 1 2 4\nF 1 4 3\nF 2 3 4\n",
+        "v 0 0 0 128\nv 1 0 0 0\nv 0 1 0 2\nv 0 0 1 nan\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n",
+        "v 0 0 0 #0\nv 1 0 0 #1\nv 0 1 0 # 2\nv 0 0 1# 3\nf 1 3 2 # a\nf 1 2 4#b\nf 1 4 3\nf 2 3 4\n",
+        "v +0 -0 .0\nv 1. 0e5 0E+0\nv 0 1e0 0\nv 0 0 1.0\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n",
+        "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1/2/3 3//5 2/1\nf 1 2/7 4//-1\nf 1/ 4 3\nf 2 3 4\n",
+        "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf -4 -2 -3\nf -4 -3 -1\nf -4 -1 -2\nf 2.0 +3 4.00\n",
+        "v 0 \\\n 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 \\\n\\\n 2\nf 1 2 4\nf \\\r\n1 4 3\nfo 2 3 4\n",
+        "v 0 0 0\rv 1 0 0\rv 0 1 0\rv 0 0 1\rf 1 3 2\rf 1 2 4\rf 1 4 3\rf 2 3 4",
+        "# a path: C:\\\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nusemtl x\\\nf 1 3 2\nf 1 2 4\ng\no\nf 1 4 3\ns off\nf 2 3 4\n",
+        "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nv nan nan nan\nv -nan(ind) 0 0\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n",
+        "\n\n  v\t0 0 0\r\n\r\nv 1 0 0 .5 .5 .5 1\r\nv 0 1 0\r\n v 0 0 1\r\nvt x\r\nvn nan\r\nf 1 3 2\r\nf 1 2 4\r\nf 1 4 3\r\nf 2 3 4",
+        "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\nl 1 2\nl 1 2 3\np 1\nf 1 2\ncurv 0 1 1 2\nsurf 0 1\n",
+    ];
+
+    #[test]
+    fn files_in_many_hands_are_the_same_mesh() {
+        let expected = parse_mesh(ODDITIES[0].as_bytes(), MeshFormat::Obj, "a").unwrap();
+        assert_eq!(expected.mesh.triangles.len(), 4);
+        assert_eq!(expected.mesh.positions[1], [0.0, 1.0, 0.0]);
+        for text in ODDITIES {
+            let read = parse_mesh(text.as_bytes(), MeshFormat::Obj, "a").expect(text);
+            assert_eq!(read.mesh, expected.mesh, "{text}");
+            let utf_16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let marked = [&b"\xff\xfe"[..], &utf_16].concat();
+            let read = parse_mesh(&marked, MeshFormat::Obj, "a").expect(text);
+            assert_eq!(read.mesh, expected.mesh, "{text}");
+            let marked = ["\u{feff}", text].concat();
+            let read = parse_mesh(marked.as_bytes(), MeshFormat::Obj, "a").expect(text);
+            assert_eq!(read.mesh, expected.mesh, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        let read = parse_mesh(ODDITIES[11].as_bytes(), MeshFormat::Obj, "a").unwrap();
+        assert_eq!(
+            read.cleanup.notes,
+            [
+                "2 lines (`l`) were left out.",
+                "1 point (`p`) was left out.",
+                "2 free-form curves or surfaces (`curv`, `surf`) were left out.",
+                "1 face of fewer than three corners was left out.",
+            ]
+        );
     }
 }

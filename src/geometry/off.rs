@@ -1,123 +1,294 @@
 //! Geomview's OFF in text, with its variants for colours, normals and texture coordinates.
 
+use super::SizeLimit;
 use super::read::{Failure, Parsed};
+use super::text::{
+    Records, Words, Wrong, float, no_number, shortened, starts_with_word, whole, words,
+};
 use super::triangulate::PolygonMesh;
-use super::{MeshError, SizeLimit};
 
-/// Parses an OFF file: the counts, one line a vertex, one line a face. What follows the three coordinates of a vertex or
-/// the corners of a face (colours, normals) is ignored, and so is everything behind a `#`.
-pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
-    let text = String::from_utf8_lossy(bytes);
-    let mut lines = Lines::new(&text);
-    let [vertices, faces] = read_counts(&mut lines)?;
+/// Parses an OFF file: the counts, the vertices, the faces. What follows the three coordinates of a vertex or the corners
+/// of a face (colours, normals) is ignored, and so is everything behind a `#`.
+///
+/// Almost all files have a line for each vertex and each face. Where they do not, numbers are taken as they come.
+pub(super) fn parse(text: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
+    let head = Head::read(text)?;
+    let Head {
+        vertices, faces, ..
+    } = head;
     limit.check(vertices as u64, faces as u64)?;
     // A vertex takes at least six bytes and a face two: counts beyond that are wrong, and would only cost memory.
-    if vertices
+    let needed = vertices
         .saturating_mul(6)
-        .saturating_add(faces.saturating_mul(2))
-        > bytes.len() + 1
-    {
+        .saturating_add(faces.saturating_mul(2));
+    if needed > text.len() + 1 {
         return Err(Failure::Truncated(format!(
             "the counts promise {vertices} vertices and {faces} faces, but the file has only {} bytes",
-            bytes.len()
+            text.len()
+        )));
+    }
+    let mut refused = None;
+    for &start in &head.starts {
+        let mesh = read_lines(text, start, &head);
+        match mesh.and_then(|mesh| Parsed::from_polygons(mesh, limit, Vec::new())) {
+            Ok(parsed) => return Ok(parsed),
+            Err(failure) => refused = refused.or(Some(failure)),
+        }
+    }
+    for &start in &head.starts {
+        for &width in &head.widths {
+            for faces_begin_lines in [false, true] {
+                let mesh = read_words(text, start, &head, width, faces_begin_lines);
+                let parsed = mesh.map(|mesh| Parsed::from_polygons(mesh, limit, Vec::new()));
+                if let Some(Ok(parsed)) = parsed {
+                    return Ok(parsed);
+                }
+            }
+        }
+    }
+    // What is wrong is told of the usual layout.
+    Err(refused.unwrap_or(Failure::Empty))
+}
+
+/// The variant that a file's first word names, and what stands behind the name without a space: `OFF8 12 0`.
+pub(super) fn keyword(word: &[u8]) -> Option<(&[u8], &[u8])> {
+    const LONGEST: usize = b"STCN4n".len();
+    let at = (0..=LONGEST).find(|&at| {
+        word.get(at..)
+            .is_some_and(|rest| starts_with_word(rest, b"off"))
+    })?;
+    let (variant, glued) = (&word[..at], &word[at + 3..]);
+    let known = variant
+        .iter()
+        .all(|letter| b"STCN4".contains(&letter.to_ascii_uppercase()));
+    (known && glued.iter().all(u8::is_ascii_digit)).then_some((variant, glued))
+}
+
+/// What stands before the first vertex.
+struct Head {
+    vertices: usize,
+    faces: usize,
+    /// Where the vertices may begin: the number of edges is often left out.
+    starts: Vec<usize>,
+    /// How many numbers a vertex may have where lines do not tell.
+    widths: Vec<usize>,
+}
+
+impl Head {
+    fn read(text: &[u8]) -> Result<Head, Failure> {
+        let mut words = Words {
+            text,
+            at: 0,
+            comment: Some(b'#'),
+        };
+        let first = words.next().unwrap_or(&[]);
+        let mut widths = vec![3];
+        match keyword(first) {
+            None => words.at = 0,
+            Some((variant, glued)) => {
+                words.at -= glued.len();
+                let name = shortened(&first[..first.len() - glued.len()]);
+                let has = |letter: u8| variant.iter().any(|x| x.eq_ignore_ascii_case(&letter));
+                let mut dimensions = if has(b'4') { 4 } else { 3 };
+                // Upper case is for normals: `nOFF` says the number of its dimensions, `noff` is anybody's.
+                if variant.last() == Some(&b'n') && name.ends_with("OFF") {
+                    let said = words.next().and_then(whole).unwrap_or(0);
+                    dimensions = said.saturating_add(dimensions - 3);
+                } else if has(b'n') {
+                    widths[0] += 3;
+                }
+                if dimensions != 3 {
+                    return Err(Failure::Unsupported(format!(
+                        "`{name}` has {dimensions} dimensions, not three: export the file as plain OFF"
+                    )));
+                }
+                if has(b't') {
+                    widths[0] += 2;
+                }
+                if has(b'c') {
+                    widths = vec![widths[0] + 4, widths[0] + 3];
+                }
+                let behind = words.at;
+                if words
+                    .next()
+                    .is_some_and(|next| next.eq_ignore_ascii_case(b"binary"))
+                {
+                    return Err(Failure::Unsupported(
+                        "binary OFF is not read: export the file as text".into(),
+                    ));
+                }
+                words.at = behind;
+            }
+        }
+        let mut counts = [0; 2];
+        for count in &mut counts {
+            words.ends_line();
+            let offset = words.at;
+            let Some(word) = words.next() else {
+                return Err(Failure::Truncated(
+                    "it ends where the counts should be".into(),
+                ));
+            };
+            let number = whole(word).and_then(|number| usize::try_from(number).ok());
+            *count = number.ok_or_else(|| {
+                let what = format!(
+                    "the numbers of vertices, faces and edges should stand here, not `{}`",
+                    shortened(word)
+                );
+                Wrong { offset, what }.in_text(text)
+            })?;
+        }
+        let behind_faces = words.at;
+        let ends = words.ends_line();
+        words.next();
+        let mut starts = vec![words.at];
+        if ends {
+            starts.insert(0, behind_faces);
+        }
+        Ok(Head {
+            vertices: counts[0],
+            faces: counts[1],
+            starts,
+            widths,
+        })
+    }
+}
+
+/// What a line says before a comment.
+fn content(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|&byte| byte == b'#');
+    line[..end.unwrap_or(line.len())].trim_ascii()
+}
+
+/// The mesh, if it has a line for each vertex and each face.
+fn read_lines(text: &[u8], start: usize, head: &Head) -> Result<PolygonMesh, Failure> {
+    #[derive(Default)]
+    struct Part {
+        mesh: PolygonMesh,
+        /// The fewest and most words in the line of a vertex.
+        widths: Option<(usize, usize)>,
+        corners: Vec<i64>,
+    }
+
+    let &Head {
+        vertices, faces, ..
+    } = head;
+    let body = &text[start..];
+    let records = Records::new(body, content);
+    let expected = vertices + faces;
+    if records.count < expected {
+        let missing = match records.count.checked_sub(vertices) {
+            Some(face) => format!("face {face} of {faces}"),
+            None => format!("vertex {} of {vertices}", records.count),
+        };
+        return Err(Failure::Truncated(format!(
+            "it ends where {missing} should be"
+        )));
+    }
+    let even = records.count > expected;
+    let parts = records.read(expected, |number, line, part: &mut Part| {
+        let mut words = words(line);
+        if number < vertices {
+            let mut position = [0.0; 3];
+            for coordinate in &mut position {
+                let word = words.next().ok_or("a vertex needs three numbers")?;
+                *coordinate = float(word).ok_or_else(|| {
+                    format!("a vertex needs three numbers, and {}", no_number(word))
+                })?;
+            }
+            part.mesh.positions.push(position);
+            if even {
+                let width = 3 + words.count();
+                let (least, most) = part.widths.unwrap_or((width, width));
+                part.widths = Some((least.min(width), most.max(width)));
+            }
+            return Ok(());
+        }
+        push_face(&mut part.mesh, &mut words, &mut part.corners)
+    });
+    let parts = parts.map_err(|Wrong { offset, what }| {
+        let offset = start + offset;
+        Wrong { offset, what }.in_text(text)
+    })?;
+    let widths = parts.iter().filter_map(|part| part.widths);
+    let (least, most) = widths.fold((usize::MAX, 0), |all, (least, most)| {
+        (all.0.min(least), all.1.max(most))
+    });
+    if least < most {
+        return Err(Failure::Malformed(format!(
+            "its vertices have from {least} to {most} numbers, and there are {} lines for {vertices} vertices and {faces} faces",
+            records.count
         )));
     }
     let mut mesh = PolygonMesh::default();
-    mesh.positions.reserve(vertices);
-    for index in 0..vertices {
-        let (number, line) = lines.expect(|| format!("vertex {index} of {vertices}"))?;
-        let mut words = line.split_ascii_whitespace();
+    for part in parts {
+        mesh.append(part.mesh, 0);
+    }
+    Ok(mesh)
+}
+
+/// Reads one face: how many corners it has, and which. `corners` is room that is used again.
+fn push_face<'a>(
+    mesh: &mut PolygonMesh,
+    words: &mut impl Iterator<Item = &'a [u8]>,
+    corners: &mut Vec<i64>,
+) -> Result<(), String> {
+    let count = words.next().and_then(whole);
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    let count = count.ok_or("a face begins with the number of its corners")?;
+    corners.clear();
+    for word in words.take(count) {
+        let vertex = whole(word);
+        corners.push(vertex.ok_or_else(|| {
+            format!(
+                "the number of a vertex should stand here, not `{}`",
+                shortened(word)
+            )
+        })?);
+    }
+    if corners.len() < count {
+        return Err("the face has fewer corners than it says".into());
+    }
+    mesh.push_face(corners.iter().copied());
+    Ok(())
+}
+
+/// The mesh, if its numbers make one that are spread over lines anyhow: `width` of them for each vertex. Either nothing
+/// stands behind the last face, or each face begins a line and what follows its corners in the last one is a colour.
+fn read_words(
+    text: &[u8],
+    start: usize,
+    head: &Head,
+    width: usize,
+    faces_begin_lines: bool,
+) -> Option<PolygonMesh> {
+    let mut words = Words {
+        text,
+        at: start,
+        comment: Some(b'#'),
+    };
+    let mut mesh = PolygonMesh::default();
+    for _ in 0..head.vertices {
         let mut position = [0.0; 3];
         for coordinate in &mut position {
-            let word = words.next().and_then(|word| word.parse().ok());
-            *coordinate = word.ok_or_else(|| malformed(number, "a vertex needs three numbers"))?;
+            *coordinate = float(words.next()?)?;
         }
         mesh.positions.push(position);
+        for _ in 3..width {
+            float(words.next()?)?;
+        }
     }
     let mut corners = Vec::new();
-    for index in 0..faces {
-        let (number, line) = lines.expect(|| format!("face {index} of {faces}"))?;
-        let mut words = line.split_ascii_whitespace();
-        let count = words.next().and_then(|word| word.parse::<usize>().ok());
-        let count = count
-            .ok_or_else(|| malformed(number, "a face begins with the number of its corners"))?;
-        corners.clear();
-        corners.extend(words.take(count).map_while(|word| word.parse::<i64>().ok()));
-        if corners.len() < count {
-            return Err(malformed(number, "the face has fewer corners than it says"));
+    for _ in 0..head.faces {
+        if faces_begin_lines && !words.ends_line() {
+            return None;
         }
-        if let Some(&vertex) = corners.iter().find(|&&v| v < 0 || v >= vertices as i64) {
-            return Err(MeshError::MissingVertex {
-                face: index,
-                vertex,
-                vertices,
-            }
-            .into());
-        }
-        mesh.push_face(corners.iter().copied());
-    }
-    let (mesh, polygons) = mesh.into_triangles()?;
-    Ok(Parsed {
-        mesh,
-        polygons,
-        ..Parsed::default()
-    })
-}
-
-/// The keyword, if there is one, and the numbers of vertices and faces, on its line or on the next.
-fn read_counts(lines: &mut Lines) -> Result<[usize; 2], Failure> {
-    let (mut number, mut line) = lines.expect(|| "the counts".into())?;
-    let keyword = line.split_ascii_whitespace().next().unwrap_or("");
-    if keyword.ends_with("OFF") {
-        if keyword.contains('4') || keyword.contains('n') {
-            return Err(Failure::Unsupported(format!(
-                "`{keyword}` has more than three dimensions: export the file as plain OFF"
-            )));
-        }
-        line = line.trim_start()[keyword.len()..].trim();
-        if line == "BINARY" {
-            return Err(Failure::Unsupported(
-                "binary OFF is not read: export the file as text".into(),
-            ));
-        }
-        if line.is_empty() {
-            (number, line) = lines.expect(|| "the counts".into())?;
+        push_face(&mut mesh, &mut words, &mut corners).ok()?;
+        if faces_begin_lines {
+            words.skip_line();
         }
     }
-    let counts: Vec<usize> = line
-        .split_ascii_whitespace()
-        .map_while(|word| word.parse().ok())
-        .collect();
-    match counts[..] {
-        [vertices, faces, ..] => Ok([vertices, faces]),
-        _ => Err(malformed(
-            number,
-            "the numbers of vertices, faces and edges should stand here",
-        )),
-    }
-}
-
-fn malformed(line: usize, what: &str) -> Failure {
-    Failure::Malformed(format!("line {line}: {what}"))
-}
-
-/// The lines that say something, with their numbers.
-struct Lines<'a>(Box<dyn Iterator<Item = (usize, &'a str)> + 'a>);
-
-impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        let said = text.lines().enumerate().map(|(index, line)| {
-            let before_comment = line.split('#').next().unwrap_or("");
-            (index + 1, before_comment.trim())
-        });
-        Lines(Box::new(said.filter(|(_, line)| !line.is_empty())))
-    }
-
-    fn expect(&mut self, wanted: impl Fn() -> String) -> Result<(usize, &'a str), Failure> {
-        self.0
-            .next()
-            .ok_or_else(|| Failure::Truncated(format!("it ends where {} should be", wanted())))
-    }
+    (mesh.lines_and_points == 0 && (faces_begin_lines || words.next().is_none())).then_some(mesh)
 }
 
 #[cfg(test)]
@@ -126,6 +297,57 @@ pub(super) mod tests {
 
     pub const SAMPLE: &str = "COFF # coloured\n# a tent\n5 2 0\n0 0 0 1 0 0 1\n1 0 0 1 0 0 1\n\n1 1 0 0 0 0 0\n0 1 0 0 0 0 0\n.5 .5 1e0 0 0 0 0\n\
         4 0 1 2 3 255 0 0\n3 0 1 4\n";
+
+    /// A tetrahedron, in many hands.
+    pub const ODDITIES: [&str; 20] = [
+        "OFF\n4 4 6\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+        "off\n4 4 6\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+        "OFF4 4 6\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+        "OFF 4 4\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3",
+        "4 4 6\r0 0 0\r1 0 0\r0 1 0\r0 0 1\r3 0 2 1\r3 0 1 3\r3 0 3 2\r3 1 2 3\r",
+        "OFF 4 4 6 0 0 0 1 0 0 0 1 0 0 0 1 3 0 2 1 3 0 1 3 3 0 3 2 3 1 2 3",
+        "OFF\n4\n4\n6\n0\n0\n0\n1\n0\n0\n0\n1\n0\n0\n0\n1\n3\n0\n2\n1\n3\n0\n1\n3\n3\n0\n3\n2\n3\n1\n2\n3\n",
+        "OFF\n4 4\n6\n0 0 0 1 0 0\n0 1 0 0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+        "OFF\n4 4 6\n0 0\n0\n1 0 0\n0 1 0\n0 0 1\n3 0\n2 1 1 0 0\n3 0 1 3 255 0 0\n3 0 3 2\n3 1 2 3 7\n",
+        "COFF\n4 4 6\n0 0 0 255 0 0 1\n1 0 0 255 0 0 1\n0 1 0 255 0 0 1\n0 0 1 255 0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+        "COFF 4 4 6 0 0 0 1 1 1 1 0 0 1 1 1 0 1 0 1 1 1 0 0 1 1 1 1 3 0 2 1 3 0 1 3 3 0 3 2 3 1 2 3",
+        "NOFF\n4 4 6\n0 0 0 0 0 nan\n1 0 0 0 0 1\n0 1 0 0 0 1\n0 0 1 0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+        "CNOFF\n4 4 6\n0 0 0 0 0 1 1 1 1 1\n1 0 0 0 0 1 1 1 1 1\n0 1 0 0 0 1 1 1 1 1\n0 0 1 0 0 1 1 1 1 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+        "STOFF\n4 4 6\n0 0 0 .5 .5\n1 0 0 .5 .5\n0 1 0 .5 .5\n0 0 1 .5 .5\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+        "nOFF 3\n4 4 6\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+        "OFF # x\n# 9 9 9\n4 4 6 # y\n0 0 0#z\n\n1 0 0\n0 1 0 # 0\n0 0 1\n# 3\n3 0 2 1\n3 0 1 3 # 3\n3 0 3 2\n3 1 2 3\n",
+        "OFF\n4 4 6\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1 255 0 0\n3 0 1 3 0.5 0.5 0.5 1\n3 0 3 2 7\n3 1 2 3 # red\n",
+        "OFF\n4 4 6\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n2 0 1\nand more\n",
+        "OFF\r\n\r\n4 4 6\r\n+0 -0 0.0\r\n1. 0 0\r\n0 1e0 0\r\n0 0 1\r\n3 0 2.0 1\r\n3 0 1 3\r\n3 0 3 2\r\n3 1 2 3",
+        "OFF\n6 4 6\n0 0 0\n1 0 0\n0 1 0\n0 0 1\nnan nan nan\n-nan(ind) inf 0\n3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n",
+    ];
+
+    #[test]
+    fn files_in_many_hands_are_the_same_mesh() {
+        let expected = read(ODDITIES[0]).unwrap().mesh;
+        assert_eq!((expected.positions.len(), expected.triangles.len()), (4, 4));
+        for text in ODDITIES {
+            let loaded = read(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!(loaded.mesh, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn vertices_without_a_place_are_left_out_where_no_face_needs_them() {
+        let loaded = read(ODDITIES[19]).unwrap();
+        assert_eq!(
+            loaded.cleanup.notes,
+            ["2 vertices without a finite place, which no face uses, were left out."]
+        );
+        let shifted = "OFF\n4 1\nnan 0 0\n0 0 0\n1 0 0\n0 1 0\n3 1 2 3\n";
+        assert_eq!(read(shifted).unwrap().mesh.triangles, [[0, 1, 2]]);
+        let needed = shifted.replace("3 1 2 3", "3 0 2 3");
+        let message = read(&needed).unwrap_err().to_string();
+        assert!(
+            message.contains("vertex 0 (counted from 0) is at [NaN"),
+            "{message}"
+        );
+    }
 
     fn read(text: &str) -> Result<LoadedMesh, ReadError> {
         parse_mesh(text.as_bytes(), MeshFormat::Off, "a.off")
@@ -170,7 +392,17 @@ pub(super) mod tests {
             ("OFF\n99999999 1\n0 0 0\n", "promise 99999999 vertices"),
             ("OFF\n3 0\n0 0 0\n1 0 0\n0 1 0\n", "point cloud"),
             ("OFF BINARY\n", "binary OFF"),
-            ("4OFF\n1 1 1\n", "more than three dimensions"),
+            ("OFF\nmany 3\n", "line 2: the numbers of vertices"),
+            (
+                "OFF\n3 1\n0 0 0\n1 0 0\n0 1,5 0\n3 0 1 2\n",
+                "line 5: a vertex needs three numbers, and `1,5` has a comma",
+            ),
+            (
+                "OFF\n3 1\n0 0 0\n1 0 0\n0 1 0\n3 0 one 2\n",
+                "line 6: the number of a vertex should stand here, not `one`",
+            ),
+            ("nOFF 5\n1 1 1\n", "`nOFF` has 5 dimensions"),
+            ("4OFF\n1 1 1\n", "`4OFF` has 4 dimensions"),
         ];
         for (text, words) in cases {
             let message = read(text).unwrap_err().to_string();

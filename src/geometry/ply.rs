@@ -1,125 +1,194 @@
-//! Stanford PLY in text and in binary of either byte order, by the ply-rs-bw crate.
-
-use std::io::{BufRead, ErrorKind};
-
-use ply_rs_bw::parser::{ParseError, Parser, Reader};
-use ply_rs_bw::ply::{
-    DefaultElement, ElementDef, Encoding, Header, Property, PropertyAccess, PropertyAccessResult,
-    PropertyType, ScalarType,
-};
+//! Stanford PLY in text and in binary of either byte order.
 
 use super::SizeLimit;
-use super::read::{Failure, Parsed};
+use super::ply_header::{Element, Encoding, Header, Property, Scalar};
+use super::read::{Failure, Parsed, left_out};
+use super::text::{
+    Records, Words, Wrong, float, no_number, shortened, starts_with_word, whole, words,
+};
 use super::triangulate::PolygonMesh;
 
-/// Parses the elements `vertex` and `face` of a PLY file; all others are skipped.
+/// Parses the vertices, faces and triangle strips of a PLY file. All other elements and properties are skipped, whatever
+/// they hold.
 pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
-    let mut reader = Reader::new(bytes);
-    let header = Parser::<DefaultElement>::new()
-        .read_header(&mut reader)
-        .map_err(explain)?;
-    check_counts(&header, reader.get_ref().len())?;
-    limit.check(count_of(&header, "vertex"), count_of(&header, "face"))?;
-
-    let mut mesh = PolygonMesh::default();
-    for (name, element) in &header.elements {
-        match name.as_str() {
-            "vertex" => {
-                for axis in ["x", "y", "z"] {
-                    if !element.properties.contains_key(axis) {
-                        return Err(Failure::Malformed(format!(
-                            "the vertices have no property `{axis}`"
-                        )));
-                    }
-                }
-                let vertices = read_elements::<Vertex>(&mut reader, element, &header)?;
-                mesh.positions = vertices.into_iter().map(|vertex| vertex.position).collect();
-            }
-            "face" => {
-                if !element.properties.keys().any(|name| is_corner_list(name)) {
-                    return Err(Failure::Malformed(
-                        "the faces have no property `vertex_indices`".into(),
-                    ));
-                }
-                for face in read_elements::<Face>(&mut reader, element, &header)? {
-                    mesh.push_face(face.corners.into_iter());
-                }
-            }
-            _ => drop(read_elements::<Skipped>(&mut reader, element, &header)?),
-        }
+    let header = Header::read(bytes)?;
+    let plans = header.elements.iter().map(Plan::of);
+    let plans: Vec<Plan> = plans.collect::<Result<_, _>>()?;
+    let count = |kind| -> usize {
+        let of_kind = plans.iter().filter(|plan| plan.kind == kind);
+        of_kind.fold(0, |sum, plan| sum.saturating_add(plan.count))
+    };
+    let (vertices, faces) = (count(Kind::Vertex), count(Kind::Face));
+    if header
+        .elements
+        .iter()
+        .filter(|element| element.name == "vertex")
+        .count()
+        > 1
+    {
+        return Err(Failure::Malformed(
+            "the header has two elements `vertex`".into(),
+        ));
     }
-    let strips = header.elements.contains_key("tristrips") && !header.elements.contains_key("face");
-    if strips {
+    let text = header.encoding == Encoding::Text;
+    check_counts(&plans, text, bytes.len() - header.end)?;
+    limit.check(vertices as u64, faces as u64)?;
+    let grid = header
+        .elements
+        .iter()
+        .any(|element| element.name == "range_grid");
+    if grid && faces == 0 && count(Kind::Strips) == 0 {
         return Err(Failure::Unsupported(
-            "the faces are triangle strips, which are not read: export the file with plain faces"
+            "it holds a range grid, which is a picture of distances and no surface: mesh it first"
                 .into(),
         ));
     }
-    let (mesh, polygons) = mesh.into_triangles()?;
-    Ok(Parsed {
-        mesh,
-        polygons,
-        ..Parsed::default()
-    })
+    let (shapes, notes) = if text {
+        read_text(bytes, header.end, &plans)?
+    } else {
+        read_binary(bytes, &header, &plans)?
+    };
+    Parsed::from_polygons(shapes, limit, notes)
 }
 
-/// How many elements of a kind the header promises.
-fn count_of(header: &Header, element: &str) -> u64 {
-    header
-        .elements
-        .get(element)
-        .map_or(0, |element| element.count as u64)
+/// What an element is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Vertex,
+    Face,
+    Strips,
+    Other,
 }
 
-fn read_elements<E: PropertyAccess>(
-    reader: &mut Reader<impl BufRead>,
-    element: &ElementDef,
-    header: &Header,
-) -> Result<Vec<E>, Failure> {
-    Parser::<E>::new()
-        .read_payload_for_element(reader, element, header)
-        .map_err(explain)
+/// How a record of an element is read, step by step.
+#[derive(Debug)]
+struct Plan {
+    name: String,
+    kind: Kind,
+    count: usize,
+    steps: Vec<Step>,
+    /// Words of a text, and bytes of binary data, that a record has at least.
+    least: [usize; 2],
 }
 
-fn explain(error: ParseError) -> Failure {
-    // The crate's texts have several lines: what failed, the line of the file, then how its grammar sees it.
-    let text = error.to_string();
-    let words: Vec<&str> = text.lines().take(2).map(str::trim).collect();
-    let detail = words.join(" ");
-    match error.kind() {
-        ErrorKind::UnexpectedEof => Failure::Truncated(detail),
-        _ => Failure::Malformed(detail),
+/// A step through a record.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Numbers that nobody needs.
+    Skip { words: usize, bytes: usize },
+    /// A coordinate.
+    Axis(usize, Scalar),
+    /// A list; whether it names the corners of a face.
+    List {
+        count: Scalar,
+        item: Scalar,
+        corners: bool,
+    },
+}
+
+impl Plan {
+    fn of(element: &Element) -> Result<Plan, Failure> {
+        let Element {
+            name,
+            count,
+            properties,
+        } = element;
+        let kind = match &name[..] {
+            "vertex" => Kind::Vertex,
+            "face" => Kind::Face,
+            "tristrips" => Kind::Strips,
+            _ => Kind::Other,
+        };
+        if *count > 0 {
+            check_properties(kind, name, properties)?;
+        }
+        let mut steps = Vec::new();
+        for property in properties {
+            let step = match (property.count, &property.name[..]) {
+                (Some(count), name) => Step::List {
+                    count,
+                    item: property.scalar,
+                    corners: matches!(kind, Kind::Face | Kind::Strips) && is_corner_list(name),
+                },
+                (None, "x") if kind == Kind::Vertex => Step::Axis(0, property.scalar),
+                (None, "y") if kind == Kind::Vertex => Step::Axis(1, property.scalar),
+                (None, "z") if kind == Kind::Vertex => Step::Axis(2, property.scalar),
+                _ => Step::Skip {
+                    words: 1,
+                    bytes: property.scalar.size(),
+                },
+            };
+            match (steps.last_mut(), step) {
+                (Some(Step::Skip { words, bytes }), Step::Skip { bytes: more, .. }) => {
+                    *words += 1;
+                    *bytes += more;
+                }
+                _ => steps.push(step),
+            }
+        }
+        let bytes = properties
+            .iter()
+            .map(|p| p.count.unwrap_or(p.scalar).size());
+        Ok(Plan {
+            name: name.clone(),
+            kind,
+            count: *count,
+            steps,
+            least: [properties.len(), bytes.sum()],
+        })
     }
+}
+
+fn is_corner_list(name: &str) -> bool {
+    matches!(name, "vertex_indices" | "vertex_index")
+}
+
+/// Refuses elements that lack what makes them vertices or faces.
+fn check_properties(kind: Kind, element: &str, properties: &[Property]) -> Result<(), Failure> {
+    let find = |name: &str| properties.iter().find(|property| property.name == name);
+    let refuse = |what: String| Err(Failure::Malformed(what));
+    if properties.is_empty() {
+        return refuse(format!("the element `{element}` has no properties"));
+    }
+    match kind {
+        Kind::Vertex => {
+            for axis in ["x", "y", "z"] {
+                match find(axis) {
+                    None => return refuse(format!("the vertices have no property `{axis}`")),
+                    Some(property) if property.count.is_some() => {
+                        return refuse(format!("the property `{axis}` of the vertices is a list"));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        Kind::Face | Kind::Strips => {
+            let corners =
+                |property: &Property| property.count.is_some() && is_corner_list(&property.name);
+            if !properties.iter().any(corners) {
+                let names: Vec<&str> = properties
+                    .iter()
+                    .map(|property| &property.name[..])
+                    .collect();
+                return refuse(format!(
+                    "the element `{element}` has no property `vertex_indices`, a list of corners, only `{}`",
+                    shortened(names.join("`, `").as_bytes())
+                ));
+            }
+        }
+        Kind::Other => {}
+    }
+    Ok(())
 }
 
 /// Refuses a header that promises more than the rest of the file can hold: elements would be made without end.
-fn check_counts(header: &Header, available: usize) -> Result<(), Failure> {
-    let text = header.encoding == Encoding::Ascii;
-    let mut needed = 0_usize;
-    for (name, element) in &header.elements {
-        let size = |scalar: &ScalarType| match scalar {
-            // One digit and one separator.
-            _ if text => 2,
-            ScalarType::Char | ScalarType::UChar => 1,
-            ScalarType::Short | ScalarType::UShort => 2,
-            ScalarType::Int | ScalarType::UInt | ScalarType::Float => 4,
-            ScalarType::Double => 8,
-        };
-        let least: usize = element
-            .properties
-            .values()
-            .map(|property| match &property.data_type {
-                PropertyType::Scalar(scalar) => size(scalar),
-                PropertyType::List(length, _) => size(length),
-            })
-            .sum();
-        if least == 0 && element.count > 0 {
-            return Err(Failure::Malformed(format!(
-                "the element `{name}` has no properties"
-            )));
-        }
-        needed = needed.saturating_add(element.count.saturating_mul(least));
-    }
+fn check_counts(plans: &[Plan], text: bool, available: usize) -> Result<(), Failure> {
+    let needed = plans.iter().fold(0_usize, |sum, plan| {
+        let [words, bytes] = plan.least;
+        // A word takes one letter and one separator.
+        let least = if text { 2 * words } else { bytes };
+        sum.saturating_add(plan.count.saturating_mul(least))
+    });
     // The last line of a text may lack its separator.
     if needed > available.saturating_add(usize::from(text)) {
         return Err(Failure::Truncated(format!(
@@ -129,76 +198,281 @@ fn check_counts(header: &Header, available: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-fn is_corner_list(name: &str) -> bool {
-    matches!(name, "vertex_indices" | "vertex_index")
+/// Why a record cannot be read.
+enum Stop {
+    /// The data end within it.
+    End,
+    Wrong(String),
 }
 
-struct Vertex {
+/// What is read from a part of the data.
+#[derive(Default)]
+struct Shapes {
+    mesh: PolygonMesh,
+    /// The record that is read now.
     position: [f64; 3],
-}
-
-impl PropertyAccess for Vertex {
-    fn new() -> Self {
-        Vertex { position: [0.0; 3] }
-    }
-
-    fn set_property(&mut self, name: &str, property: Property) -> PropertyAccessResult {
-        let axis = match name {
-            "x" => 0,
-            "y" => 1,
-            "z" => 2,
-            _ => return PropertyAccessResult::Ignored,
-        };
-        self.position[axis] = match property {
-            Property::Float(x) => x.into(),
-            Property::Double(x) => x,
-            Property::Char(x) => x.into(),
-            Property::UChar(x) => x.into(),
-            Property::Short(x) => x.into(),
-            Property::UShort(x) => x.into(),
-            Property::Int(x) => x.into(),
-            Property::UInt(x) => x.into(),
-            _ => return PropertyAccessResult::UnsupportedType,
-        };
-        PropertyAccessResult::Set
-    }
-}
-
-struct Face {
     corners: Vec<i64>,
+    /// Lines that go on behind their last property.
+    long_lines: u64,
 }
 
-impl PropertyAccess for Face {
-    fn new() -> Self {
-        Face {
-            corners: Vec::new(),
+impl Shapes {
+    fn read_words<'a>(
+        &mut self,
+        plan: &Plan,
+        words: &mut impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), Stop> {
+        self.corners.clear();
+        let mut next = || words.next().ok_or(Stop::End);
+        for step in &plan.steps {
+            match *step {
+                Step::Skip { words, .. } => {
+                    for _ in 0..words {
+                        next()?;
+                    }
+                }
+                Step::Axis(axis, _) => {
+                    let word = next()?;
+                    self.position[axis] = float(word).ok_or_else(|| {
+                        let name = ["x", "y", "z"][axis];
+                        Stop::Wrong(format!("{}, and `{name}` needs one", no_number(word)))
+                    })?;
+                }
+                Step::List { corners, .. } => {
+                    let word = next()?;
+                    let count = whole(word).filter(|&count| count >= 0).ok_or_else(|| {
+                        let word = shortened(word);
+                        Stop::Wrong(format!(
+                            "the length of a list should stand here, not `{word}`"
+                        ))
+                    })?;
+                    for _ in 0..count {
+                        let word = next()?;
+                        if corners {
+                            self.corners.push(whole(word).ok_or_else(|| {
+                                let word = shortened(word);
+                                Stop::Wrong(format!(
+                                    "the number of a vertex should stand here, not `{word}`"
+                                ))
+                            })?);
+                        }
+                    }
+                }
+            }
         }
+        self.end_record(plan.kind);
+        Ok(())
     }
 
-    fn set_property(&mut self, name: &str, property: Property) -> PropertyAccessResult {
-        if !is_corner_list(name) {
-            return PropertyAccessResult::Ignored;
-        }
-        self.corners = match property {
-            Property::ListInt(list) => list.into_iter().map(i64::from).collect(),
-            Property::ListUInt(list) => list.into_iter().map(i64::from).collect(),
-            Property::ListShort(list) => list.into_iter().map(i64::from).collect(),
-            Property::ListUShort(list) => list.into_iter().map(i64::from).collect(),
-            Property::ListChar(list) => list.into_iter().map(i64::from).collect(),
-            Property::ListUChar(list) => list.into_iter().map(i64::from).collect(),
-            _ => return PropertyAccessResult::UnsupportedType,
+    fn read_bytes(&mut self, plan: &Plan, data: &mut &[u8], big_endian: bool) -> Result<(), Stop> {
+        self.corners.clear();
+        let mut take = |bytes: usize| {
+            let (taken, rest) = data.split_at_checked(bytes).ok_or(Stop::End)?;
+            *data = rest;
+            Ok(taken)
         };
-        PropertyAccessResult::Set
+        for step in &plan.steps {
+            match *step {
+                Step::Skip { bytes, .. } => drop(take(bytes)?),
+                Step::Axis(axis, scalar) => {
+                    self.position[axis] = scalar.read(take(scalar.size())?, big_endian);
+                }
+                Step::List {
+                    count,
+                    item,
+                    corners,
+                } => {
+                    let said = count.read(take(count.size())?, big_endian);
+                    let length = index(said).and_then(|length| usize::try_from(length).ok());
+                    let length = length
+                        .ok_or_else(|| Stop::Wrong(format!("a list has the length {said}")))?;
+                    let items = take(length.saturating_mul(item.size()))?;
+                    if corners {
+                        for bytes in items.chunks_exact(item.size()) {
+                            let corner = item.read(bytes, big_endian);
+                            self.corners.push(index(corner).ok_or_else(|| {
+                                Stop::Wrong(format!(
+                                    "the number of a vertex should stand here, not {corner}"
+                                ))
+                            })?);
+                        }
+                    }
+                }
+            }
+        }
+        self.end_record(plan.kind);
+        Ok(())
+    }
+
+    fn end_record(&mut self, kind: Kind) {
+        match kind {
+            Kind::Vertex => self.mesh.positions.push(self.position),
+            Kind::Face => self.mesh.push_face(self.corners.iter().copied()),
+            Kind::Strips => {
+                for strip in self.corners.split(|&corner| corner < 0) {
+                    push_strip(&mut self.mesh, strip);
+                }
+            }
+            Kind::Other => {}
+        }
     }
 }
 
-/// An element of which nothing is kept.
-struct Skipped;
-
-impl PropertyAccess for Skipped {
-    fn new() -> Self {
-        Skipped
+/// A triangle for each three neighbours, every other one turned. Those with a corner twice only join the strip.
+fn push_strip(mesh: &mut PolygonMesh, strip: &[i64]) {
+    for (number, corners) in strip.windows(3).enumerate() {
+        let (a, b, c) = match number % 2 {
+            0 => (corners[0], corners[1], corners[2]),
+            _ => (corners[1], corners[0], corners[2]),
+        };
+        if a != b && b != c && c != a {
+            mesh.push_face([a, b, c].into_iter());
+        }
     }
+}
+
+/// A whole number that any kind of number may hold.
+fn index(number: f64) -> Option<i64> {
+    // Behind it not every whole number is an f64.
+    const LARGEST: f64 = 9e15;
+    (number.fract() == 0.0 && number.abs() < LARGEST).then_some(number as i64)
+}
+
+/// What a line says, unless it is a comment.
+fn content(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii();
+    let is_comment = match line.first() {
+        Some(b'c' | b'C') => starts_with_word(line, b"comment"),
+        Some(b'o' | b'O') => starts_with_word(line, b"obj_info"),
+        first => first == Some(&b'#'),
+    };
+    if is_comment { &[] } else { line }
+}
+
+/// Reads text: each record is a line, or words are taken as they come where that does not work out.
+fn read_text(
+    bytes: &[u8],
+    start: usize,
+    plans: &[Plan],
+) -> Result<(PolygonMesh, Vec<String>), Failure> {
+    let body = &bytes[start..];
+    // Where the records of each element end.
+    let ends = plans.iter().scan(0_usize, |end, plan| {
+        *end = end.saturating_add(plan.count);
+        Some(*end)
+    });
+    let ends: Vec<usize> = ends.collect();
+    let total = ends.last().copied().unwrap_or(0);
+    let records = Records::new(body, content);
+    let mut refused = None;
+    if records.count >= total {
+        let parts = records.read(total, |number, line, shapes: &mut Shapes| {
+            let plan = &plans[ends.partition_point(|&end| end <= number)];
+            let mut words = words(line);
+            shapes
+                .read_words(plan, &mut words)
+                .map_err(|stop| match stop {
+                    Stop::End => {
+                        format!("the {} has fewer numbers than the header says", plan.name)
+                    }
+                    Stop::Wrong(what) => what,
+                })?;
+            shapes.long_lines += u64::from(words.next().is_some());
+            Ok(())
+        });
+        match parts {
+            Ok(parts) => {
+                let mut mesh = PolygonMesh::default();
+                let mut long_lines = 0;
+                for part in parts {
+                    mesh.append(part.mesh, 0);
+                    long_lines += part.long_lines;
+                }
+                let notes = [
+                    left_out(
+                        long_lines,
+                        "end of a line that has more numbers than the header of the PLY file says",
+                        "ends of lines that have more numbers than the header of the PLY file says",
+                    ),
+                    left_out(
+                        (records.count - total) as u64,
+                        "line behind the last element of the PLY file",
+                        "lines behind the last element of the PLY file",
+                    ),
+                ];
+                return Ok((mesh, notes.into_iter().flatten().collect()));
+            }
+            Err(wrong) => refused = Some(wrong),
+        }
+    }
+    let mut shapes = Shapes::default();
+    let mut words = Words {
+        text: body,
+        at: 0,
+        comment: None,
+    };
+    let mut read_all = || {
+        for plan in plans {
+            for number in 0..plan.count {
+                words.ends_line();
+                let offset = start + words.at;
+                shapes
+                    .read_words(plan, &mut words)
+                    .map_err(|stop| match stop {
+                        Stop::End => Failure::Truncated(format!(
+                            "it ends within {} {number} of {}",
+                            plan.name, plan.count
+                        )),
+                        Stop::Wrong(what) => Wrong { offset, what }.in_text(bytes),
+                    })?;
+            }
+        }
+        Ok(words.next().is_some())
+    };
+    match (read_all(), refused) {
+        (Ok(false), _) => Ok((shapes.mesh, Vec::new())),
+        (Ok(true), None) => {
+            let note = "What stands behind the last element of the PLY file was left out.";
+            Ok((shapes.mesh, vec![note.into()]))
+        }
+        (Err(failure), None) => Err(failure),
+        // What is wrong is told of the usual layout.
+        (_, Some(Wrong { offset, what })) => {
+            let offset = start + offset;
+            Err(Wrong { offset, what }.in_text(bytes))
+        }
+    }
+}
+
+fn read_binary(
+    bytes: &[u8],
+    header: &Header,
+    plans: &[Plan],
+) -> Result<(PolygonMesh, Vec<String>), Failure> {
+    let big_endian = header.encoding == Encoding::BigEndian;
+    let mut data = &bytes[header.end..];
+    let mut shapes = Shapes::default();
+    for plan in plans {
+        if plan.kind == Kind::Vertex {
+            shapes.mesh.positions.reserve(plan.count);
+        }
+        for number in 0..plan.count {
+            let read = shapes.read_bytes(plan, &mut data, big_endian);
+            read.map_err(|stop| match stop {
+                Stop::End => Failure::Truncated(format!(
+                    "it ends within {} {number} of {}",
+                    plan.name, plan.count
+                )),
+                Stop::Wrong(what) => Failure::Malformed(format!("{} {number}: {what}", plan.name)),
+            })?;
+        }
+    }
+    let note = left_out(
+        data.len() as u64,
+        "byte behind the last element of the PLY file",
+        "bytes behind the last element of the PLY file",
+    );
+    Ok((shapes.mesh, note.into_iter().collect()))
 }
 
 #[cfg(test)]
@@ -244,6 +518,176 @@ pub(super) mod tests {
             bytes.extend([0, 0]);
         }
         bytes
+    }
+
+    const HEADER: &str = "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\nproperty float z\n\
+        element face 4\nproperty list uchar int vertex_indices\nend_header\n";
+    const VERTICES: &str = "0 0 0\n1 0 0\n0 1 0\n0 0 1\n";
+    const FACES: &str = "3 0 2 1\n3 0 1 3\n3 0 3 2\n3 1 2 3\n";
+
+    /// A tetrahedron in text, in many hands.
+    pub fn oddities() -> Vec<String> {
+        let plain = [HEADER, VERTICES, FACES].concat();
+        let with = |property: &str, values: [&str; 4]| {
+            let header = HEADER.replace("float z\n", &format!("float z\nproperty {property}\n"));
+            let lines = VERTICES.lines().zip(values);
+            let vertices: String = lines
+                .map(|(line, value)| format!("{line} {value}\n"))
+                .collect();
+            [&header, &vertices, FACES].concat()
+        };
+        vec![
+            plain.clone(),
+            plain.replace('\n', "\r"),
+            plain.replace('\n', "\r\n\r\n"),
+            format!("\u{feff}{plain}"),
+            plain.to_uppercase(),
+            with("float quality", ["nan", "inf", "-nan(ind)", "1.#QNAN"]),
+            with("int quality", ["0.5", "-1e9", "word", "99999999999999999999"]),
+            with("string name", ["a", "b", "-", "%"]),
+            with("list uchar float weights", ["0", "1 nan", "2 1 2", "3 x y z"]),
+            with("list int int list", ["1 7", "0", "0", "0"]),
+            plain.replace("end_header", "comment x\nobj_info y z\n\nelement other 0\nproperty nothing a\ncomment\nend_header  "),
+            plain.replace(FACES, "\n\n3 0 2 1\ncomment between\n\n3 0 1 3\n3 0 3 2\n3 1 2 3"),
+            plain.replace(VERTICES, "0 0 0 1 0 0\n0 1 0 0 0 1\n"),
+            plain.replace("3 0 3 2", "3\n0 3\n2"),
+            plain.replace("3 1 2 3", "3 1 2.0 3\nand more\n1 2 3"),
+            plain.replace("3 0 3 2", "3 0 3 2 7 7"),
+            [&HEADER.replace("element face 4", "element edge 2\nproperty int a\nelement face 4"), VERTICES, "7 \nx\n", FACES].concat(),
+            ["ply\nformat ascii 1.0\nelement face 4\nproperty list int8 float64 VERTEX_INDEX\nelement vertex 4\nproperty double Z\n\
+              property int16 x\nproperty uint y\nend_header\n", FACES, "0 0 0\n0 1 0\n0 0 1\n1e0 0 0"].concat(),
+            [&HEADER.replace("face 4", "tristrips 1"), VERTICES, "14 0 2 1 3 -1 0 3 2 2 -1 -1 0 1 3\n"].concat(),
+            [&HEADER.replace("face 4", "tristrips 3"), VERTICES, "4 0 2 1 3\n4 3 2 0 0\n3 0 1 3\n"].concat(),
+            [&HEADER.replace("vertex 4", "vertex 5"), VERTICES, "nan nan inf\n", FACES].concat(),
+        ]
+    }
+
+    /// The same tetrahedron in binary, with numbers of each kind.
+    pub fn odd_binaries() -> Vec<Vec<u8>> {
+        let kinds = [
+            ("char", 1),
+            ("uchar", 1),
+            ("int8", 1),
+            ("uint8", 1),
+            ("short", 2),
+            ("ushort", 2),
+            ("int16", 2),
+            ("uint16", 2),
+            ("int", 4),
+            ("uint", 4),
+            ("int32", 4),
+            ("uint32", 4),
+            ("int64", 8),
+            ("uint64", 8),
+            ("float", 0),
+            ("float32", 0),
+            ("double", -8),
+            ("float64", -8_i32),
+        ];
+        let mut files = Vec::new();
+        for big in [false, true] {
+            for (kind, size) in kinds {
+                let number = |value: u8| -> Vec<u8> {
+                    let mut bytes = match size {
+                        0 => f32::from(value).to_le_bytes().to_vec(),
+                        -8 => f64::from(value).to_le_bytes().to_vec(),
+                        _ => i64::from(value).to_le_bytes()[..size as usize].to_vec(),
+                    };
+                    if big {
+                        bytes.reverse();
+                    }
+                    bytes
+                };
+                let order = if big {
+                    "BINARY_BIG_ENDIAN"
+                } else {
+                    "binary_little_endian"
+                };
+                // With lines that end in CR before data that begin with LF.
+                let mut bytes = format!(
+                    "ply\rformat {order} 1.0\relement skipped 1\rproperty uchar a\rproperty list uchar {kind} b\relement vertex 4\r\
+                     property list uchar short c\rproperty {kind} x\rproperty {kind} y\rproperty {kind} z\rproperty float quality\r\
+                     element face 4\rproperty list {kind} {kind} vertex_indices\rproperty uchar flags\rend_header\r"
+                )
+                .into_bytes();
+                bytes.extend([10, 1]);
+                bytes.extend(number(7));
+                for line in VERTICES.lines() {
+                    bytes.push(0);
+                    let numbers = line.split(' ').map(|word| word.parse().unwrap());
+                    bytes.extend(numbers.flat_map(number));
+                    bytes.extend(f32::NAN.to_le_bytes());
+                }
+                for line in FACES.lines() {
+                    bytes.extend(
+                        line.split(' ')
+                            .flat_map(|word| number(word.parse().unwrap())),
+                    );
+                    bytes.push(255);
+                }
+                files.push(bytes);
+            }
+        }
+        let longer = [&files[0][..], b"more"].concat();
+        files.push(longer);
+        files
+    }
+
+    #[test]
+    fn files_in_many_hands_are_the_same_mesh() {
+        let expected = read(oddities()[0].as_bytes()).unwrap().mesh;
+        let corners = |mesh: &crate::geometry::Mesh| {
+            let faces = mesh.triangles.iter();
+            let mut faces: Vec<_> = faces
+                .map(|&face| super::super::validate::smallest_first(face))
+                .collect();
+            faces.sort_unstable();
+            faces
+        };
+        let texts = oddities().into_iter().map(String::into_bytes);
+        for bytes in texts.chain(odd_binaries()) {
+            let words = String::from_utf8_lossy(&bytes);
+            let loaded = read(&bytes).unwrap_or_else(|error| panic!("{error}: {words}"));
+            assert_eq!(loaded.mesh.positions, expected.positions, "{words}");
+            assert_eq!(corners(&loaded.mesh), corners(&expected), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        let notes = |bytes: &[u8]| read(bytes).unwrap().cleanup.notes.join(" ");
+        let texts = oddities();
+        assert_eq!(notes(texts[0].as_bytes()), "");
+        assert!(notes(texts[14].as_bytes()).starts_with("2 lines behind the last element"));
+        assert!(notes(texts[15].as_bytes()).starts_with("1 end of a line that has more numbers"));
+        assert!(notes(texts[20].as_bytes()).starts_with("1 vertex without a finite place"));
+        assert!(
+            notes(odd_binaries().last().unwrap()).starts_with("4 bytes behind the last element")
+        );
+    }
+
+    #[test]
+    fn faces_of_no_corners_take_no_memory_and_are_counted() {
+        let count = 1_000_000;
+        let header = HEADER.replace("ascii", "binary_little_endian");
+        let header = header.replace("face 4", &format!("face {}", count + 1));
+        let mut bytes = header.into_bytes();
+        bytes.extend(
+            [
+                0.0_f32, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0,
+            ]
+            .iter()
+            .flat_map(|x| x.to_le_bytes()),
+        );
+        bytes.extend(vec![0; count]);
+        bytes.extend([3, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]);
+        let parsed = super::parse(&bytes, &crate::geometry::SizeLimit::default()).unwrap();
+        assert_eq!(parsed.mesh.triangles, [[0, 1, 2]]);
+        assert!(parsed.mesh.triangles.capacity() < 8);
+        assert_eq!(
+            parsed.notes,
+            ["1000000 faces of fewer than three corners were left out."]
+        );
     }
 
     fn read(bytes: &[u8]) -> Result<LoadedMesh, ReadError> {
@@ -311,7 +755,54 @@ pub(super) mod tests {
             (ASCII.replace("3 0 2 3", "3 0 2 4"), "face 1 names vertex 4"),
             (
                 ASCII.replace("0 1e0 0.5", "0 nan 0.5"),
-                "Line 15: Couldn't read element line. String: '0 nan 0.5 7",
+                "vertex 3 (counted from 0) is at [0.0, NaN, 0.5]",
+            ),
+            (
+                ASCII.replace("0 1e0 0.5", "0 zero 0.5"),
+                "line 15: `zero` is not a number, and `y` needs one",
+            ),
+            (
+                ASCII.replace("0 1e0 0.5", "0 1,5 0.5"),
+                "line 15: `1,5` has a comma",
+            ),
+            (
+                ASCII.replace("4 0 1 2 3", "4 0 1 2.5 3"),
+                "line 16: the number of a vertex",
+            ),
+            (
+                ASCII.replace("4 0 1 2 3", "-4 0 1 2 3"),
+                "line 16: the length of a list",
+            ),
+            (
+                ASCII.replace("1 1 0 0", "1 1 0"),
+                "line 14: the vertex has fewer numbers",
+            ),
+            (ASCII.replace("ascii", "hex"), "line 2: a format is"),
+            (
+                ASCII.replace("vertex 4", "vertex -4"),
+                "line 4: an element needs",
+            ),
+            (
+                ASCII.replace("comment", "commend"),
+                "line 3: the header has a line",
+            ),
+            (
+                ASCII.replace("list uchar int vertex_index", "int vertex_index"),
+                "a list of corners, only `vertex_index`",
+            ),
+            (
+                ASCII.replace("property double x", "property list uchar double x"),
+                "`x` of the vertices is a list",
+            ),
+            (
+                ASCII.replace("element face 2", "element range_grid 2"),
+                "range grid",
+            ),
+            (
+                ASCII
+                    .replace("ascii", "binary_little_endian")
+                    .replace("uchar red", "colour red"),
+                "line 8: a type of number that PLY does not have",
             ),
         ];
         for (text, words) in cases {

@@ -14,12 +14,15 @@ pub(super) struct PolygonMesh {
     ends: Vec<usize>,
     /// The first corner that fits no index: its face, and what the file says.
     misfit: Option<(usize, i64)>,
+    /// Faces of fewer than three corners: they enclose nothing and are left out.
+    pub lines_and_points: u64,
 }
 
 impl PolygonMesh {
-    /// Appends a face. Faces of fewer than three corners are points and lines: they enclose nothing and are left out.
+    /// Appends a face, or counts it as [`lines_and_points`](Self::lines_and_points).
     pub fn push_face(&mut self, corners: impl ExactSizeIterator<Item = i64>) {
         if corners.len() < 3 {
+            self.lines_and_points += 1;
             return;
         }
         for corner in corners {
@@ -30,6 +33,24 @@ impl PolygonMesh {
             self.corners.push(index);
         }
         self.ends.push(self.corners.len());
+    }
+
+    /// Appends what was read from a later part of the same file, whose faces count vertices from `first_vertex`.
+    pub fn append(&mut self, other: PolygonMesh, first_vertex: u32) {
+        let (faces, corners) = (self.ends.len(), self.corners.len());
+        self.positions.extend(other.positions);
+        let shifted = other.corners.iter();
+        let shifted = shifted.map(|corner| corner.saturating_add(first_vertex));
+        self.corners.extend(shifted);
+        self.ends.extend(other.ends.iter().map(|end| corners + end));
+        let misfit = other.misfit.map(|(face, vertex)| (faces + face, vertex));
+        self.misfit = self.misfit.or(misfit);
+        self.lines_and_points += other.lines_and_points;
+    }
+
+    /// How many triangles the faces make.
+    pub fn triangle_count(&self) -> u64 {
+        (self.corners.len() - 2 * self.ends.len()) as u64
     }
 
     /// Cuts the faces into triangles; also returns how many had more than three corners.

@@ -1,0 +1,405 @@
+//! Text files as people have them: any encoding, any line ends, and numbers as many programs write them.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use super::read::Failure;
+
+/// The text without its byte order mark, in UTF-8 if it was in UTF-16. All else comes back as it is: binary data, and
+/// encodings in which ASCII is ASCII (UTF-8, Latin-1, Shift-JIS), since only names and comments are in other letters.
+pub(super) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let (order, marked): (Option<fn([u8; 2]) -> u16>, _) = match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => (None, rest),
+        [0xff, 0xfe, rest @ ..] => (Some(u16::from_le_bytes), rest),
+        [0xfe, 0xff, rest @ ..] => (Some(u16::from_be_bytes), rest),
+        [first, 0, ..] if *first != 0 => (Some(u16::from_le_bytes), bytes),
+        [0, second, ..] if *second != 0 => (Some(u16::from_be_bytes), bytes),
+        _ => return Cow::Borrowed(bytes),
+    };
+    let Some(order) = order else {
+        return Cow::Borrowed(marked);
+    };
+    // Binary data can begin with the same bytes. Text has no zeros, and what stands at the head of a file is ASCII mostly.
+    const LOOK: usize = 64;
+    let units = marked.as_chunks::<2>().0;
+    let head = units.iter().take(LOOK).map(|&unit| order(unit));
+    let (mut seen, mut ascii) = (0, 0);
+    for unit in head {
+        if unit == 0 {
+            return Cow::Borrowed(bytes);
+        }
+        seen += 1;
+        ascii += usize::from(unit < 128);
+    }
+    if seen == 0 || ascii * 2 < seen {
+        return Cow::Borrowed(bytes);
+    }
+    let decoded = char::decode_utf16(units.iter().map(|&unit| order(unit)));
+    let text: String = decoded
+        .map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect();
+    Cow::Owned(text.into_bytes())
+}
+
+/// The lines of a text, ended by LF, CR LF or CR, without what ends them.
+pub(super) struct Lines<'a> {
+    text: &'a [u8],
+    /// Where the next line begins.
+    pub at: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub fn new(text: &'a [u8]) -> Self {
+        Lines { text, at: 0 }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        let end = end.unwrap_or(rest.len());
+        let ending = match rest[end..] {
+            [b'\r', b'\n', ..] => 2,
+            [] => 0,
+            _ => 1,
+        };
+        self.at += end + ending;
+        Some(&rest[..end])
+    }
+}
+
+/// The number of the line, counted from 1, in which the byte at `offset` lies.
+pub(super) fn line_number(text: &[u8], offset: usize) -> usize {
+    let mut lines = Lines::new(text);
+    let mut number = 0;
+    while lines.at <= offset && lines.next().is_some() {
+        number += 1;
+    }
+    number.max(1)
+}
+
+/// The words of a line.
+pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    line.split(|byte| is_space(*byte))
+        .filter(|word| !word.is_empty())
+}
+
+fn is_space(byte: u8) -> bool {
+    // With the vertical tab, which Rust does not count and C does.
+    byte.is_ascii_whitespace() || byte == 0x0b
+}
+
+/// The words of a whole text, over the ends of lines.
+pub(super) struct Words<'a> {
+    pub text: &'a [u8],
+    /// Behind the last word.
+    pub at: usize,
+    /// From this byte on the rest of a line is a comment.
+    pub comment: Option<u8>,
+}
+
+impl Words<'_> {
+    /// Moves to the end of the line that the last word stands in.
+    pub fn skip_line(&mut self) {
+        while self.at < self.text.len() && !matches!(self.text[self.at], b'\n' | b'\r') {
+            self.at += 1;
+        }
+    }
+
+    /// Moves to the next word; whether a line ended before it, or the text.
+    pub fn ends_line(&mut self) -> bool {
+        let mut ended = false;
+        while let Some(&byte) = self.text.get(self.at) {
+            if self.comment == Some(byte) {
+                self.skip_line();
+            } else if is_space(byte) {
+                ended |= matches!(byte, b'\n' | b'\r');
+                self.at += 1;
+            } else {
+                return ended;
+            }
+        }
+        true
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.ends_line();
+        let start = self.at;
+        while let Some(&byte) = self.text.get(self.at) {
+            if is_space(byte) || self.comment == Some(byte) {
+                break;
+            }
+            self.at += 1;
+        }
+        Some(&self.text[start..self.at]).filter(|word| !word.is_empty())
+    }
+}
+
+/// A number, also as C programs write those that are none: `-nan(ind)`, `1.#QNAN`.
+pub(super) fn float(word: &[u8]) -> Option<f64> {
+    let word = std::str::from_utf8(word).ok()?;
+    let number = word.parse().ok();
+    number.or_else(|| is_nan(word.as_bytes()).then_some(f64::NAN))
+}
+
+/// Whether C programs mean NaN or infinity by this word that Rust does not know.
+fn is_nan(word: &[u8]) -> bool {
+    let unsigned = word
+        .strip_prefix(b"-")
+        .or(word.strip_prefix(b"+"))
+        .unwrap_or(word);
+    unsigned.starts_with(b"1.#") || starts_with_word(unsigned, b"nan")
+}
+
+/// A whole number. `3.0` is one, too: programs that know only floats write their indices like that.
+pub(super) fn whole(word: &[u8]) -> Option<i64> {
+    let (negative, digits) = match word {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, word),
+    };
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit());
+    let (digits, behind) = digits.split_at(end.unwrap_or(digits.len()));
+    let no_fraction = match behind {
+        [] => true,
+        [b'.', zeros @ ..] => zeros.iter().all(|&digit| digit == b'0'),
+        _ => false,
+    };
+    if digits.is_empty() || !no_fraction {
+        return None;
+    }
+    let value = digits.iter().try_fold(0_i64, |value, digit| {
+        value.checked_mul(10)?.checked_add((digit - b'0').into())
+    })?;
+    Some(if negative { -value } else { value })
+}
+
+/// Whether `text` begins with `word`, in upper or lower case.
+pub(super) fn starts_with_word(text: &[u8], word: &[u8]) -> bool {
+    text.get(..word.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(word))
+}
+
+/// The beginning of a line or word, to be shown to a user.
+pub(super) fn shortened(line: &[u8]) -> String {
+    const LETTERS: usize = 60;
+    let line = String::from_utf8_lossy(line);
+    let printable = line.trim().chars().filter(|letter| !letter.is_control());
+    printable.take(LETTERS).collect()
+}
+
+/// Why a number cannot be read, for a user; ends with the word.
+pub(super) fn no_number(word: &[u8]) -> String {
+    if word.contains(&b',') {
+        return format!(
+            "`{}` has a comma: decimals are written with a point",
+            shortened(word)
+        );
+    }
+    format!("`{}` is not a number", shortened(word))
+}
+
+/// What is wrong, and at which byte of the text.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub offset: usize,
+    pub what: String,
+}
+
+impl Wrong {
+    /// The failure, which names the line.
+    pub fn in_text(self, text: &[u8]) -> Failure {
+        let line = line_number(text, self.offset);
+        Failure::Malformed(format!("line {line}: {}", self.what))
+    }
+}
+
+/// A stretch of whole lines, small enough that a file has some for every thread.
+pub(super) struct Piece<'a> {
+    pub text: &'a [u8],
+    /// Where it begins in the whole.
+    pub offset: usize,
+}
+
+/// Cuts a text behind lines of which `is_end` says that they end something.
+pub(super) fn pieces(text: &[u8], is_end: impl Fn(&[u8]) -> bool) -> Vec<Piece<'_>> {
+    const SIZE: usize = 1 << 20;
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    while start < text.len() {
+        let mut lines = Lines::new(text);
+        lines.at = start.saturating_add(SIZE).min(text.len());
+        // The first line is a part of one, which says nothing.
+        lines.next();
+        while lines.next().is_some_and(|line| !is_end(line)) {}
+        pieces.push(Piece {
+            text: &text[start..lines.at],
+            offset: start,
+        });
+        start = lines.at;
+    }
+    pieces
+}
+
+/// The lines of a text that hold one record each, numbered.
+pub(super) struct Records<'a> {
+    pieces: Vec<(Piece<'a>, usize)>,
+    content: fn(&[u8]) -> &[u8],
+    /// How many lines hold something.
+    pub count: usize,
+}
+
+impl<'a> Records<'a> {
+    /// Counts the lines of which `content` leaves something.
+    pub fn new(text: &'a [u8], content: fn(&[u8]) -> &[u8]) -> Self {
+        let pieces = pieces(text, |_| true);
+        let count = |piece: &Piece| {
+            let lines = Lines::new(piece.text);
+            lines.filter(|line| !content(line).is_empty()).count()
+        };
+        let counts: Vec<usize> = pieces.par_iter().map(count).collect();
+        let mut count = 0;
+        let numbered = pieces.into_iter().zip(counts).map(|(piece, records)| {
+            count += records;
+            (piece, count - records)
+        });
+        Records {
+            pieces: numbered.collect(),
+            content,
+            count,
+        }
+    }
+
+    /// Reads the first `count` records on all threads: `read` gets the number of a record and its line. The results come in
+    /// the order of the text.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn read<T: Default + Send>(
+        &self,
+        count: usize,
+        read: impl Fn(usize, &[u8], &mut T) -> Result<(), String> + Sync,
+    ) -> Result<Vec<T>, Wrong> {
+        let part = |(piece, first): &(Piece, usize)| {
+            let mut part = T::default();
+            let mut number = *first;
+            let mut lines = Lines::new(piece.text);
+            let mut start = 0;
+            while number < count {
+                let Some(line) = lines.next() else { break };
+                let line = (self.content)(line);
+                if !line.is_empty() {
+                    let offset = piece.offset + start;
+                    read(number, line, &mut part).map_err(|what| Wrong { offset, what })?;
+                    number += 1;
+                }
+                start = lines.at;
+            }
+            Ok(part)
+        };
+        // Collected before errors are looked at: the first one in the text is the one that is named.
+        let parts: Vec<Result<T, Wrong>> = self.pieces.par_iter().map(part).collect();
+        parts.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_in_all_three_ways_and_are_counted_alike() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = ["a", "", "b c", "d"].join(end);
+            let lines: Vec<&[u8]> = Lines::new(text.as_bytes()).collect();
+            assert_eq!(lines, [&b"a"[..], b"", b"b c", b"d"]);
+            let place = |letter| text.find(letter).unwrap();
+            for (letter, line) in [('a', 1), ('b', 3), ('c', 3), ('d', 4)] {
+                assert_eq!(line_number(text.as_bytes(), place(letter)), line);
+            }
+        }
+    }
+
+    #[test]
+    fn utf_16_is_decoded_and_binary_data_is_not() {
+        let text = "v 0 0 0\n# Größe\n";
+        let encode = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(order).collect()
+        };
+        let (little, big) = (encode(u16::to_le_bytes), encode(u16::to_be_bytes));
+        let marked = |mark: &[u8], body: &[u8]| [mark, body].concat();
+        for bytes in [
+            text.as_bytes().to_vec(),
+            marked(b"\xef\xbb\xbf", text.as_bytes()),
+            marked(b"\xff\xfe", &little),
+            marked(b"\xfe\xff", &big),
+            little,
+            big,
+        ] {
+            assert_eq!(&*plain(&bytes), text.as_bytes());
+        }
+        for binary in [
+            &b"\xff\xfe\0\0\0\0"[..],
+            b"x\0\0\0y\0\0\0",
+            b"\0\x01\0\0",
+            b"",
+        ] {
+            assert_eq!(&*plain(binary), binary);
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_programs_write_them() {
+        for (word, value) in [("1e5", 1e5), ("+1", 1.0), (".5", 0.5), ("1.", 1.0)] {
+            assert_eq!(float(word.as_bytes()), Some(value));
+        }
+        for word in ["nan", "-nan(ind)", "NaN", "1.#QNAN", "-1.#IND"] {
+            assert!(float(word.as_bytes()).unwrap().is_nan(), "{word}");
+        }
+        for word in ["", "1,5", "x", "1-2", "\u{e9}"] {
+            assert_eq!(float(word.as_bytes()), None, "{word}");
+        }
+        for (word, value) in [
+            ("7", Some(7)),
+            ("-7", Some(-7)),
+            ("+7.00", Some(7)),
+            ("7.5", None),
+            ("", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(whole(word.as_bytes()), value, "{word}");
+        }
+    }
+
+    #[test]
+    fn records_keep_their_order_and_errors_their_place() {
+        // Several pieces: numbers with a blank line between.
+        let count = 300_000;
+        let text: String = (0..count).map(|i| format!("{i:8}\n\n")).collect();
+        let records = Records::new(text.as_bytes(), <[u8]>::trim_ascii);
+        assert_eq!(records.count, count);
+        assert!(records.pieces.len() > 2);
+        let parts: Vec<Vec<i64>> = records
+            .read(count - 1, |number, line, part: &mut Vec<i64>| {
+                part.push(whole(line).unwrap());
+                assert_eq!(number as i64, part[part.len() - 1]);
+                Ok(())
+            })
+            .unwrap();
+        assert!(parts.concat().into_iter().eq(0..count as i64 - 1));
+        let fail = |number: usize, _: &[u8], (): &mut ()| match number % 200_000 {
+            199_999 => Err("no".to_owned()),
+            _ => Ok(()),
+        };
+        let wrong = records.read(count, fail).unwrap_err();
+        assert_eq!(line_number(text.as_bytes(), wrong.offset), 399_999);
+    }
+}
