@@ -8,7 +8,6 @@ mod arrangement;
 mod box_tree;
 mod format;
 mod gltf;
-mod gltf_buffers;
 mod health;
 mod intersections;
 mod mesh;
