@@ -1,13 +1,16 @@
 //! Arguments that several subcommands share, and how their values are read.
 
+use std::path::Path;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
 use crate::field::{DeviceChoice, Loss};
+use crate::geometry::{LoadedMesh, SizeLimit, read_mesh_within};
 use crate::train::Preset;
 
 /// How fine a grid is and what it may take.
@@ -38,6 +41,33 @@ impl GridArguments {
             Some(size) => Resolution::VoxelSize(size),
             None => Resolution::Cells(self.resolution),
         }
+    }
+}
+
+/// What a mesh may take that is read from a file.
+#[derive(Args)]
+pub(super) struct MeshArguments {
+    /// Most bytes that a mesh may take once it is read, such as 500MB or 16GB
+    #[arg(long, value_name = "SIZE", value_parser = byte_count, default_value = "4GB")]
+    mesh_limit: u64,
+}
+
+impl MeshArguments {
+    /// Reads a mesh file.
+    ///
+    /// # Errors
+    /// Names the file, and the option that allows more where the mesh is too large.
+    pub(super) fn read(&self, path: &Path) -> anyhow::Result<LoadedMesh> {
+        let limit = SizeLimit {
+            bytes: self.mesh_limit,
+        };
+        read_mesh_within(path, &limit).map_err(|error| {
+            if error.bytes_beyond_limit().is_some() {
+                anyhow!("{error} by --mesh-limit")
+            } else {
+                error.into()
+            }
+        })
     }
 }
 
@@ -107,6 +137,7 @@ mod tests {
     #[test]
     fn sizes_are_read_with_and_without_units() {
         assert_eq!(byte_count("8GB"), Ok(DEFAULT_MEMORY_LIMIT));
+        assert_eq!(byte_count("4GB"), Ok(SizeLimit::default().bytes));
         assert_eq!(byte_count("1.5 mb"), Ok(1_500_000));
         assert_eq!(byte_count("100"), Ok(100));
         for nonsense in ["", "GB", "-1", "8XB", "nan", "1e30"] {

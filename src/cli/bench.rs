@@ -6,12 +6,11 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{DeviceArguments, finite};
+use super::arguments::{DeviceArguments, MeshArguments, finite};
 use super::output::{count_in_words, print_json, print_text};
 use super::progress::Bar;
 use super::workload::{LOG2_ENTRIES, Network, Peak, Region, Work, Workload, rippled_sphere};
 use crate::field::open_engine;
-use crate::geometry::read_mesh;
 
 /// Measure training, evaluation, distances and extraction on this machine
 #[derive(Args)]
@@ -34,6 +33,9 @@ pub(super) struct BenchArguments {
 
     #[command(flatten)]
     device: DeviceArguments,
+
+    #[command(flatten)]
+    input: MeshArguments,
 
     /// Print one JSON object at the end
     #[arg(long)]
@@ -95,7 +97,7 @@ const fn case(name: &'static str, unit: &'static str, work: Work) -> Case {
 
 pub(super) fn run(arguments: &BenchArguments) -> anyhow::Result<()> {
     let (name, mesh) = match &arguments.mesh {
-        Some(path) => (path.display().to_string(), read_mesh(path)?.mesh),
+        Some(path) => (path.display().to_string(), arguments.input.read(path)?.mesh),
         None => ("rippled sphere".to_owned(), rippled_sphere()),
     };
     let engine = open_engine(arguments.device.device)?;

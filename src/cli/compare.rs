@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{DeviceArguments, sign};
+use super::arguments::{DeviceArguments, MeshArguments, sign};
 use super::fit::metrics_in_words;
 use super::interrupt::{Interrupt, Interrupted};
 use super::model;
@@ -16,7 +16,7 @@ use super::progress::Bar;
 use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{ExtractError, Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::Metrics;
-use crate::geometry::{Mesh, SurfaceSampler, UNIT_LONGEST_SIDE, read_mesh};
+use crate::geometry::{Mesh, SurfaceSampler, UNIT_LONGEST_SIDE};
 use crate::query::{LoadedModel, MeshComparison, compare_meshes};
 use crate::train::{Protocol, evaluate};
 
@@ -52,6 +52,9 @@ pub(super) struct CompareArguments {
     #[command(flatten)]
     device: DeviceArguments,
 
+    #[command(flatten)]
+    input: MeshArguments,
+
     /// Print one JSON object at the end
     #[arg(long)]
     json: bool,
@@ -85,11 +88,11 @@ pub(super) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     );
     let started = Instant::now();
     let mut bar = Bar::new("reading the mesh");
-    let first = read_mesh(&arguments.mesh)?.mesh;
+    let first = arguments.input.read(&arguments.mesh)?.mesh;
     let mut report = if model::is_model(&arguments.other) {
         compare_model(arguments, &first, &mut bar)?
     } else {
-        let second = read_mesh(&arguments.other)?.mesh;
+        let second = arguments.input.read(&arguments.other)?.mesh;
         bar.say("comparing");
         CompareReport {
             kind: "mesh",

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::sign;
+use super::arguments::{MeshArguments, sign};
 use super::interrupt::{Interrupt, Interrupted};
 use super::output::{
     count_in_words, ensure_extension, ensure_writable, print_json, print_text, print_warnings,
@@ -16,7 +16,6 @@ use super::output::{
 use super::points::{NumberWriter, PointFile};
 use super::progress::Bar;
 use crate::distance::{SignPolicy, SignReport, SignRule, SignedDistance};
-use crate::geometry::read_mesh;
 
 /// Exact signed distances from points to a mesh, without a network
 ///
@@ -37,6 +36,9 @@ pub(super) struct DistanceArguments {
     /// How inside and outside are told apart
     #[arg(long, value_name = "RULE", default_value_t = SignPolicy::Auto, value_parser = sign())]
     sign: SignPolicy,
+
+    #[command(flatten)]
+    input: MeshArguments,
 
     /// Print one JSON object at the end
     #[arg(long)]
@@ -62,7 +64,7 @@ pub(super) fn run(arguments: &DistanceArguments) -> anyhow::Result<()> {
     ensure_writable(&arguments.output)?;
     let mut points = PointFile::open(&arguments.points)?;
     let mut bar = Bar::new("reading the mesh");
-    let mesh = read_mesh(&arguments.mesh)?.mesh;
+    let mesh = arguments.input.read(&arguments.mesh)?.mesh;
     bar.say("building the search structures");
     let started = Instant::now();
     let distances = SignedDistance::new(&mesh, arguments.sign)

@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{DeviceArguments, finite, loss, preset, sign};
+use super::arguments::{DeviceArguments, MeshArguments, finite, loss, preset, sign};
 use super::interrupt::Interrupt;
 use super::output::{
     bytes_in_words, count_in_words, ensure_extension, ensure_writable, file_bytes, print_json,
@@ -16,7 +16,7 @@ use super::output::{
 use super::progress::Bar;
 use crate::distance::SignPolicy;
 use crate::field::{Loss, Metrics, Model};
-use crate::geometry::{HealthReport, read_mesh};
+use crate::geometry::HealthReport;
 use crate::train::{FitSettings, Phase, Preset, Progress};
 
 /// Fit a model to a mesh
@@ -75,6 +75,9 @@ pub(super) struct FitArguments {
     #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
     near_sigma: Option<f64>,
 
+    #[command(flatten)]
+    input: MeshArguments,
+
     /// Print one JSON object at the end
     #[arg(long)]
     json: bool,
@@ -117,7 +120,7 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::listen()?;
     tracing::info!("reading {}", arguments.mesh.display());
     let mut bar = Bar::new("reading the mesh");
-    let loaded = read_mesh(&arguments.mesh)?;
+    let loaded = arguments.input.read(&arguments.mesh)?;
     let load = started.elapsed().as_secs_f64();
 
     let name = arguments

@@ -6,11 +6,12 @@ use std::time::Instant;
 use clap::Args;
 use serde::Serialize;
 
+use super::arguments::MeshArguments;
 use super::fit::metrics_in_words;
 use super::model;
 use super::output::{bytes_in_words, file_bytes, print_json, print_text};
 use crate::field::{Architecture, Metrics, Model, Training};
-use crate::geometry::{Bounds, Cleanup, HealthReport, MeshFormat, Similarity, read_mesh};
+use crate::geometry::{Bounds, Cleanup, HealthReport, MeshFormat, Similarity};
 
 /// Report on a mesh (is it closed, which way does it look) or a model (network, frame, training, quality)
 #[derive(Args)]
@@ -18,6 +19,9 @@ pub(super) struct InspectArguments {
     /// A mesh file or a model file (.safetensors)
     #[arg(value_name = "MESH_OR_MODEL")]
     file: PathBuf,
+
+    #[command(flatten)]
+    input: MeshArguments,
 
     /// Print one JSON object
     #[arg(long)]
@@ -66,16 +70,16 @@ pub(super) fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
         }
         return print_text(&report.in_words(path));
     }
-    let report = inspect_mesh(path)?;
+    let report = inspect_mesh(path, &arguments.input)?;
     if arguments.json {
         return print_json(&report);
     }
     print_text(&report.in_words(path))
 }
 
-fn inspect_mesh(path: &Path) -> anyhow::Result<MeshFileReport> {
+fn inspect_mesh(path: &Path, input: &MeshArguments) -> anyhow::Result<MeshFileReport> {
     let started = Instant::now();
-    let loaded = read_mesh(path)?;
+    let loaded = input.read(path)?;
     let health = HealthReport::of(&loaded.mesh, &loaded.cleanup);
     Ok(MeshFileReport {
         kind: "mesh",

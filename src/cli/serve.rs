@@ -50,6 +50,10 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "SIZE", value_parser = byte_count)]
     max_mesh: Option<u64>,
 
+    /// Memory of one mesh once it is read: a small file can stand for a large one
+    #[arg(long, value_name = "SIZE", value_parser = byte_count)]
+    max_decoded_mesh: Option<u64>,
+
     /// Memory for all uploaded meshes together
     #[arg(long, value_name = "SIZE", value_parser = byte_count)]
     max_mesh_memory: Option<u64>,
@@ -109,6 +113,9 @@ impl ServeArguments {
                 max_running_fits: self.max_running_fits,
                 max_queued_fits: self.max_queued_fits,
                 max_mesh_bytes: self.max_mesh.unwrap_or(default.max_mesh_bytes),
+                max_decoded_mesh_bytes: self
+                    .max_decoded_mesh
+                    .unwrap_or(default.max_decoded_mesh_bytes),
                 max_mesh_memory: self.max_mesh_memory.unwrap_or(default.max_mesh_memory),
                 max_model_bytes: self.max_model.unwrap_or(default.max_model_bytes),
                 max_extract_bytes: self.max_extract.unwrap_or(default.max_extract_bytes),

@@ -13,7 +13,6 @@ mod format;
 #[cfg(test)]
 mod fuzz;
 mod gltf;
-mod gltf_buffers;
 mod health;
 mod intersections;
 mod mesh;

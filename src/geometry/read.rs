@@ -87,6 +87,20 @@ pub enum ReadError {
         /// What it is, and what to do instead.
         detail: String,
     },
+    /// Something in the file takes more memory than it may, see [`SizeLimit`].
+    #[error(
+        "{name}: {what}, which takes {bytes} bytes: at most {limit} are allowed; simplify the file first, or raise the limit"
+    )]
+    OverLimit {
+        /// The file.
+        name: String,
+        /// What it is, in words.
+        what: String,
+        /// What it would take.
+        bytes: u64,
+        /// What it may take.
+        limit: u64,
+    },
     /// The file was read, and what it holds is no usable mesh.
     #[error("{name}: {source}")]
     Mesh {
@@ -310,12 +324,31 @@ pub(super) enum Failure {
     Truncated(String),
     Malformed(String),
     Unsupported(String),
+    OverLimit {
+        what: String,
+        bytes: u64,
+        limit: u64,
+    },
     Mesh(MeshError),
 }
 
 impl From<MeshError> for Failure {
     fn from(source: MeshError) -> Self {
         Failure::Mesh(source)
+    }
+}
+
+impl ReadError {
+    /// The least memory that the mesh would take, if that is more than the limit allows.
+    pub(crate) fn bytes_beyond_limit(&self) -> Option<u64> {
+        match self {
+            ReadError::OverLimit { bytes, .. } => Some(*bytes),
+            ReadError::Mesh {
+                source: MeshError::OverLimit { bytes, .. },
+                ..
+            } => Some(*bytes),
+            _ => None,
+        }
     }
 }
 
@@ -337,6 +370,12 @@ impl Failure {
                 detail,
             },
             Failure::Unsupported(detail) => ReadError::Unsupported { name, detail },
+            Failure::OverLimit { what, bytes, limit } => ReadError::OverLimit {
+                name,
+                what,
+                bytes,
+                limit,
+            },
             Failure::Mesh(source) => ReadError::Mesh { name, source },
         }
     }
@@ -395,9 +434,10 @@ mod tests {
             (MeshFormat::Stl, stl::tests::ASCII.into()),
             (MeshFormat::Stl, stl::tests::binary()),
             (MeshFormat::Off, off::tests::SAMPLE.into()),
-            (MeshFormat::Gltf, gltf::tests::embedded().into_bytes()),
-            (MeshFormat::Glb, gltf::tests::binary()),
         ]
+        .into_iter()
+        .chain(gltf::samples::all())
+        .collect()
     }
 
     #[test]

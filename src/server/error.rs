@@ -199,6 +199,7 @@ fn read_reason(error: &ReadError) -> &'static str {
         ReadError::Truncated { .. } => "MESH_TRUNCATED",
         ReadError::Malformed { .. } => "MESH_MALFORMED",
         ReadError::Unsupported { .. } => "MESH_UNSUPPORTED",
+        ReadError::OverLimit { .. } => "MESH_TOO_LARGE",
         ReadError::Mesh { source, .. } => mesh_reason(source),
     }
 }

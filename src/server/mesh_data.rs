@@ -2,8 +2,11 @@
 
 use super::convert::known;
 use super::error::ApiError;
+use super::memory_budget::Held;
 use super::proto;
-use crate::geometry::{Cleanup, LoadedMesh, Mesh, MeshFormat, parse_mesh, validate};
+use crate::geometry::{
+    Cleanup, LoadedMesh, Mesh, MeshFormat, ReadError, SizeLimit, parse_mesh_within, validate,
+};
 
 /// Bytes of a vertex or of a triangle in the RAW format.
 const ROW: u64 = 12;
@@ -58,16 +61,24 @@ pub(super) fn raw_length(metadata: &proto::MeshMetadata) -> Result<Option<u64>, 
     }
 }
 
-/// Reads and checks a mesh. `metadata` passed [`check_metadata`].
+/// Reads and checks a mesh of at most `largest` bytes. `metadata` passed [`check_metadata`].
+///
+/// `held` is what the upload holds, and grows to what the mesh takes before the mesh does.
 ///
 /// # Errors
-/// Says what is wrong with the data.
+/// Says what is wrong with the data; [`ApiError::NoMemory`] if there is no room for the mesh.
 pub(super) fn decode(
     metadata: &proto::MeshMetadata,
     data: &[u8],
+    largest: u64,
+    held: &mut Held,
 ) -> Result<(Mesh, Cleanup), ApiError> {
     let format = match metadata.format() {
         proto::MeshFormat::Raw | proto::MeshFormat::Unspecified => {
+            if raw_length(metadata)? == Some(data.len() as u64) {
+                let (vertices, triangles) = (metadata.vertex_count, metadata.triangle_count);
+                SizeLimit { bytes: largest }.check(vertices, triangles)?;
+            }
             return decode_raw(metadata, data);
         }
         proto::MeshFormat::Obj => MeshFormat::Obj,
@@ -81,8 +92,47 @@ pub(super) fn decode(
         "" => "the mesh",
         name => name,
     };
-    let LoadedMesh { mesh, cleanup, .. } = parse_mesh(data, format, name)?;
+    let LoadedMesh { mesh, cleanup, .. } = read_held(largest, data.len() as u64, held, |limit| {
+        parse_mesh_within(data, format, name, limit)
+    })?;
     Ok((mesh, cleanup))
+}
+
+/// Calls `read` with a limit that `held` has room for: first what the upload has, then what the reader says that it needs,
+/// which it does before it makes room, up to `largest`.
+fn read_held<T>(
+    largest: u64,
+    upload: u64,
+    held: &mut Held,
+    read: impl Fn(&SizeLimit) -> Result<T, ReadError>,
+) -> Result<T, ApiError> {
+    let mut bytes = upload.min(largest);
+    loop {
+        let error = match read(&SizeLimit { bytes }) {
+            Ok(mesh) => return Ok(mesh),
+            Err(error) => error,
+        };
+        let needed = match error.bytes_beyond_limit() {
+            Some(needed) if bytes < largest => needed,
+            _ => return Err(error.into()),
+        };
+        if needed > largest {
+            // For the words: they name the limit that counts.
+            bytes = largest;
+            continue;
+        }
+        // A reader may know only a part of what it needs: with less than the double it could be asked for ever.
+        let more = needed.max(bytes.saturating_mul(2)).min(largest);
+        if held.resize(more.max(upload)) {
+            bytes = more;
+        } else if held.resize(needed.max(upload)) {
+            bytes = needed;
+        } else {
+            return Err(ApiError::NoMemory {
+                limit: held.limit(),
+            });
+        }
+    }
 }
 
 fn decode_raw(metadata: &proto::MeshMetadata, data: &[u8]) -> Result<(Mesh, Cleanup), ApiError> {
@@ -114,6 +164,7 @@ fn decode_raw(metadata: &proto::MeshMetadata, data: &[u8]) -> Result<(Mesh, Clea
 
 #[cfg(test)]
 mod tests {
+    use super::super::memory_budget::MemoryBudget;
     use super::*;
 
     fn metadata(
@@ -138,24 +189,49 @@ mod tests {
             .flat_map(|x| x.to_le_bytes())
             .collect();
         data.extend([0u32, 1, 2].iter().flat_map(|x| x.to_le_bytes()));
-        let (mesh, _) = decode(&metadata(proto::MeshFormat::Raw, 3, 1), &data).unwrap();
+        let (mesh, _) = decode_raw(&metadata(proto::MeshFormat::Raw, 3, 1), &data).unwrap();
         assert_eq!(mesh, Mesh::from_arrays(&positions, &[[0, 1, 2]]));
     }
 
     #[test]
     fn lengths_and_counts_must_agree() {
         let raw = |vertices, triangles| metadata(proto::MeshFormat::Raw, vertices, triangles);
-        let message = decode(&raw(3, 1), &[0; 47]).unwrap_err().to_string();
+        let message = decode_raw(&raw(3, 1), &[0; 47]).unwrap_err().to_string();
         assert!(
             message.contains("48 bytes") && message.contains("47"),
             "{message}"
         );
-        assert!(decode(&raw(u64::MAX, 1), &[0; 47]).is_err());
-        assert!(decode(&raw(u64::MAX / 12, 1), &[0; 47]).is_err());
+        assert!(decode_raw(&raw(u64::MAX, 1), &[0; 47]).is_err());
+        assert!(decode_raw(&raw(u64::MAX / 12, 1), &[0; 47]).is_err());
         assert_eq!(
             raw_length(&metadata(proto::MeshFormat::Obj, 3, 1)).unwrap(),
             None
         );
+    }
+
+    #[test]
+    fn memory_is_held_before_a_mesh_takes_it() {
+        // A reader that needs 500 bytes, says so, and takes them.
+        let read = |limit: &SizeLimit| match limit.bytes {
+            500.. => Ok(limit.bytes),
+            limit => Err(ReadError::OverLimit {
+                name: "a".into(),
+                what: "it".into(),
+                bytes: 500,
+                limit,
+            }),
+        };
+        let budget = MemoryBudget::new(600);
+        let mut held = budget.share();
+        assert!(held.resize(100));
+        assert_eq!(read_held(550, 100, &mut held, read).unwrap(), 500);
+        assert!(!budget.share().resize(101) && budget.share().resize(100));
+        // The limit in the words is the one that counts, not the one that was tried first.
+        let refused = read_held(499, 100, &mut budget.share(), read).unwrap_err();
+        assert!(refused.to_string().contains("at most 499"), "{refused}");
+        let no_room = read_held(550, 100, &mut budget.share(), read).unwrap_err();
+        assert!(matches!(no_room, ApiError::NoMemory { limit: 600 }));
+        assert_eq!(read_held(550, 520, &mut budget.share(), read).unwrap(), 520);
     }
 
     #[test]

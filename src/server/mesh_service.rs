@@ -30,11 +30,12 @@ impl MeshCalls {
         &self,
         metadata: MeshMetadata,
         data: impl AsRef<[u8]> + Send + 'static,
-        held: Held,
+        mut held: Held,
     ) -> Result<proto::Mesh, ApiError> {
         let meshes = self.meshes.clone();
+        let largest = self.limits.max_decoded_mesh_bytes;
         run_blocking(move |cancel| {
-            let (mesh, cleanup) = decode(&metadata, data.as_ref())?;
+            let (mesh, cleanup) = decode(&metadata, data.as_ref(), largest, &mut held)?;
             // Freed before the report takes memory of its own.
             drop(data);
             if cancel.is_cancelled() {

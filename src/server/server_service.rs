@@ -37,6 +37,7 @@ impl ServerService for ServerCalls {
                 max_queued_fits: limits.max_queued_fits,
                 max_points: limits.max_points,
                 max_extract_bytes: limits.max_extract_bytes,
+                max_decoded_mesh_bytes: limits.max_decoded_mesh_bytes,
             }),
         }))
     }

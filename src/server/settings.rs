@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::extract::DEFAULT_MEMORY_LIMIT;
+use crate::geometry::SizeLimit;
 
 /// Everything that decides how the daemon runs. Start from [`Default`].
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Limits {
     pub max_message_bytes: usize,
     /// Largest mesh upload, in bytes.
     pub max_mesh_bytes: u64,
+    /// Memory of one mesh once it is read from its upload, in bytes.
+    pub max_decoded_mesh_bytes: u64,
     /// Memory for all meshes and for whatever is being uploaded, together, in bytes.
     pub max_mesh_memory: u64,
     /// Largest model import, in bytes.
@@ -79,6 +82,7 @@ impl Default for Limits {
         Self {
             max_message_bytes: 16 << 20,
             max_mesh_bytes: 1 << 30,
+            max_decoded_mesh_bytes: SizeLimit::default().bytes,
             max_mesh_memory: 4 << 30,
             max_model_bytes: 1 << 30,
             max_running_fits: 1,

@@ -211,6 +211,7 @@ async fn the_daemon_says_what_it_can_do() {
         limits.max_queued_fits.into(),
         limits.max_points,
         limits.max_extract_bytes,
+        limits.max_decoded_mesh_bytes,
     ];
     assert!(each.iter().all(|&limit| limit > 0), "{limits:?}");
 }

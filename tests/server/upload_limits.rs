@@ -93,6 +93,37 @@ async fn a_message_beyond_the_limit_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_small_upload_that_would_become_a_large_mesh_is_refused() {
+    let limits = Limits {
+        max_decoded_mesh_bytes: 6 * 24 + 8 * 12,
+        ..Default::default()
+    };
+    let (daemon, _folder) = start_with(Arc::new(octahedron::fit), limits);
+    let mut clients = daemon.clients().await;
+    clients
+        .meshes
+        .create_mesh(create_mesh_request())
+        .await
+        .unwrap();
+    // Many positions at one place, with no bytes behind them.
+    let json = r#"{"asset":{"version":"2.0"},"meshes":[{"primitives":[{"attributes":{"POSITION":0}}]}],
+        "accessors":[{"componentType":5126,"count":1000000000,"type":"VEC3"}]}"#;
+    let request = proto::CreateMeshRequest {
+        metadata: Some(proto::MeshMetadata {
+            format: MeshFormat::Gltf.into(),
+            ..Default::default()
+        }),
+        data: json.into(),
+    };
+    let status = clients.meshes.create_mesh(request).await.unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::InvalidArgument, "MESH_TOO_LARGE")
+    );
+    assert!(status.message().contains("at most 240"), "{status:?}");
+}
+
+#[tokio::test]
 async fn an_upload_that_breaks_off_leaves_nothing() {
     // Room for one mesh: 6 positions of 24 bytes and 8 triangles of 12, and for its upload.
     let limits = Limits {
