@@ -150,7 +150,7 @@ class FitJob(Job):
     def _forget(self) -> None:
         """The fit is over: no object waits for it."""
         for place in self.places:
-            place.remember_fit("")
+            place.forget_fit()
 
     async def _new(self) -> Fit:
         """Sends the mesh and puts the fit in the daemon's queue."""

@@ -13,7 +13,7 @@ from mathutils import Matrix
 def run(fake, coroutine):
     """Runs a coroutine on the session's loop to its end."""
     task = session().loop.start(coroutine)
-    pump_until(task.done, 60.0, fake.pump)
+    pump_until(task.done, fake.pump)
     return task.result()
 
 

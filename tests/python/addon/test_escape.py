@@ -50,11 +50,11 @@ def test_only_over_a_3d_view_and_for_no_other_tool(fake, suzanne, listening, con
     fake.pause = 10.0
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: fake.watches, 20.0, fake.pump)
+    pump_until(lambda: fake.watches, fake.pump)
     assert press(context, **changes) == ({"RUNNING_MODAL"} if meant else {"PASS_THROUGH"})
     assert job.running is not meant
     if meant:
-        pump_until(lambda: fake.cancelled, 5.0, fake.pump)
+        pump_until(lambda: fake.cancelled, fake.pump)
 
 
 def test_the_newest_goes_first(fake, suzanne, listening):

@@ -19,7 +19,7 @@ def run_to_end(operator, seconds: float = 120.0):
     """Runs an operator that starts a job and waits for its end; returns the job, which has succeeded."""
     assert operator() == {"FINISHED"}
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, seconds)
+    pump_until(lambda: not job.running)
     assert job.state is state("DONE"), job.message
     return job
 
@@ -29,7 +29,7 @@ def fit() -> bpy.types.Object:
 
 
 def wait_for_training(job) -> None:
-    pump_until(lambda: len(job.losses) > 1 or not job.running, 60.0)
+    pump_until(lambda: len(job.losses) > 1 or not job.running)
     assert job.running, job.message
 
 
@@ -171,7 +171,7 @@ def test_absurd_resolution_is_refused_in_words(suzanne, daemon):
     fit()
     bpy.ops.overfit.extract_volume(resolution=4096, band=1000.0)
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 120.0)
+    pump_until(lambda: not job.running)
     assert job.state is state("FAILED") and "would take" in job.message, job.message
 
 
@@ -180,7 +180,7 @@ def test_two_fits_at_once(suzanne, daemon):
     torus = closed_original()
     bpy.ops.overfit.fit()
     jobs = session().jobs[-2:]
-    pump_until(lambda: not any(job.running for job in jobs), 120.0)
+    pump_until(lambda: not any(job.running for job in jobs))
     assert [job.state for job in jobs] == [state("DONE")] * 2, [job.message for job in jobs]
     assert bpy.data.objects["Suzanne INR"].matrix_world == suzanne.matrix_world
     assert bpy.data.objects["Torus INR"].matrix_world == torus.matrix_world
@@ -212,7 +212,7 @@ def test_daemon_ends_in_a_fit_and_comes_back(suzanne, shared_daemon, by_steps, t
         job = session().jobs[-1]
         wait_for_training(job)
         getattr(own, gone)()
-        pump_until(lambda: not job.running, 5.0)
+        pump_until(lambda: not job.running)
         assert job.state is state("FAILED") and "during the fit" in job.message, job.message
         assert [obj.name for obj in bpy.data.objects] == ["Suzanne"]
         own.start()

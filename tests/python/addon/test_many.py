@@ -31,7 +31,7 @@ def fit_all(fake) -> list:
     before = list(session().jobs)
     bpy.ops.overfit.fit()
     jobs = [job for job in session().jobs if job not in before]
-    pump_until(lambda: not any(job.running for job in jobs), 20.0, fake.pump)
+    pump_until(lambda: not any(job.running for job in jobs), fake.pump)
     assert [job.state for job in jobs] == [state("DONE")] * len(jobs), [job.message for job in jobs]
     return jobs
 
@@ -88,7 +88,7 @@ def test_uploads_wait_for_each_other_and_for_the_queue(fake):
         seen.update(job.step for job in jobs)
         fake.queue_room = max(fake.queue_room, 0) + (1 if fake.refused else 0)
 
-    pump_until(lambda: not any(job.running for job in jobs), 30.0, look)
+    pump_until(lambda: not any(job.running for job in jobs), look)
     assert [job.state for job in jobs] == [state("DONE")] * 5
     assert "Waiting for room in the daemon's queue" in seen and "Waiting for other uploads" in seen
 
@@ -226,7 +226,7 @@ def test_arguments_come_before_the_scene_s_settings(suzanne, fake):
     select(suzanne)
     bpy.ops.overfit.fit(preset="detail", seconds=3.0, resolution=33)
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 20.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert (fake.settings.preset, fake.settings.seconds) == ("detail", 3.0) and not fake.settings.HasField("steps")
     assert job.order.resolution == 33
 
@@ -275,9 +275,9 @@ def test_finish_now_keeps_what_was_learned(suzanne, daemon, by_steps):
     by_steps(10**9)
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: job.training and job.progress.step > 50, 60.0)
+    pump_until(lambda: job.training and job.progress.step > 50)
     bpy.ops.overfit.finish_now(job=job.id)
-    pump_until(lambda: not job.running, 30.0)
+    pump_until(lambda: not job.running)
     assert job.state is state("DONE"), job.message
     assert bpy.data.objects["Suzanne INR"].overfit.near_mae > 0.0
 
@@ -300,7 +300,7 @@ def test_previews_sharpen_and_end_with_the_fit(suzanne, daemon, by_steps, monkey
         if job.preview is not None and (not shown or shown[-1] is not job.preview):
             shown.append(job.preview)
 
-    pump_until(lambda: len(shown) > 3, 60.0, look)
+    pump_until(lambda: len(shown) > 3, look)
     assert [preview.step for preview in shown] == sorted({preview.step for preview in shown})
     last = shown[-1]
     assert len(last.mesh.triangles) > 500 and last.normals.shape == last.mesh.positions.shape
@@ -308,7 +308,7 @@ def test_previews_sharpen_and_end_with_the_fit(suzanne, daemon, by_steps, monkey
     size = max(suzanne.dimensions) / 1.7
     assert last.size == pytest.approx(size, rel=0.1)
     bpy.ops.overfit.finish_now()
-    pump_until(lambda: not job.running, 30.0)
+    pump_until(lambda: not job.running)
     assert job.state is state("DONE") and job.preview is None
     assert set(job.seconds) == {"progress", "preview", "result"}
 
@@ -318,7 +318,7 @@ def test_a_fit_is_picked_up_after_a_restart(suzanne, shared_daemon: RealDaemon, 
     by_steps(10**9)
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: job.training, 60.0)
+    pump_until(lambda: job.training)
     name = job.fit_name
     assert suzanne.overfit.fit == name
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
@@ -327,24 +327,24 @@ def test_a_fit_is_picked_up_after_a_restart(suzanne, shared_daemon: RealDaemon, 
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "work.blend"))
     assert session().jobs == []
     use_daemon(shared_daemon.data_dir)
-    pump_until(lambda: session().fit_list.left, 20.0)
+    pump_until(lambda: session().fit_list.left)
     (left,) = session().fit_list.left
     assert left.here and left.display_name == "Suzanne" and left.state == "runs"
     assert bpy.ops.overfit.pick_up(fit=name) == {"FINISHED"}
     with pytest.raises(RuntimeError, match="shown already"):
         bpy.ops.overfit.pick_up(fit=name)
     (job,) = session().jobs
-    pump_until(lambda: job.training, 60.0)
+    pump_until(lambda: job.training)
     bpy.ops.overfit.finish_now()
-    pump_until(lambda: not job.running, 30.0)
+    pump_until(lambda: not job.running)
     suzanne = bpy.data.objects["Suzanne"]
     assert job.state is state("DONE") and bpy.data.objects["Suzanne INR"].matrix_world == suzanne.matrix_world
     assert suzanne.overfit.fit == "" and suzanne.overfit.model == name.replace("fits/", "models/")
     # One whose fit the daemon has forgotten, as after its restart: the model is still there.
     bpy.data.objects.remove(bpy.data.objects["Suzanne INR"])
     suzanne.overfit.fit = name
-    pump_until(lambda: session().loop.start(forget(name)).done() or True, 1.0)
-    pump_until(lambda: any(left.name == name and left.state == "ended" for left in session().fit_list.left), 20.0)
+    pump_until(lambda: session().loop.start(forget(name)).done() or True)
+    pump_until(lambda: any(left.name == name and left.state == "ended" for left in session().fit_list.left))
     assert bpy.ops.overfit.pick_up(fit=name, wait=True) == {"FINISHED"}
     assert bpy.data.objects["Suzanne INR"].overfit.original == suzanne
 
@@ -358,15 +358,15 @@ def test_a_fit_of_elsewhere_is_picked_up_at_the_origin(suzanne, fake):
     fake.messages, fake.display_name = 10**6, "Lamp"
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: job.step == "Training", 5.0, fake.pump)
+    pump_until(lambda: job.step == "Training", fake.pump)
     bpy.ops.wm.read_homefile(use_empty=True)
-    pump_until(lambda: session().fit_list.left, 10.0, fake.pump)
+    pump_until(lambda: session().fit_list.left, fake.pump)
     (left,) = session().fit_list.left
     assert not left.here and left.display_name == "Lamp"
     fake.messages = 3
     bpy.ops.overfit.pick_up(fit=left.name)
     (job,) = session().jobs
-    pump_until(lambda: not job.running, 10.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert job.state is state("DONE"), job.message
     assert bpy.data.objects["Lamp INR"].matrix_world == Matrix.Identity(4)
 
@@ -388,14 +388,14 @@ def advice_of(job) -> dict:
 def test_an_open_mesh_can_be_closed_by_the_button(suzanne, daemon):
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: not job.running, 60.0)
+    pump_until(lambda: not job.running)
     assert "FILL_HOLES" in advice_of(job)
     assert bpy.ops.overfit.fix(kind="FILL_HOLES", job=job.id) == {"FINISHED"}
     suzanne.hide_set(False)
     select(suzanne)
     bpy.ops.overfit.fit()
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 60.0)
+    pump_until(lambda: not job.running)
     assert "FILL_HOLES" not in advice_of(job)
 
 

@@ -106,7 +106,7 @@ def connect(address: str, certificate: Path | str = "") -> str:
     preferences().location, preferences().address, preferences().certificate = "REMOTE", address, str(certificate)
     bpy.ops.overfit.connect()
     states = part("client.connection").ConnectionState
-    pump_until(lambda: connection().state in (states.READY, states.FAILED), 20.0)
+    pump_until(lambda: connection().state in (states.READY, states.FAILED))
     return connection().message
 
 
@@ -146,11 +146,11 @@ def test_another_target_is_connected_to_at_once(far, authority, monkeypatch):
     monkeypatch.setattr(part("client.connection"), "LOOK_SECONDS", 0.05)
     connect(f"127.0.0.1:{far.port}", authority / "other-ca.pem")
     preferences().certificate = str(authority / "ca.pem")  # no button pressed
-    pump_until(lambda: connection().message.startswith("Connected"), 10.0)
+    pump_until(lambda: connection().message.startswith("Connected"))
     preferences().location = "LOCAL"
     with pytest.raises(RuntimeError, match="not running"):
         bpy.ops.overfit.connect()
-        pump_until(lambda: "not running" in connection().message, 10.0)
+        pump_until(lambda: "not running" in connection().message)
         raise RuntimeError(connection().message)
 
 
@@ -169,7 +169,7 @@ def test_it_is_found_again_when_it_comes_back(binary, authority, tmp_path, monke
     daemon.process.kill()
     daemon.process.wait()
     look = session().loop.start(session().fit_list.keep_up()) if by_list else None
-    pump_until(lambda: "refuses the connection" in connection().message, 10.0)
+    pump_until(lambda: "refuses the connection" in connection().message)
     if look:
         look.cancel()
     # The same port again, as a daemon on another computer would have it.
@@ -179,7 +179,7 @@ def test_it_is_found_again_when_it_comes_back(binary, authority, tmp_path, monke
     command += ["--token-file", tmp_path / "data" / "token"]
     again = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        pump_until(lambda: connection().message.startswith("Connected"), 20.0)
+        pump_until(lambda: connection().message.startswith("Connected"))
     finally:
         again.terminate()
         again.wait()
@@ -328,7 +328,7 @@ def test_no_way(monkeypatch, number, words):
 
 def test_unknown_name():
     look_up = session().loop.start(part("client.names").look_up("no-such-computer.invalid"))
-    pump_until(look_up.done, 15.0)
+    pump_until(look_up.done)
     assert "There is no computer of the name 'no-such-computer.invalid'" in str(look_up.exception())
 
 
@@ -340,7 +340,7 @@ def test_a_name_that_takes_for_ever_leaves_no_process(monkeypatch):
     popen = subprocess.Popen
     monkeypatch.setattr(names.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
     look_up = session().loop.start(names.look_up("slow.example"))
-    pump_until(look_up.done, 10.0)
+    pump_until(look_up.done)
     assert "could not be looked up within" in str(look_up.exception())
     assert started[0].returncode not in (None, 0)
 
@@ -359,7 +359,7 @@ def test_a_daemon_there_is_not_started_or_stopped_from_here(far, authority):
         with pytest.raises(RuntimeError, match="on another computer"):
             getattr(bpy.ops.overfit, name)()
     task = session().loop.start(connection().stop_daemon(lose_fits=True))
-    pump_until(task.done, 5.0)
+    pump_until(task.done)
     assert far.process.poll() is None
 
 
