@@ -20,7 +20,7 @@ def blender(tmp_path: Path, *arguments: str, code: str = CLI) -> subprocess.Comp
         env=os.environ | {"BLENDER_USER_RESOURCES": str(tmp_path / "user")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

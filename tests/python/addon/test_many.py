@@ -26,6 +26,11 @@ def select(*objects: bpy.types.Object) -> None:
     bpy.context.view_layer.update()
 
 
+def waiting() -> list[tuple[bpy.types.Object, str]]:
+    """The objects that wait for a fit, and which."""
+    return list(part("scene.waiting").waiting_objects())
+
+
 def fit_all(fake) -> list:
     """Presses the button and waits; returns the jobs, which have succeeded."""
     before = list(session().jobs)
@@ -320,7 +325,7 @@ def test_a_fit_is_picked_up_after_a_restart(suzanne, shared_daemon: RealDaemon, 
     (job,) = session().jobs
     pump_until(lambda: job.training)
     name = job.fit_name
-    assert suzanne.overfit.fit == name
+    assert waiting() == [(suzanne, name)]
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
     # As if Blender had been closed and opened again.
     bpy.ops.wm.read_homefile(use_empty=True)
@@ -339,10 +344,10 @@ def test_a_fit_is_picked_up_after_a_restart(suzanne, shared_daemon: RealDaemon, 
     pump_until(lambda: not job.running)
     suzanne = bpy.data.objects["Suzanne"]
     assert job.state is state("DONE") and bpy.data.objects["Suzanne INR"].matrix_world == suzanne.matrix_world
-    assert suzanne.overfit.fit == "" and suzanne.overfit.model == name.replace("fits/", "models/")
+    assert waiting() == [] and suzanne.overfit.model == name.replace("fits/", "models/")
     # One whose fit the daemon has forgotten, as after its restart: the model is still there.
     bpy.data.objects.remove(bpy.data.objects["Suzanne INR"])
-    suzanne.overfit.fit = name
+    part("scene.waiting").wait_for(suzanne, name, bpy.context.scene)
     pump_until(lambda: session().loop.start(forget(name)).done() or True)
     pump_until(lambda: any(left.name == name and left.state == "ended" for left in session().fit_list.left))
     assert bpy.ops.overfit.pick_up(fit=name, wait=True) == {"FINISHED"}
@@ -371,11 +376,56 @@ def test_a_fit_of_elsewhere_is_picked_up_at_the_origin(suzanne, fake):
     assert bpy.data.objects["Lamp INR"].matrix_world == Matrix.Identity(4)
 
 
+def test_what_waits_is_remembered_by_its_scene(clean, tmp_path):
+    """Through renaming, saving and undo; an object that is deleted or removed waits no more."""
+    module, scene = part("scene.waiting"), bpy.context.scene
+    first, second, third = add("cube"), add("cone"), add("torus")
+    for number, obj in enumerate((first, second, third)):
+        module.wait_for(obj, f"fits/{number}", scene)
+    module.wait_for(second, "fits/again", scene)
+    first.name = "Renamed"
+    names = {"Renamed": "fits/0", "Torus": "fits/2", "Cone": "fits/again"}
+    assert {obj.name: fit for obj, fit in waiting()} == names
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "waiting.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "waiting.blend"))
+    assert {obj.name: fit for obj, fit in waiting()} == names
+    place = part("scene.place").Place.of(bpy.data.objects["Cone"], bpy.context.scene)
+    assert place.find_object() == bpy.data.objects["Cone"]
+    bpy.ops.ed.undo_push(message="Before")
+    select(bpy.data.objects["Cone"])
+    bpy.ops.object.delete()
+    bpy.ops.ed.undo_push(message="Deleted")
+    assert sorted(obj.name for obj, _ in waiting()) == ["Renamed", "Torus"] and place.find_object() is None
+    bpy.ops.ed.undo()
+    assert {obj.name: fit for obj, fit in waiting()} == names
+    bpy.data.objects.remove(bpy.data.objects["Torus"])
+    part("scene.place").Place.of(bpy.data.objects["Renamed"], bpy.context.scene).forget_fit()
+    assert [obj.name for obj, _ in waiting()] == ["Cone"] and len(bpy.context.scene.overfit.waiting) == 1
+
+
+def test_an_object_deleted_in_a_fit_leaves_nothing(suzanne, fake, tmp_path):
+    """As a user deletes it: the result stands in its place, and what was deleted is not kept in the file."""
+    fake.messages, fake.pause = 20, 0.02
+    place = suzanne.matrix_world.copy()
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    pump_until(lambda: job.step == "Training", fake.pump)
+    bpy.ops.object.delete()
+    pump_until(lambda: not job.running, fake.pump)
+    assert job.state is state("DONE"), job.message
+    result = bpy.data.objects[job.result_name]
+    assert np.allclose(result.matrix_world, place, atol=1e-6) and result.overfit.original is None
+    assert waiting() == [] and len(bpy.context.scene.overfit.waiting) == 0
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "after.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "after.blend"))
+    assert [obj.name for obj in bpy.data.objects] == ["Suzanne INR"]
+
+
 def test_a_fit_that_is_lost_says_so(suzanne, daemon):
-    suzanne.overfit.fit = "fits/abcdefgh"
+    part("scene.waiting").wait_for(suzanne, "fits/abcdefgh", bpy.context.scene)
     with pytest.raises(RuntimeError, match=r"the fit is lost\. Press Fit INR again"):
         bpy.ops.overfit.pick_up(fit="fits/abcdefgh", wait=True)
-    assert suzanne.overfit.fit == ""
+    assert waiting() == []
 
 
 # What would help.
