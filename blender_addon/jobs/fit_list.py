@@ -63,7 +63,7 @@ class FitList:
     async def look(self) -> None:
         """Asks the daemon now. Raises `Problem`."""
         listed = await self._connection.list_fits()
-        waiting = {fit: obj.name for obj, fit in waiting_objects()}
+        waiting = {fit: obj.name for obj, fit in waiting_objects() if fit}
         followed = self._followed()
         left = []
         for fit in listed:

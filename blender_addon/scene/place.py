@@ -43,7 +43,7 @@ class Place:
         return find_scene(self.scene_uid)
 
     def remember_fit(self, name: str) -> None:
-        """Lets the object wait for a fit in the daemon, to pick it up after a restart."""
+        """Lets the object wait for a fit in the daemon, to pick it up after a restart; the name may come later."""
         if obj := self.find_object():
             wait_for(obj, name, self.find_scene())
 

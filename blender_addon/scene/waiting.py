@@ -11,7 +11,10 @@ import bpy
 
 
 def waiting_objects() -> Iterator[tuple[bpy.types.Object, str]]:
-    """Each object that waits, with the name of its fit. Keep none across an `await`: it may be gone by then."""
+    """Each object that waits, with the name of its fit, which is empty until the daemon has given it one.
+
+    Keep none across an `await`: it may be gone by then.
+    """
     kept = all_kept()
     times = Counter(one.object for one in kept)
     for one in kept:
@@ -25,7 +28,7 @@ def is_deleted(obj: bpy.types.Object) -> bool:
 
 
 def wait_for(obj: bpy.types.Object, fit: str, scene: bpy.types.Scene) -> None:
-    """Lets the object wait for a fit, `fits/{id}`, and for no other."""
+    """Lets the object wait for a fit, `fits/{id}` or empty, and for no other."""
     stop_waiting(obj.session_uid)
     kept = scene.overfit.waiting.add()
     kept.object, kept.fit = obj, fit

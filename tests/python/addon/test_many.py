@@ -403,6 +403,25 @@ def test_what_waits_is_remembered_by_its_scene(clean, tmp_path):
     assert [obj.name for obj, _ in waiting()] == ["Cone"] and len(bpy.context.scene.overfit.waiting) == 1
 
 
+def test_a_fit_without_a_name_is_found_and_forgotten(suzanne, fake, monkeypatch):
+    """From the press on its object is known without a search; no trace is left where the daemon never had the fit."""
+    fake.upload_error = "too large"
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    assert waiting() == [(suzanne, "")] and session().fit_list.left == []
+    with monkeypatch.context() as blind:
+        blind.setattr(part("scene.place"), "bpy", None)  # what a search would need
+        assert job.places[0].find_object() == suzanne
+    pump_until(lambda: not job.running, fake.pump)
+    assert job.message == "too large" and len(bpy.context.scene.overfit.waiting) == 0
+    fake.upload_error = None
+    bpy.ops.overfit.fit()
+    job = session().jobs[-1]
+    job.cancel()
+    assert len(bpy.context.scene.overfit.waiting) == 0
+    pump_until(job._task.done, fake.pump)
+
+
 def test_an_object_deleted_in_a_fit_leaves_nothing(suzanne, fake, tmp_path):
     """As a user deletes it: the result stands in its place, and what was deleted is not kept in the file."""
     fake.messages, fake.pause = 20, 0.02
