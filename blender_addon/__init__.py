@@ -20,6 +20,7 @@ from .interface import (
 
 CLASSES = (
     preferences.OverfitPreferences,
+    properties.OverfitWaiting,
     properties.OverfitSettings,
     properties.OverfitError,
     properties.OverfitField,

@@ -8,8 +8,21 @@ import bpy
 from .field_settings import BAND, DIRECTION, EDGE, ISO, MESH_RESOLUTION, MODE, NODES, SPACING, VOLUME_RESOLUTION
 
 
+class OverfitWaiting(bpy.types.PropertyGroup):
+    """An object that waits for a fit in the daemon."""
+
+    object: bpy.props.PointerProperty(
+        type=bpy.types.Object, name="Object", description="The object that was fitted, where the result will stand"
+    )
+    fit: bpy.props.StringProperty(name="Fit", description="The fit's name in the daemon")
+
+
 class OverfitSettings(bpy.types.PropertyGroup):
-    """Settings of the next fit, mesh and volume: `scene.overfit`."""
+    """Settings of the next fit, mesh and volume, and what waits for one: `scene.overfit`."""
+
+    waiting: bpy.props.CollectionProperty(
+        type=OverfitWaiting, name="Waiting", description="The objects that wait for a fit in the daemon"
+    )
 
     # Not an enum: its items would be the daemon's, and a file keeps an enum as a number, which is another preset with
     # another daemon.
@@ -166,9 +179,6 @@ class OverfitField(bpy.types.PropertyGroup):
     """The field that was fitted to an object, and what the next mesh or volume of it is like: `object.overfit`."""
 
     model: bpy.props.StringProperty(name="Model", description="The model's name in the daemon; empty if there is none")
-    fit: bpy.props.StringProperty(
-        name="Fit", description="The fit that runs in the daemon for this object; empty if there is none"
-    )
     original: bpy.props.PointerProperty(
         type=bpy.types.Object, name="Original", description="The object that this one was reconstructed from"
     )

@@ -27,6 +27,9 @@ FINISHED = (fit_pb2.FIT_STATE_SUCCEEDED, fit_pb2.FIT_STATE_FAILED, fit_pb2.FIT_S
 
 CHUNK = 1 << 20
 
+PATIENCE = 600.0
+"""Seconds after which a daemon that neither listens nor ends is taken for one that hangs."""
+
 
 class Daemon:
     """One `overfit serve` on a port of its own, with its data in `folder`. A context manager: stopped at the end."""
@@ -44,7 +47,7 @@ class Daemon:
             )
         self.record = self._wait_for_record()
 
-    def _wait_for_record(self, seconds: float = 30.0) -> dict:
+    def _wait_for_record(self, seconds: float = PATIENCE) -> dict:
         """What `daemon.json` says: address, port, pid, version and token."""
         end = time.monotonic() + seconds
         path = self.folder / "daemon.json"
@@ -67,7 +70,7 @@ class Daemon:
         """A connection of its own."""
         return Client(self.target, self.record["token"])
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 30.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         """Sends a signal and waits for the end: the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)

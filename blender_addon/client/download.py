@@ -1,6 +1,5 @@
 """Streams from the daemon: a header that says how much follows, then chunks."""
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -29,7 +28,7 @@ async def receive(
                     take = begin(message.header)
                 elif take is not None:
                     take(message.chunk)
-                await asyncio.sleep(0)  # several messages may be here at once: let the slice end between them
+                await connection.loop.slice.pause()  # several messages may be here at once
     if take is None:
         raise ConnectionLost("The daemon sent nothing. Try again")
 

@@ -7,7 +7,9 @@ gives the thread back. Connect to IP literals only: asyncio resolves names in a 
 import asyncio
 import selectors
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+
+from .time_slice import TimeSlice
 
 # Hops from a socket event to the task that waits for it: future, wrapper, task, and some to spare.
 QUIET_ROUNDS = 6
@@ -27,7 +29,10 @@ class _WatchedSelector(selectors.DefaultSelector):
 class SteppedLoop:
     """Owns one asyncio loop and all its tasks."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """`clock` tells the time in seconds, by which slices end."""
+        self.slice = TimeSlice(clock)
+        """What is left of the slice that runs: long work asks it."""
         self._selector = _WatchedSelector()
         # Not the platform's default loop: Windows' proactor re-arms itself at every step.
         self._loop = asyncio.SelectorEventLoop(self._selector)
@@ -47,12 +52,14 @@ class SteppedLoop:
 
         Never waits: with nothing to do it takes some microseconds.
         """
-        started = time.perf_counter()
+        started = self.slice.clock()
+        self.slice.begin(budget)
         quiet = 0
-        while quiet < QUIET_ROUNDS and time.perf_counter() - started < budget:
+        while quiet < QUIET_ROUNDS and not self.slice.is_over:
             self._one_round()
             quiet = 0 if self._selector.found_something else quiet + 1
-        self.longest_step = max(self.longest_step, time.perf_counter() - started)
+        self.slice.close()
+        self.longest_step = max(self.longest_step, self.slice.clock() - started)
         return quiet < QUIET_ROUNDS
 
     def end_tasks(self) -> None:

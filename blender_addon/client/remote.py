@@ -8,6 +8,7 @@ from .names import look_up
 from .peer import RemotePeer
 from .problem import Cure, Problem
 from .target import RemoteTarget
+from .time_slice import TimeSlice
 from .trust import tls_context
 
 
@@ -32,11 +33,11 @@ class Address:
         return self.host == "localhost" or (self.ip is not None and ipaddress.ip_address(self.ip).is_loopback)
 
 
-async def find_remote(target: RemoteTarget) -> list[RemotePeer]:
+async def find_remote(target: RemoteTarget, time: TimeSlice) -> list[RemotePeer]:
     """The daemon by each address that its name has. Raises `Problem`."""
     address = check(target)
     ips = [address.ip] if address.ip else await look_up(address.host)
-    trust = await tls_context(target.certificate)
+    trust = await tls_context(target.certificate, time)
     return [RemotePeer(address.host, ip, address.port, target.token.strip(), trust) for ip in ips]
 
 

@@ -1,25 +1,23 @@
 """Whom to trust: the TLS settings of a connection to another computer."""
 
-import asyncio
 import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from .problem import Cure, Problem
+from .time_slice import TimeSlice
 
-CERTIFICATES_AT_ONCE = 8
-"""Reading all that the system trusts takes longer than a frame: so many take about a millisecond."""
 END = "-----END CERTIFICATE-----\n"
 
 
-async def tls_context(authority: Path | None) -> ssl.SSLContext:
+async def tls_context(authority: Path | None, time: TimeSlice) -> ssl.SSLContext:
     """TLS for HTTP/2 that trusts the authority's file, or those that the system trusts. Raises `Problem`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks the certificate and its name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
     if authority is None:
-        await _trust_the_system(context)
+        await _trust_the_system(context, time)
         return context
     try:
         context.load_verify_locations(cafile=authority)
@@ -38,7 +36,7 @@ async def tls_context(authority: Path | None) -> ssl.SSLContext:
     return context
 
 
-async def _trust_the_system(context: ssl.SSLContext) -> None:
+async def _trust_the_system(context: ssl.SSLContext, time: TimeSlice) -> None:
     certificates: list[str | bytes] = []
     if sys.platform == "win32":
         for store in ("CA", "ROOT"):
@@ -53,8 +51,8 @@ async def _trust_the_system(context: ssl.SSLContext) -> None:
         if paths.cafile:
             text = Path(paths.cafile).read_text(encoding="ascii", errors="ignore")
             certificates += [part + END for part in text.split(END) if "BEGIN CERTIFICATE" in part]
-    for number, certificate in enumerate(certificates):
+    await time.pause()
+    for certificate in certificates:  # all of them take longer than a frame
         with suppress(ssl.SSLError):  # a damaged one among many
             context.load_verify_locations(cadata=certificate)
-        if number % CERTIFICATES_AT_ONCE == 0:
-            await asyncio.sleep(0)
+        await time.pause()

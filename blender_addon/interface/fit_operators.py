@@ -10,6 +10,7 @@ from ..jobs.job import Job
 from ..scene.fit_source import fit_sources, shared_sources
 from ..scene.place import Place, has_uneven_scale, scale_note
 from ..scene.source import read_source, source_of
+from ..scene.waiting import waiting_objects
 from ..session import current, redraw_views
 from .job_operator import JobOperator
 
@@ -115,7 +116,7 @@ class OVERFIT_OT_pick_up(FitOperator, bpy.types.Operator):
         session = current()
         if any(job.fit_name == self.fit for job in session.fits()):
             raise Problem("This fit is shown already")
-        waiting = [obj for obj in bpy.data.objects if obj.overfit.fit == self.fit]
+        waiting = [obj for obj, fit in waiting_objects() if fit == self.fit]
         places = [Place.of(obj, context.scene) for obj in waiting]
         if not places:
             name = session.fit_list.display_name(self.fit) or "Fit"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..client.connection import Connection
 from ..client.problem import NotFound, Problem
 from ..scene.attributes import Attributes, Carrier
-from ..scene.mesh_transfer import TriangleMesh, check_triangles
+from ..scene.mesh_transfer import TriangleMesh, check_in_pieces
 from ..scene.source import Source
 from .carry_layers import Landing, carry_faces, carry_layer, middles_of
 from .closest import find_closest, lent_mesh
@@ -24,11 +24,11 @@ async def carry(
 
     `mesh` is the original in the daemon, `meshes/{id}`. `report` is told the share that is done. Raises `Problem`.
     """
-    had, count = carrier.attributes, len(carrier.triangles)
+    had, count, time = carrier.attributes, len(carrier.triangles), connection.loop.slice
     if not had.any:
         return had
-    check_triangles(surface)
-    middles = await middles_of(surface)
+    await check_in_pieces(surface, time)
+    middles = await middles_of(surface, time)
     landing = Landing(
         middles=middles,
         by_middle=await find_closest(connection, mesh, count, middles, lambda share: report(0.6 * share)),
@@ -38,10 +38,10 @@ async def carry(
     )
     return replace(
         had,
-        material_indices=await carry_faces(had.material_indices, carrier, landing),
-        uv_maps=[await carry_layer(layer, carrier, surface, landing) for layer in had.uv_maps],
-        colors=[await carry_layer(layer, carrier, surface, landing) for layer in had.colors],
-        groups=[await carry_layer(layer, carrier, surface, landing) for layer in had.groups],
+        material_indices=await carry_faces(had.material_indices, carrier, landing, time),
+        uv_maps=[await carry_layer(layer, carrier, surface, landing, time) for layer in had.uv_maps],
+        colors=[await carry_layer(layer, carrier, surface, landing, time) for layer in had.colors],
+        groups=[await carry_layer(layer, carrier, surface, landing, time) for layer in had.groups],
     )
 
 

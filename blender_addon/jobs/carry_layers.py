@@ -5,22 +5,19 @@ one new triangle may lie on either side of the cut, and half a texture would be 
 own value only if the way there from the middle of its face explains it; else the middle's triangle is continued.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..client.time_slice import TimeSlice
 from ..scene.attributes import Carrier, Layer
 from ..scene.mesh_transfer import TriangleMesh
 from .closest import Closest
 
-CHUNK = 4096
-"""Faces or points a step: some milliseconds."""
 REACH = 1.5
 """A corner's value may be this much further from the middle's than the slope at either explains."""
-SAMPLES = 1 << 16
-"""Faces that tell what slope is usual, spread over all."""
+SAMPLES = 1 << 14
+"""Faces that tell what slope is usual, spread over all: sorted in one go."""
 STEEPEST = 8.0
 """So many times the usual slope is that of a sliver, which says nothing about its surroundings."""
 
@@ -37,51 +34,58 @@ class Landing:
     """The original's points closest to the reconstruction's points."""
 
 
-async def middles_of(surface: TriangleMesh) -> np.ndarray:
+async def middles_of(surface: TriangleMesh, time: TimeSlice) -> np.ndarray:
     """The middles of the faces, `[F, 3] f32`."""
     middles = np.empty((len(surface.triangles), 3), np.float32)
-    async for part in parts(len(middles)):
+    async for part in time.pieces(len(middles)):
         middles[part] = surface.positions[surface.triangles[part]].mean(axis=1)
     return middles
 
 
-async def carry_faces(values: np.ndarray | None, carrier: Carrier, landing: Landing) -> np.ndarray | None:
+async def carry_faces(
+    values: np.ndarray | None, carrier: Carrier, landing: Landing, time: TimeSlice
+) -> np.ndarray | None:
     """Values of the original's polygons, for the reconstruction's faces."""
     if values is None:
         return None
     found = np.empty(len(landing.by_middle.triangles), values.dtype)
-    async for part in parts(len(found)):
+    async for part in time.pieces(len(found)):
         found[part] = values[carrier.polygons[landing.by_middle.triangles[part]]]
     return found
 
 
-async def carry_layer(layer: Layer, carrier: Carrier, surface: TriangleMesh, landing: Landing) -> Layer:
+async def carry_layer(
+    layer: Layer, carrier: Carrier, surface: TriangleMesh, landing: Landing, time: TimeSlice
+) -> Layer:
     """The layer for the reconstruction's points or corners."""
     if layer.domain == "POINT":
-        return replace(layer, values=await values_at(landing.by_point, layer.values, carrier.triangles))
-    return replace(layer, values=await corner_values(layer.values, carrier, surface, landing))
+        return replace(layer, values=await values_at(landing.by_point, layer.values, carrier.triangles, time))
+    return replace(layer, values=await corner_values(layer.values, carrier, surface, landing, time))
 
 
-async def values_at(closest: Closest, values: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+async def values_at(closest: Closest, values: np.ndarray, triangles: np.ndarray, time: TimeSlice) -> np.ndarray:
     """What the original has at the closest points, `[N, C] f32`; `triangles` are indices into `values`."""
     found = np.empty((len(closest.triangles), values.shape[1]), np.float32)
-    async for part in parts(len(found)):
+    async for part in time.pieces(len(found)):
         corners = values[triangles[closest.triangles[part]]]
         found[part] = np.einsum("nk,nkc->nc", closest.weights[part], corners)
     return found
 
 
-async def corner_values(values: np.ndarray, carrier: Carrier, surface: TriangleMesh, landing: Landing) -> np.ndarray:
+async def corner_values(
+    values: np.ndarray, carrier: Carrier, surface: TriangleMesh, landing: Landing, time: TimeSlice
+) -> np.ndarray:
     """What the original has at its corners, `values [corners, C]`, for the reconstruction's corners, `[3 F, C] f32`."""
-    own = await values_at(landing.by_point, values, carrier.corners)
-    middle = await values_at(landing.by_middle, values, carrier.corners)
-    point_slopes = await slopes_at(landing.by_point, values, carrier)
-    middle_slopes = await slopes_at(landing.by_middle, values, carrier)
+    own = await values_at(landing.by_point, values, carrier.corners, time)
+    middle = await values_at(landing.by_middle, values, carrier.corners, time)
+    point_slopes = await slopes_at(landing.by_point, values, carrier, time)
+    middle_slopes = await slopes_at(landing.by_middle, values, carrier, time)
     some = middle_slopes[:: 1 + len(middle_slopes) // SAMPLES]
     sloping = some[some > 0.0]
     steepest = STEEPEST * float(np.median(sloping)) if len(sloping) else 0.0
+    await time.pause()
     found = np.empty((len(surface.triangles), 3, values.shape[1]), np.float32)
-    async for part in parts(len(found)):
+    async for part in time.pieces(len(found)):
         points = surface.triangles[part]
         ways = surface.positions[points] - landing.middles[part, None]
         slopes = np.minimum(np.maximum(middle_slopes[part, None], point_slopes[points]), steepest)
@@ -94,10 +98,10 @@ async def corner_values(values: np.ndarray, carrier: Carrier, surface: TriangleM
     return found.reshape(-1, values.shape[1])
 
 
-async def slopes_at(closest: Closest, values: np.ndarray, carrier: Carrier) -> np.ndarray:
+async def slopes_at(closest: Closest, values: np.ndarray, carrier: Carrier, time: TimeSlice) -> np.ndarray:
     """How fast the values change around the closest points, per unit of length: `[N] f32`."""
     slopes = np.empty(len(closest.triangles), np.float32)
-    async for part in parts(len(slopes)):
+    async for part in time.pieces(len(slopes)):
         slopes[part] = gradients(values, carrier, closest.triangles[part]).norm()
     return slopes
 
@@ -138,10 +142,3 @@ def gradients(values: np.ndarray, carrier: Carrier, triangles: np.ndarray) -> Gr
 def length(vectors: np.ndarray) -> np.ndarray:
     """`[..., C]` → `[...]`"""
     return np.sqrt(np.einsum("...c,...c->...", vectors, vectors))
-
-
-async def parts(count: int) -> AsyncIterator[slice]:
-    """Slices of `CHUNK`, with a pause after each: the main thread is free in between."""
-    for start in range(0, count, CHUNK):
-        yield slice(start, start + CHUNK)
-        await asyncio.sleep(0)

@@ -1,6 +1,5 @@
 """Where points lie on a mesh that the daemon holds."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -63,8 +62,8 @@ async def find_closest(
                     take(closest, starts[answered], triangles, reply)
                     answered += 1
                     report(answered / len(starts))
-                    await asyncio.sleep(0)  # let the slice end here
-                await asyncio.sleep(0)
+                    await connection.loop.slice.pause()
+                await connection.loop.slice.pause()
     return closest
 
 

@@ -33,7 +33,7 @@ from ..scene.surface import add_surface
 from .advice import Advice, advise
 from .carry import carry_if_possible
 from .fit_order import FitOrder
-from .job import Job
+from .job import Job, JobState
 from .model_transfer import complete_field, get_model
 from .preview import PreviewSurface, follow_preview
 from .spacing import Spacing
@@ -108,6 +108,12 @@ class FitJob(Job):
         """Asks the daemon to end training and to keep what there is."""
         self.connection.loop.start(self._finish_now())
 
+    def start(self) -> None:
+        # While the button is pressed: in a slice, looking for an object among many would take too long.
+        for place in self.places:
+            place.remember_fit(self.fit_name)
+        super().start()
+
     async def work(self) -> None:
         await self.connection.ensure()
         fit = await self._picked_up() if self.fit_name else await self._new()
@@ -147,10 +153,15 @@ class FitJob(Job):
                 await self.connection.fits.CancelFit(CancelFitRequest(name=self.fit_name))
         self._forget()
 
+    def _end(self, state: JobState, message: str) -> None:
+        if self.running and not self.fit_name:
+            self._forget()  # the daemon has nothing to wait for
+        super()._end(state, message)
+
     def _forget(self) -> None:
         """The fit is over: no object waits for it."""
         for place in self.places:
-            place.remember_fit("")
+            place.forget_fit()
 
     async def _new(self) -> Fit:
         """Sends the mesh and puts the fit in the daemon's queue."""

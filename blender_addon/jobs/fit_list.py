@@ -1,11 +1,9 @@
 """The daemon's fits that nobody here follows: of an earlier session, of another Blender, of another program."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-
-import bpy
 
 from ..api.fit_pb2 import (
     FIT_STATE_QUEUED,
@@ -15,10 +13,9 @@ from ..api.fit_pb2 import (
 )
 from ..client.connection import Connection, ConnectionState
 from ..client.problem import Problem
+from ..scene.waiting import stop_waiting, waiting_objects
 
 LOOK_SECONDS = 3.0
-SLICE = 2000
-"""Objects looked at without a pause: about a millisecond."""
 STATES = {FIT_STATE_QUEUED: "waits", FIT_STATE_RUNNING: "runs", FIT_STATE_SUCCEEDED: "finished"}
 
 
@@ -66,7 +63,7 @@ class FitList:
     async def look(self) -> None:
         """Asks the daemon now. Raises `Problem`."""
         listed = await self._connection.list_fits()
-        waiting = {obj.overfit.fit: obj.name async for obj in waiting_objects()}
+        waiting = {fit: obj.name for obj, fit in waiting_objects() if fit}
         followed = self._followed()
         left = []
         for fit in listed:
@@ -84,24 +81,6 @@ class FitList:
         with suppress(Problem):
             with self._connection.speaking():
                 await self._connection.fits.CancelFit(CancelFitRequest(name=fit))
-            async for obj in waiting_objects():
-                if obj.overfit.fit == fit:
-                    obj.overfit.fit = ""
+            for uid in [obj.session_uid for obj, waits_for in waiting_objects() if waits_for == fit]:
+                stop_waiting(uid)
             await self.look()
-
-
-async def waiting_objects() -> AsyncIterator[bpy.types.Object]:
-    """The objects of the file that wait for a fit. Do not keep one across an `await`: it may be gone by then.
-
-    A file may have a hundred thousand objects: it is walked through in slices. One that is renamed or added between
-    two of them can be missed: the next look finds it.
-    """
-    start = 0
-    while objects := bpy.data.objects[start : start + SLICE]:
-        waiting = [obj for obj in objects if obj.overfit.fit]
-        del objects
-        for obj in waiting:
-            yield obj
-        del waiting
-        start += SLICE
-        await asyncio.sleep(0)

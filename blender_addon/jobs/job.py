@@ -9,6 +9,8 @@ from collections.abc import Callable
 from ..client.connection import Connection
 from ..client.problem import Problem
 
+WITHDRAW_SECONDS = 5.0
+"""So long a daemon has to hear that a result is not wanted any more."""
 _numbers = itertools.count(1)
 
 
@@ -113,7 +115,7 @@ class Job:
 
     async def _withdraw_in_time(self) -> None:
         try:
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(WITHDRAW_SECONDS):
                 await self.withdraw()
         except (Problem, TimeoutError):
             pass  # a daemon that cannot be told is gone, and the work with it

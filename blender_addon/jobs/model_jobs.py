@@ -1,6 +1,5 @@
 """Models as files: kept in the .blend, saved, and loaded."""
 
-import asyncio
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -8,6 +7,7 @@ import bpy
 
 from ..client.connection import Connection
 from ..client.problem import Problem
+from ..client.time_slice import TimeSlice
 from ..scene.embedded import LIMIT_BYTES
 from ..scene.field import Field
 from ..scene.mesh_transfer import TriangleMesh
@@ -18,8 +18,8 @@ from .model_transfer import describe, download_model, ensure_model, import_model
 from .spacing import Spacing
 from .surface_job import fetch_surface
 
-READ_BYTES = 4 << 20
-"""Read or written at once: some milliseconds."""
+PIECE_BYTES = 256 * 1024
+"""Read or written at once: some tenths of a millisecond."""
 
 
 class EmbedJob(Job):
@@ -56,7 +56,7 @@ class SaveModelJob(Job):
         name = await ensure_model(self.connection, self._field)
         self.step = "Fetching the model"
         data = await download_model(self.connection, name, self.show_fraction)
-        await write_model(self._path, data)
+        await write_model(self._path, data, self.connection.loop.slice)
 
     def place(self) -> None:
         self._field.settle()
@@ -96,7 +96,7 @@ class LoadModelsJob(Job):
 
     async def _load(self, path: Path) -> tuple[Field, TriangleMesh]:
         self.step, self.fraction = f"Loading {path.name}", 0.0
-        data = await read_model(path)
+        data = await read_model(path, self.connection.loop.slice)
         try:
             model = await import_model(self.connection, data, "", self.show_fraction)
         except Problem as problem:
@@ -109,28 +109,28 @@ class LoadModelsJob(Job):
         return field, await fetch_surface(self.connection, model.name, self._spacing, self.show_fraction)
 
 
-async def read_model(path: Path) -> bytes:
+async def read_model(path: Path, time: TimeSlice) -> bytearray:
     """A model's file, read piece by piece. Raises `Problem`."""
     data = bytearray()
     try:
         with path.open("rb") as file:
-            while piece := file.read(READ_BYTES):
+            while piece := file.read(PIECE_BYTES):
                 data += piece
-                await asyncio.sleep(0)
+                await time.pause()
     except OSError as error:
         raise Problem(f"Cannot read {path}: {error.strerror}") from error
-    return bytes(data)
+    return data
 
 
-async def write_model(path: Path, data: bytes) -> None:
+async def write_model(path: Path, data: bytes | bytearray, time: TimeSlice) -> None:
     """Writes a model's file piece by piece. What is there already is replaced only by a whole one. Raises `Problem`."""
-    unfinished = None
+    unfinished, view = None, memoryview(data)
     try:
         with NamedTemporaryFile(dir=path.parent, suffix=".unfinished", delete=False) as file:
             unfinished = Path(file.name)
-            for start in range(0, len(data), READ_BYTES):
-                file.write(data[start : start + READ_BYTES])
-                await asyncio.sleep(0)
+            for start in range(0, len(view), PIECE_BYTES):
+                file.write(view[start : start + PIECE_BYTES])
+                await time.pause()
         unfinished.replace(path)
     except OSError as error:
         raise Problem(f"Cannot write {path}: {error.strerror}. Choose a folder that can be written") from error

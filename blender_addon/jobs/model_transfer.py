@@ -1,6 +1,5 @@
 """Model files between Blender and the daemon."""
 
-import asyncio
 from collections.abc import Callable
 
 from ..api.model_pb2 import ExportModelRequest, GetModelRequest, ImportModelMetadata, ImportModelRequest, Model
@@ -54,7 +53,7 @@ async def get_model(connection: Connection, name: str) -> Model:
         return (await connection.models.GetModel(GetModelRequest(name=name))).model
 
 
-async def download_model(connection: Connection, name: str, report: Callable[[float], None]) -> bytes:
+async def download_model(connection: Connection, name: str, report: Callable[[float], None]) -> bytearray:
     """The model's file. Raises `Problem`."""
     data, size = bytearray(), 0
     with connection.speaking():
@@ -64,21 +63,21 @@ async def download_model(connection: Connection, name: str, report: Callable[[fl
                 size = size or message.size_bytes
                 data += message.chunk
                 report(len(data) / max(size, 1))
-                await asyncio.sleep(0)  # several messages may be here at once: let the slice end between them
+                await connection.loop.slice.pause()  # several messages may be here at once
     if not data or len(data) != size:
         raise ConnectionLost("The daemon sent a model that is not whole. Try again")
-    return bytes(data)
+    return data
 
 
 async def import_model(
-    connection: Connection, data: bytes, name: str, report: Callable[[float], None] = lambda _: None
+    connection: Connection, data: bytes | bytearray, name: str, report: Callable[[float], None] = lambda _: None
 ) -> Model:
     """Gives the daemon a model's file; returns what the daemon made of it. Raises `Problem`."""
     with connection.speaking():
         async with connection.models.ImportModel.open() as call:
             metadata = ImportModelMetadata(display_name=name)
             await call.send_message(ImportModelRequest(metadata=metadata))
-            await send_chunks(call, ImportModelRequest, data, report)
+            await send_chunks(call, ImportModelRequest, data, report, connection.loop.slice)
             reply = await call.recv_message()
     if reply is None:
         raise ConnectionLost("The daemon did not answer. Try again")

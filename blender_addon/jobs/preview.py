@@ -12,7 +12,7 @@ from ..api.fit_pb2 import PreviewFitRequest
 from ..client.connection import Connection
 from ..client.download import receive_array
 from ..client.problem import Problem
-from ..scene.mesh_transfer import TriangleMesh, check_triangles, parse_mesh
+from ..scene.mesh_transfer import TriangleMesh, check_in_pieces, parse_mesh
 
 PAUSE_SECONDS = 0.4
 """At least so long between two previews."""
@@ -54,7 +54,7 @@ async def fetch_preview(connection: Connection, fit: str, resolution: int, after
     )
     split = len(data) - 12 * header.vertex_count
     mesh = parse_mesh(data[: max(split, 0)], header.vertex_count, header.triangle_count)
-    check_triangles(mesh)
+    await check_in_pieces(mesh, connection.loop.slice)
     return PreviewSurface(mesh, data[split:].view("<f4").reshape(-1, 3), header.step, header.seconds)
 
 

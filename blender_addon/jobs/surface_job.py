@@ -12,7 +12,7 @@ from ..client.problem import Problem
 from ..field_settings import RESOLUTION, VOXEL_SIZE
 from ..scene.attributes import Attributes
 from ..scene.field import Field, longest_side
-from ..scene.mesh_transfer import TriangleMesh, check_triangles, parse_mesh
+from ..scene.mesh_transfer import TriangleMesh, check_in_pieces, parse_mesh
 from ..scene.place import Place
 from ..scene.result import add_result_beside, may_replace, replace_surface
 from ..scene.source import Source
@@ -37,7 +37,7 @@ async def fetch_surface(
     if header.triangle_count == 0:
         raise Problem("The fitted field has no surface. Fit again with more time")
     surface = parse_mesh(data, header.vertex_count, header.triangle_count)
-    check_triangles(surface)
+    await check_in_pieces(surface, connection.loop.slice)
     return surface
 
 

@@ -20,7 +20,7 @@ async def upload_mesh(connection: Connection, name: str, mesh: MeshBytes, report
     with connection.speaking():
         async with connection.meshes.UploadMesh.open() as call:
             await call.send_message(UploadMeshRequest(metadata=metadata))
-            await send_chunks(call, UploadMeshRequest, mesh.data, report)
+            await send_chunks(call, UploadMeshRequest, mesh.data, report, connection.loop.slice)
             report(1.0)
             reply = await call.recv_message()
     if reply is None:

@@ -12,11 +12,11 @@ LIMIT_BYTES = 16 << 20
 """Larger models are kept only on request: Blender keeps the .blend in memory while it saves."""
 
 
-def new_text(name: str, words: str, data: bytes) -> bpy.types.Text:
+def new_text(name: str, words: str, data: bytes | bytearray) -> bpy.types.Text:
     """Puts a model's file into the .blend. It goes when the last object that points to it goes."""
     text = bpy.data.texts.new(f"{name}.safetensors")
     text.user_clear()  # the first user is nobody: it would keep the text for ever
-    text[KEY] = data
+    text[KEY] = bytes(data)
     text.write(
         f"{name}: a neural signed distance field, fitted by Overfit\n\n{words}\n\n"
         f"The model's file is the custom property '{KEY}' of this text, so that it travels with the .blend.\n"

@@ -28,7 +28,7 @@ class Field:
     size_bytes: int = 0
     name: str = ""
     """What the user calls it."""
-    data: bytes | None = field(default=None, repr=False)
+    data: bytes | bytearray | None = field(default=None, repr=False)
     """The model's file, if it is to be kept in the .blend but is not there yet."""
     text_uid: int = 0
     """Session uid of the text that keeps the file; 0 if none does. No pointer: undo moves what that would point to."""
@@ -56,7 +56,7 @@ class Field:
         kept.size_bytes = min(self.size_bytes, 2**31 - 1)
         kept.embedded = self._text(obj)
 
-    def embedded_file(self) -> bytes | None:
+    def embedded_file(self) -> bytes | bytearray | None:
         """The model's file, if the .blend holds it."""
         return self.data or read_text(find_text(self.text_uid))
 

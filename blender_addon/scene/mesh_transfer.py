@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 
 from ..client.problem import Problem
+from ..client.time_slice import TimeSlice
 
 CORNERS = ".corner_vert"
 """The attribute behind `loops`: a hundred times faster, as it is one block of memory."""
@@ -99,6 +100,12 @@ def check_triangles(source: TriangleMesh) -> None:
     """Raises `Problem` for triangles that name vertices which do not exist: they would crash Blender."""
     if source.triangles.size and not (source.triangles.min() >= 0 and source.triangles.max() < len(source.positions)):
         raise Problem("The daemon sent a damaged mesh. Try again")
+
+
+async def check_in_pieces(source: TriangleMesh, time: TimeSlice) -> None:
+    """The same beside other work: a million triangles take longer than a frame on a slow machine."""
+    async for piece in time.pieces(len(source.triangles)):
+        check_triangles(TriangleMesh(source.positions, source.triangles[piece]))
 
 
 def fill_mesh(mesh: bpy.types.Mesh, source: TriangleMesh) -> None:

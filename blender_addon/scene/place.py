@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import bpy
 from mathutils import Matrix
 
+from .waiting import is_deleted, stop_waiting, wait_for, waiting_objects
+
 
 @dataclass
 class Place:
@@ -28,19 +30,26 @@ class Place:
 
     def find_object(self) -> bpy.types.Object | None:
         """The object, whatever it is called by now; `None` if it is gone."""
-        named = bpy.data.objects.get(self.name)
-        if named is not None and named.session_uid == self.object_uid:
-            return named  # nearly always; the other way is long in a file with many objects
-        return next((obj for obj in bpy.data.objects if obj.session_uid == self.object_uid), None)
+        for obj, _fit in waiting_objects():
+            if obj.session_uid == self.object_uid:
+                return obj  # found at once, while its fit runs
+        found = bpy.data.objects.get(self.name)
+        if found is None or found.session_uid != self.object_uid:  # rarely: this is long in a file with many objects
+            found = next((obj for obj in bpy.data.objects if obj.session_uid == self.object_uid), None)
+        return found if found is None or not is_deleted(found) else None
 
     def find_scene(self) -> bpy.types.Scene:
         """The object's scene, or the current one if that is gone."""
         return find_scene(self.scene_uid)
 
     def remember_fit(self, name: str) -> None:
-        """Lets the object remember a fit in the daemon, to pick it up after a restart; an empty name forgets."""
+        """Lets the object wait for a fit in the daemon, to pick it up after a restart; the name may come later."""
         if obj := self.find_object():
-            obj.overfit.fit = name
+            wait_for(obj, name, self.find_scene())
+
+    def forget_fit(self) -> None:
+        """The object waits no more."""
+        stop_waiting(self.object_uid)
 
     def put(self, result: bpy.types.Object, hide_original: bool = False) -> None:
         """Links a new object beside the original, with the same transform.

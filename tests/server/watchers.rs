@@ -171,8 +171,12 @@ async fn a_watcher_that_does_not_read_neither_slows_a_fit_nor_fills_memory() {
     assert_eq!(fast.ended(&fit.name).await.progress.unwrap().step, STEPS);
     let (messages, ended) = to_the_end(unread).await;
     assert_eq!(ended.state(), FitState::Succeeded);
-    // The rest was skipped, not stored: a watcher gets some 20 messages a second.
-    assert!(messages.len() < 1000, "{} messages", messages.len());
+    // The rest was skipped, not stored.
+    assert!(
+        messages.len() < STEPS as usize / 10,
+        "{} messages",
+        messages.len()
+    );
 }
 
 #[tokio::test]

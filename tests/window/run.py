@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE.parents[1] / "scripts"
-MOST_SECONDS = 900
+MOST_SECONDS = 7200
 """When Blender is ended, whatever it does."""
 TAIL = 4000
 """So many letters of a log's end are shown when something fails."""

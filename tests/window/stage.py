@@ -15,8 +15,10 @@ from mathutils.bvhtree import BVHTree
 
 PACKAGE = "bl_ext.user_default.overfit"
 START = time.monotonic()
-FIT_SECONDS = 120.0
-"""How long a short fit may take, all in all: the window is drawn by the same processor."""
+PATIENCE = 600.0
+"""Seconds after which a scenario gives up: something hangs. How fast a machine is decides none."""
+LONG = 36000.0
+"""Seconds of a fit that a scenario ends itself."""
 TRAINING_SECONDS = 4.0
 DISTANCE, SIDEWAYS = 0.9, 0.12
 """How far the viewer is from what is looked at, and how much of that lies to the left, as shares of its size."""
@@ -32,11 +34,11 @@ def addon_module(name: str):
     return importlib.import_module(f"{PACKAGE}.{name}")
 
 
-def until(condition: Callable[[], object], seconds: float, what: str, every: float = 0.05) -> Iterator[float]:
-    """Waits until something holds; fails when the time is over."""
-    end = time.monotonic() + seconds
+def until(condition: Callable[[], object], what: str, every: float = 0.05) -> Iterator[float]:
+    """Waits until something holds; gives up only when it seems to hang."""
+    end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        assert time.monotonic() < end, f"{what}: not within {PATIENCE:.0f} s"
         yield every
 
 
@@ -86,15 +88,15 @@ class Stage:
         yield from self.ask(self.addon.fit_list.look())
         for fit in list(self.addon.fit_list.left):
             self.addon.fit_list.cancel(fit.name)
-        yield from until(lambda: not self.addon.fit_list.left, 30.0, "a daemon without fits")
+        yield from until(lambda: not self.addon.fit_list.left, "a daemon without fits")
 
     def start_daemon(self) -> Iterator[float]:
         """Starts a daemon as a user does, unless there is one."""
         connection = self.addon.connection
-        yield from until(lambda: connection.state.name in ("READY", "FAILED"), 30.0, "a look for the daemon")
+        yield from until(lambda: connection.state.name in ("READY", "FAILED"), "a look for the daemon")
         if connection.state.name == "FAILED":
             yield from click("overfit.start_daemon")
-            yield from until(lambda: connection.state.name == "READY", 30.0, "a daemon after Start Daemon")
+            yield from until(lambda: connection.state.name == "READY", "a daemon after Start Daemon")
 
     def open_sidebar(self) -> Iterator[float]:
         """Shows the tab Overfit."""
@@ -145,34 +147,34 @@ class Stage:
 
     def job_after(self, known: int) -> Iterator[float]:
         """Waits for a job with a higher number than `known`; returns it."""
-        yield from until(lambda: self.addon.jobs and self.newest().id > known, 30.0, "a job")
+        yield from until(lambda: self.addon.jobs and self.newest().id > known, "a job")
         return self.newest()
 
     def last_number(self) -> int:
         """The newest job's number; 0 if there is none."""
         return self.addon.jobs[-1].id if self.addon.jobs else 0
 
-    def ended(self, job, seconds: float = FIT_SECONDS) -> Iterator[float]:
+    def ended(self, job) -> Iterator[float]:
         """Waits until a job is done; fails with its words if it ends otherwise."""
-        yield from until(lambda: not job.running, seconds, f"the end of '{job.title}'")
+        yield from until(lambda: not job.running, f"the end of '{job.title}'")
         assert job.state.name == "DONE", f"'{job.title}' ended {job.state.name}: {job.message}"
         yield 0.3
 
     def training(self, job) -> Iterator[float]:
         """Waits until a fit trains."""
-        yield from until(lambda: job.training and job.fraction > 0.0, FIT_SECONDS, f"training of '{job.title}'")
+        yield from until(lambda: job.training and job.fraction > 0.0, f"training of '{job.title}'")
 
     def listening(self) -> Iterator[float]:
         """Waits until an operator of the extension waits for ESC."""
         tools = bpy.context.window.modal_operators
         yield from until(
-            lambda: any(tool.bl_idname.startswith("OVERFIT") for tool in tools), 10.0, "an operator that waits for ESC"
+            lambda: any(tool.bl_idname.startswith("OVERFIT") for tool in tools), "an operator that waits for ESC"
         )
 
     def ask(self, coroutine) -> Iterator[float]:
         """Waits for the answer of a call to the daemon."""
         task = self.addon.loop.start(coroutine)
-        yield from until(task.done, 30.0, "the daemon's answer")
+        yield from until(task.done, "the daemon's answer")
         return task.result()
 
     def fit_state(self, name: str) -> Iterator[float]:

@@ -48,7 +48,7 @@ def test_all_that_has_a_surface(run, scene, daemon: RealDaemon, tmp_path, capfd)
 
 def test_named_objects_only(run, scene, daemon: RealDaemon, tmp_path):
     use_daemon(daemon.data_dir)
-    arguments = [str(scene), "-o", str(tmp_path / "out.blend"), "--objects", "Torus", "--seconds", "0.2"]
+    arguments = [str(scene), "-o", str(tmp_path / "out.blend"), "--objects", "Torus", "--steps", "100"]
     assert run([*arguments, "--preset", "draft"]) == 0
     assert names() == ["Camera", "Suzanne", "Torus", "Torus INR"]
 

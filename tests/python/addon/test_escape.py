@@ -47,14 +47,14 @@ def listening(clean, monkeypatch):
 )
 def test_only_over_a_3d_view_and_for_no_other_tool(fake, suzanne, listening, context, changes, meant):
     """One rule for fits and for everything else."""
-    fake.pause = 10.0
+    fake.pause = 3600.0
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: fake.watches, 20.0, fake.pump)
+    pump_until(lambda: fake.watches, fake.pump)
     assert press(context, **changes) == ({"RUNNING_MODAL"} if meant else {"PASS_THROUGH"})
     assert job.running is not meant
     if meant:
-        pump_until(lambda: fake.cancelled, 5.0, fake.pump)
+        pump_until(lambda: fake.cancelled, fake.pump)
 
 
 def test_the_newest_goes_first(fake, suzanne, listening):
@@ -64,7 +64,7 @@ def test_the_newest_goes_first(fake, suzanne, listening):
     result.select_set(False)
     result.overfit.model = "models/1"
     fake.models["models/1"] = b"a model"
-    fake.pause = 10.0
+    fake.pause = 3600.0
     bpy.ops.overfit.fit()
     bpy.context.view_layer.objects.active = result
     bpy.ops.overfit.extract_mesh()
@@ -77,7 +77,7 @@ def test_the_newest_goes_first(fake, suzanne, listening):
 
 def test_makes_way_for_autosave(fake, suzanne, monkeypatch):
     """When its time is over it ends, wherever it listens, and begins anew only after a rest."""
-    fake.pause = 10.0
+    fake.pause = 3600.0
     bpy.ops.overfit.fit()
     watch, here = session().escape, window("OVERFIT_OT_listen")
     monkeypatch.setattr(watch, "_until", float("inf"))

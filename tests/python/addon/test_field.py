@@ -32,7 +32,7 @@ def start(operator, fake=None):
     assert operator() == {"FINISHED"}
     job = session().jobs[-1]
     assert [job] != before
-    pump_until(lambda: not job.running, 120.0, fake.pump if fake else None)
+    pump_until(lambda: not job.running, fake.pump if fake else None)
     return job
 
 
@@ -174,7 +174,7 @@ def test_the_mesh_under_an_edit_is_not_replaced(suzanne, fake):
     bpy.ops.overfit.extract_mesh()
     bpy.ops.object.mode_set(mode="EDIT")
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 20.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert job.state is state("FAILED") and "being edited" in job.message
     bpy.ops.object.mode_set(mode="OBJECT")
     assert start(bpy.ops.overfit.extract_mesh, fake).state is state("DONE")
@@ -429,7 +429,7 @@ def test_complete_field_keeps_small_models_only(suzanne, fake, monkeypatch):
 
     def complete(keep: bool):
         task = session().loop.start(transfer.complete_field(session().connection, field, keep))
-        pump_until(task.done, 10.0, fake.pump)
+        pump_until(task.done, fake.pump)
         task.result()
 
     complete(keep=False)

@@ -1,6 +1,5 @@
 """The way of a user, against the real daemon: a mesh goes out, a mesh and a volume come back in its place."""
 
-import time
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +14,11 @@ def state(name: str):
     return part("jobs.job").JobState[name]
 
 
-def run_to_end(operator, seconds: float = 120.0):
+def run_to_end(operator):
     """Runs an operator that starts a job and waits for its end; returns the job, which has succeeded."""
     assert operator() == {"FINISHED"}
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, seconds)
+    pump_until(lambda: not job.running)
     assert job.state is state("DONE"), job.message
     return job
 
@@ -29,7 +28,7 @@ def fit() -> bpy.types.Object:
 
 
 def wait_for_training(job) -> None:
-    pump_until(lambda: len(job.losses) > 1 or not job.running, 60.0)
+    pump_until(lambda: len(job.losses) > 1 or not job.running)
     assert job.running, job.message
 
 
@@ -171,7 +170,7 @@ def test_absurd_resolution_is_refused_in_words(suzanne, daemon):
     fit()
     bpy.ops.overfit.extract_volume(resolution=4096, band=1000.0)
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 120.0)
+    pump_until(lambda: not job.running)
     assert job.state is state("FAILED") and "would take" in job.message, job.message
 
 
@@ -180,24 +179,22 @@ def test_two_fits_at_once(suzanne, daemon):
     torus = closed_original()
     bpy.ops.overfit.fit()
     jobs = session().jobs[-2:]
-    pump_until(lambda: not any(job.running for job in jobs), 120.0)
+    pump_until(lambda: not any(job.running for job in jobs))
     assert [job.state for job in jobs] == [state("DONE")] * 2, [job.message for job in jobs]
     assert bpy.data.objects["Suzanne INR"].matrix_world == suzanne.matrix_world
     assert bpy.data.objects["Torus INR"].matrix_world == torus.matrix_world
 
 
-def test_cancel_within_a_second(suzanne, daemon, by_steps):
-    by_steps(10**9)
+def test_cancel_ends_a_fit_here_at_once_and_there_for_good(suzanne, daemon, by_steps):
+    by_steps(10**9)  # neither ends by itself
     bpy.ops.overfit.fit()
     job = session().jobs[-1]
     wait_for_training(job)
-    started = time.monotonic()
     bpy.ops.overfit.cancel()
-    assert job.state is state("CANCELLED") and time.monotonic() - started < 0.1
+    assert job.state is state("CANCELLED")
     # Its part of the daemon is free again: the next fit is not kept waiting.
     bpy.ops.overfit.fit()
     wait_for_training(session().jobs[-1])
-    assert time.monotonic() - started < 30.0
     bpy.ops.overfit.cancel()
     pump_until(session().jobs[-1]._task.done)
 
@@ -212,7 +209,7 @@ def test_daemon_ends_in_a_fit_and_comes_back(suzanne, shared_daemon, by_steps, t
         job = session().jobs[-1]
         wait_for_training(job)
         getattr(own, gone)()
-        pump_until(lambda: not job.running, 5.0)
+        pump_until(lambda: not job.running)
         assert job.state is state("FAILED") and "during the fit" in job.message, job.message
         assert [obj.name for obj in bpy.data.objects] == ["Suzanne"]
         own.start()
@@ -297,6 +294,6 @@ def test_a_fit_that_is_picked_up_comes_dressed(suzanne, daemon):
     (job,) = session().jobs
     wait_for_training(job)
     session().let_go()
-    assert suzanne.overfit.fit == job.fit_name
+    assert list(part("scene.waiting").waiting_objects()) == [(suzanne, job.fit_name)]
     assert bpy.ops.overfit.pick_up(fit=job.fit_name, wait=True) == {"FINISHED"}
     looks_dressed(bpy.data.objects["Suzanne INR"])

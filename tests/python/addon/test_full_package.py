@@ -63,7 +63,7 @@ def test_the_program_comes_along_and_runs(tmp_path):
     assert program.is_file() and program.is_relative_to(tmp_path / "user")
     # Blender lets the right to be run fall; the extension gives it back.
     program.chmod(program.stat().st_mode | 0o100)
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=600, check=True)
     assert told.stdout.startswith("overfit ")
     # It is still there after a restart, and goes when the extension is removed.
     assert run_in_blender(tmp_path, "print('>' + find())") == [found]
@@ -75,13 +75,13 @@ FIRST_FIT = """
 import importlib, time
 from pathlib import Path
 part = lambda name: importlib.import_module("bl_ext.user_default.overfit." + name)
-part("client.daemon_process").IDLE_SECONDS = 2
+part("client.daemon_process").IDLE_SECONDS = 10
 program = part("client.program")
 print(">", program.find_program("") == str(program.bundled_program()) == str(Path(find()).resolve()))
 bpy.context.preferences.addons["bl_ext.user_default.overfit"].preferences.data_dir = DATA
 bpy.ops.mesh.primitive_monkey_add()
 settings = bpy.context.scene.overfit
-settings.preset, settings.use_seconds, settings.seconds = "draft", True, 1.0
+settings.preset, settings.limit, settings.steps = "draft", "STEPS", 100
 print(">", bpy.ops.overfit.fit(wait=True) == {"FINISHED"})
 print(">", part("session").current().connection.peer.file.pid)
 """
@@ -93,7 +93,7 @@ def test_an_artist_presses_fit_and_the_daemon_that_came_along_starts(tmp_path):
     first_fit = f"DATA = {str(data)!r}\n{FIRST_FIT}"
     *held, pid = run_in_blender(tmp_path, f"install({str(full_zip())!r})\n{first_fit}")
     assert held == [" True", " True"] and int(pid) > 0
-    end = time.monotonic() + 20.0
+    end = time.monotonic() + 600.0
     while (data / "daemon.json").exists():
         assert time.monotonic() < end, f"the daemon (process {pid}) runs on"
         time.sleep(0.05)

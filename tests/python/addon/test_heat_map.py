@@ -24,7 +24,7 @@ def pair(fake) -> tuple[bpy.types.Object, bpy.types.Object]:
 def show(fake):
     assert bpy.ops.overfit.show_error() == {"FINISHED"}
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 30.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     return job
 
 
@@ -147,7 +147,7 @@ def test_changed_meanwhile(pair, fake, change):
         rebuilt.data.vertices[3].co.x += 0.1
     else:
         bpy.ops.object.mode_set(mode="EDIT")
-    pump_until(lambda: not job.running, 30.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert job.state.name == "FAILED" and "was changed" in job.message
     if change != "deleted":
         assert "Error" not in rebuilt.data.color_attributes and not rebuilt.data.overfit_error.shown
@@ -190,7 +190,7 @@ def lossy(pair, fake) -> tuple[bpy.types.Object, bpy.types.Object]:
 def show_on_original(fake):
     assert bpy.ops.overfit.show_error(direction="ORIGINAL") == {"FINISHED"}
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 30.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert job.state.name == "DONE", job.message
     return job
 

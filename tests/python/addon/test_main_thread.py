@@ -1,4 +1,4 @@
-"""Nothing holds the main thread for longer than a frame, but reading a mesh and building one."""
+"""Large files and meshes go through, with no thread; `make bench-addon` measures here what the slices take."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import bpy
 import numpy as np
-from conftest import FRAME_SECONDS, part, pump_until, session
+from conftest import part, pump_until, session
 
 
 def waves(side: int) -> bpy.types.Object:
@@ -37,28 +37,27 @@ def test_a_million_triangles_up_and_down(fake, slices):
     fake.chunk = 1 << 20
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: not job.running, 30.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert job.state is part("jobs.job").JobState.DONE, job.message
     assert len(bpy.data.objects[job.result_name].data.polygons) == 999_698
-    slices.tell("a million triangles up and down")
-    print(f"  building the mesh: {1e3 * session().longest_transfer:.0f} ms")
-    assert slices.longest < FRAME_SECONDS and threading.active_count() == 1
+    slices.tell("a million triangles up and down", building=session().longest_transfer)
+    assert threading.active_count() == 1
 
 
 def test_a_file_of_a_hundred_thousand_objects(fake, slices):
-    """The list of the daemon's fits looks through all objects for those that wait, again and again."""
+    """The list of the daemon's fits looks for those that wait, again and again, and not through all objects."""
     mesh = bpy.data.meshes.new("Leaf")
     for number in range(100_000):
         bpy.data.objects.new(f"Leaf {number:06}", mesh)
     last = bpy.data.objects[-1]
-    last.overfit.fit = "fits/forgotten"
+    bpy.context.scene.collection.objects.link(last)
+    part("scene.waiting").wait_for(last, "fits/forgotten", bpy.context.scene)
     look = session().loop.start(session().fit_list.look())
-    pump_until(look.done, 20.0, fake.pump)
+    pump_until(look.done, fake.pump)
     (left,) = session().fit_list.left
     assert (left.name, left.display_name, left.here) == ("fits/forgotten", last.name, True)
     slices.tell("a hundred thousand objects")
     bpy.data.batch_remove(list(bpy.data.objects))  # one by one it would take minutes
-    assert slices.longest < FRAME_SECONDS
 
 
 def test_a_million_triangles_with_preview_and_attributes(clean, daemon, by_steps, slices, monkeypatch):
@@ -74,18 +73,19 @@ def test_a_million_triangles_with_preview_and_attributes(clean, daemon, by_steps
     pressed = time.thread_time() - started
     (job,) = session().jobs
     previews = set()
-    pump_until(lambda: previews.add(job.preview and job.preview.step) or len(previews) > 3, 120.0)
+    pump_until(lambda: previews.add(job.preview and job.preview.step) or len(previews) > 3)
     bpy.ops.overfit.finish_now()
-    pump_until(lambda: not job.running, 120.0)
+    pump_until(lambda: not job.running)
     assert job.state is part("jobs.job").JobState.DONE, job.message
     result = bpy.data.objects[job.result_name]
     assert result.data.uv_layers and result.material_slots[0].material.name == "Water"
     assert bpy.ops.overfit.show_error() == {"FINISHED"} and sheet.hide_get()
     error = session().jobs[-1]
-    pump_until(lambda: not error.running, 120.0)
+    pump_until(lambda: not error.running)
     assert error.state is part("jobs.job").JobState.DONE, error.message
-    slices.tell(f"{len(sheet.data.polygons):,} triangles in, {len(result.data.polygons):,} out, live preview")
-    print(f"  reading the mesh (at the press of the button): {1e3 * pressed:.0f} ms")
-    print(f"  building the mesh: {1e3 * session().longest_transfer:.0f} ms")
-    print(f"  seconds from the press: {', '.join(f'{name} {at:.2f}' for name, at in job.seconds.items())}")
-    assert slices.longest < FRAME_SECONDS
+    slices.tell(
+        f"{len(sheet.data.polygons):,} triangles, live preview, attributes",
+        reading=pressed,
+        building=session().longest_transfer,
+    )
+    assert set(job.seconds) == {"progress", "preview", "result"}

@@ -26,12 +26,17 @@ def select(*objects: bpy.types.Object) -> None:
     bpy.context.view_layer.update()
 
 
+def waiting() -> list[tuple[bpy.types.Object, str]]:
+    """The objects that wait for a fit, and which."""
+    return list(part("scene.waiting").waiting_objects())
+
+
 def fit_all(fake) -> list:
     """Presses the button and waits; returns the jobs, which have succeeded."""
     before = list(session().jobs)
     bpy.ops.overfit.fit()
     jobs = [job for job in session().jobs if job not in before]
-    pump_until(lambda: not any(job.running for job in jobs), 20.0, fake.pump)
+    pump_until(lambda: not any(job.running for job in jobs), fake.pump)
     assert [job.state for job in jobs] == [state("DONE")] * len(jobs), [job.message for job in jobs]
     return jobs
 
@@ -88,7 +93,7 @@ def test_uploads_wait_for_each_other_and_for_the_queue(fake):
         seen.update(job.step for job in jobs)
         fake.queue_room = max(fake.queue_room, 0) + (1 if fake.refused else 0)
 
-    pump_until(lambda: not any(job.running for job in jobs), 30.0, look)
+    pump_until(lambda: not any(job.running for job in jobs), look)
     assert [job.state for job in jobs] == [state("DONE")] * 5
     assert "Waiting for room in the daemon's queue" in seen and "Waiting for other uploads" in seen
 
@@ -226,7 +231,7 @@ def test_arguments_come_before_the_scene_s_settings(suzanne, fake):
     select(suzanne)
     bpy.ops.overfit.fit(preset="detail", seconds=3.0, resolution=33)
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 20.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert (fake.settings.preset, fake.settings.seconds) == ("detail", 3.0) and not fake.settings.HasField("steps")
     assert job.order.resolution == 33
 
@@ -275,9 +280,9 @@ def test_finish_now_keeps_what_was_learned(suzanne, daemon, by_steps):
     by_steps(10**9)
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: job.training and job.progress.step > 50, 60.0)
+    pump_until(lambda: job.training and job.progress.step > 50)
     bpy.ops.overfit.finish_now(job=job.id)
-    pump_until(lambda: not job.running, 30.0)
+    pump_until(lambda: not job.running)
     assert job.state is state("DONE"), job.message
     assert bpy.data.objects["Suzanne INR"].overfit.near_mae > 0.0
 
@@ -300,7 +305,7 @@ def test_previews_sharpen_and_end_with_the_fit(suzanne, daemon, by_steps, monkey
         if job.preview is not None and (not shown or shown[-1] is not job.preview):
             shown.append(job.preview)
 
-    pump_until(lambda: len(shown) > 3, 60.0, look)
+    pump_until(lambda: len(shown) > 3, look)
     assert [preview.step for preview in shown] == sorted({preview.step for preview in shown})
     last = shown[-1]
     assert len(last.mesh.triangles) > 500 and last.normals.shape == last.mesh.positions.shape
@@ -308,7 +313,7 @@ def test_previews_sharpen_and_end_with_the_fit(suzanne, daemon, by_steps, monkey
     size = max(suzanne.dimensions) / 1.7
     assert last.size == pytest.approx(size, rel=0.1)
     bpy.ops.overfit.finish_now()
-    pump_until(lambda: not job.running, 30.0)
+    pump_until(lambda: not job.running)
     assert job.state is state("DONE") and job.preview is None
     assert set(job.seconds) == {"progress", "preview", "result"}
 
@@ -318,33 +323,33 @@ def test_a_fit_is_picked_up_after_a_restart(suzanne, shared_daemon: RealDaemon, 
     by_steps(10**9)
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: job.training, 60.0)
+    pump_until(lambda: job.training)
     name = job.fit_name
-    assert suzanne.overfit.fit == name
+    assert waiting() == [(suzanne, name)]
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "work.blend"))
     # As if Blender had been closed and opened again.
     bpy.ops.wm.read_homefile(use_empty=True)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "work.blend"))
     assert session().jobs == []
     use_daemon(shared_daemon.data_dir)
-    pump_until(lambda: session().fit_list.left, 20.0)
+    pump_until(lambda: session().fit_list.left)
     (left,) = session().fit_list.left
     assert left.here and left.display_name == "Suzanne" and left.state == "runs"
     assert bpy.ops.overfit.pick_up(fit=name) == {"FINISHED"}
     with pytest.raises(RuntimeError, match="shown already"):
         bpy.ops.overfit.pick_up(fit=name)
     (job,) = session().jobs
-    pump_until(lambda: job.training, 60.0)
+    pump_until(lambda: job.training)
     bpy.ops.overfit.finish_now()
-    pump_until(lambda: not job.running, 30.0)
+    pump_until(lambda: not job.running)
     suzanne = bpy.data.objects["Suzanne"]
     assert job.state is state("DONE") and bpy.data.objects["Suzanne INR"].matrix_world == suzanne.matrix_world
-    assert suzanne.overfit.fit == "" and suzanne.overfit.model == name.replace("fits/", "models/")
+    assert waiting() == [] and suzanne.overfit.model == name.replace("fits/", "models/")
     # One whose fit the daemon has forgotten, as after its restart: the model is still there.
     bpy.data.objects.remove(bpy.data.objects["Suzanne INR"])
-    suzanne.overfit.fit = name
-    pump_until(lambda: session().loop.start(forget(name)).done() or True, 1.0)
-    pump_until(lambda: any(left.name == name and left.state == "ended" for left in session().fit_list.left), 20.0)
+    part("scene.waiting").wait_for(suzanne, name, bpy.context.scene)
+    pump_until(lambda: session().loop.start(forget(name)).done() or True)
+    pump_until(lambda: any(left.name == name and left.state == "ended" for left in session().fit_list.left))
     assert bpy.ops.overfit.pick_up(fit=name, wait=True) == {"FINISHED"}
     assert bpy.data.objects["Suzanne INR"].overfit.original == suzanne
 
@@ -358,24 +363,88 @@ def test_a_fit_of_elsewhere_is_picked_up_at_the_origin(suzanne, fake):
     fake.messages, fake.display_name = 10**6, "Lamp"
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: job.step == "Training", 5.0, fake.pump)
+    pump_until(lambda: job.step == "Training", fake.pump)
     bpy.ops.wm.read_homefile(use_empty=True)
-    pump_until(lambda: session().fit_list.left, 10.0, fake.pump)
+    pump_until(lambda: session().fit_list.left, fake.pump)
     (left,) = session().fit_list.left
     assert not left.here and left.display_name == "Lamp"
     fake.messages = 3
     bpy.ops.overfit.pick_up(fit=left.name)
     (job,) = session().jobs
-    pump_until(lambda: not job.running, 10.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert job.state is state("DONE"), job.message
     assert bpy.data.objects["Lamp INR"].matrix_world == Matrix.Identity(4)
 
 
+def test_what_waits_is_remembered_by_its_scene(clean, tmp_path):
+    """Through renaming, saving and undo; an object that is deleted or removed waits no more."""
+    module, scene = part("scene.waiting"), bpy.context.scene
+    first, second, third = add("cube"), add("cone"), add("torus")
+    for number, obj in enumerate((first, second, third)):
+        module.wait_for(obj, f"fits/{number}", scene)
+    module.wait_for(second, "fits/again", scene)
+    first.name = "Renamed"
+    names = {"Renamed": "fits/0", "Torus": "fits/2", "Cone": "fits/again"}
+    assert {obj.name: fit for obj, fit in waiting()} == names
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "waiting.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "waiting.blend"))
+    assert {obj.name: fit for obj, fit in waiting()} == names
+    place = part("scene.place").Place.of(bpy.data.objects["Cone"], bpy.context.scene)
+    assert place.find_object() == bpy.data.objects["Cone"]
+    bpy.ops.ed.undo_push(message="Before")
+    select(bpy.data.objects["Cone"])
+    bpy.ops.object.delete()
+    bpy.ops.ed.undo_push(message="Deleted")
+    assert sorted(obj.name for obj, _ in waiting()) == ["Renamed", "Torus"] and place.find_object() is None
+    bpy.ops.ed.undo()
+    assert {obj.name: fit for obj, fit in waiting()} == names
+    bpy.data.objects.remove(bpy.data.objects["Torus"])
+    part("scene.place").Place.of(bpy.data.objects["Renamed"], bpy.context.scene).forget_fit()
+    assert [obj.name for obj, _ in waiting()] == ["Cone"] and len(bpy.context.scene.overfit.waiting) == 1
+
+
+def test_a_fit_without_a_name_is_found_and_forgotten(suzanne, fake, monkeypatch):
+    """From the press on its object is known without a search; no trace is left where the daemon never had the fit."""
+    fake.upload_error = "too large"
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    assert waiting() == [(suzanne, "")] and session().fit_list.left == []
+    with monkeypatch.context() as blind:
+        blind.setattr(part("scene.place"), "bpy", None)  # what a search would need
+        assert job.places[0].find_object() == suzanne
+    pump_until(lambda: not job.running, fake.pump)
+    assert job.message == "too large" and len(bpy.context.scene.overfit.waiting) == 0
+    fake.upload_error = None
+    bpy.ops.overfit.fit()
+    job = session().jobs[-1]
+    job.cancel()
+    assert len(bpy.context.scene.overfit.waiting) == 0
+    pump_until(job._task.done, fake.pump)
+
+
+def test_an_object_deleted_in_a_fit_leaves_nothing(suzanne, fake, tmp_path):
+    """As a user deletes it: the result stands in its place, and what was deleted is not kept in the file."""
+    fake.messages, fake.pause = 20, 0.02
+    place = suzanne.matrix_world.copy()
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    pump_until(lambda: job.step == "Training", fake.pump)
+    bpy.ops.object.delete()
+    pump_until(lambda: not job.running, fake.pump)
+    assert job.state is state("DONE"), job.message
+    result = bpy.data.objects[job.result_name]
+    assert np.allclose(result.matrix_world, place, atol=1e-6) and result.overfit.original is None
+    assert waiting() == [] and len(bpy.context.scene.overfit.waiting) == 0
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "after.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "after.blend"))
+    assert [obj.name for obj in bpy.data.objects] == ["Suzanne INR"]
+
+
 def test_a_fit_that_is_lost_says_so(suzanne, daemon):
-    suzanne.overfit.fit = "fits/abcdefgh"
+    part("scene.waiting").wait_for(suzanne, "fits/abcdefgh", bpy.context.scene)
     with pytest.raises(RuntimeError, match=r"the fit is lost\. Press Fit INR again"):
         bpy.ops.overfit.pick_up(fit="fits/abcdefgh", wait=True)
-    assert suzanne.overfit.fit == ""
+    assert waiting() == []
 
 
 # What would help.
@@ -388,14 +457,14 @@ def advice_of(job) -> dict:
 def test_an_open_mesh_can_be_closed_by_the_button(suzanne, daemon):
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: not job.running, 60.0)
+    pump_until(lambda: not job.running)
     assert "FILL_HOLES" in advice_of(job)
     assert bpy.ops.overfit.fix(kind="FILL_HOLES", job=job.id) == {"FINISHED"}
     suzanne.hide_set(False)
     select(suzanne)
     bpy.ops.overfit.fit()
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 60.0)
+    pump_until(lambda: not job.running)
     assert "FILL_HOLES" not in advice_of(job)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from conftest import FRAME_SECONDS, PACKAGE, part, pump_until, session
+from conftest import PACKAGE, PATIENCE, part, pump_until, session
 
 TOKEN = "a token of sixteen letters".replace(" ", "-")
 
@@ -59,7 +59,7 @@ class TlsDaemon:
         command += ["--tls-certificate", certificate, "--tls-key", certificate.with_suffix(".key")]
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        end = time.monotonic() + 30.0
+        end = time.monotonic() + PATIENCE
         while not (folder / "daemon.json").exists():
             assert self.process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.02)
@@ -67,7 +67,7 @@ class TlsDaemon:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(30.0)
+        self.process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def connect(address: str, certificate: Path | str = "") -> str:
     preferences().location, preferences().address, preferences().certificate = "REMOTE", address, str(certificate)
     bpy.ops.overfit.connect()
     states = part("client.connection").ConnectionState
-    pump_until(lambda: connection().state in (states.READY, states.FAILED), 20.0)
+    pump_until(lambda: connection().state in (states.READY, states.FAILED))
     return connection().message
 
 
@@ -146,11 +146,11 @@ def test_another_target_is_connected_to_at_once(far, authority, monkeypatch):
     monkeypatch.setattr(part("client.connection"), "LOOK_SECONDS", 0.05)
     connect(f"127.0.0.1:{far.port}", authority / "other-ca.pem")
     preferences().certificate = str(authority / "ca.pem")  # no button pressed
-    pump_until(lambda: connection().message.startswith("Connected"), 10.0)
+    pump_until(lambda: connection().message.startswith("Connected"))
     preferences().location = "LOCAL"
     with pytest.raises(RuntimeError, match="not running"):
         bpy.ops.overfit.connect()
-        pump_until(lambda: "not running" in connection().message, 10.0)
+        pump_until(lambda: "not running" in connection().message)
         raise RuntimeError(connection().message)
 
 
@@ -169,7 +169,7 @@ def test_it_is_found_again_when_it_comes_back(binary, authority, tmp_path, monke
     daemon.process.kill()
     daemon.process.wait()
     look = session().loop.start(session().fit_list.keep_up()) if by_list else None
-    pump_until(lambda: "refuses the connection" in connection().message, 10.0)
+    pump_until(lambda: "refuses the connection" in connection().message)
     if look:
         look.cancel()
     # The same port again, as a daemon on another computer would have it.
@@ -178,8 +178,15 @@ def test_it_is_found_again_when_it_comes_back(binary, authority, tmp_path, monke
     command += ["--tls-certificate", authority / "local.pem", "--tls-key", authority / "local.key"]
     command += ["--token-file", tmp_path / "data" / "token"]
     again = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    def insist() -> None:
+        """Another program may have the port for a moment."""
+        nonlocal again
+        if again.poll() is not None:
+            again = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
     try:
-        pump_until(lambda: connection().message.startswith("Connected"), 20.0)
+        pump_until(lambda: connection().message.startswith("Connected"), insist)
     finally:
         again.terminate()
         again.wait()
@@ -328,7 +335,7 @@ def test_no_way(monkeypatch, number, words):
 
 def test_unknown_name():
     look_up = session().loop.start(part("client.names").look_up("no-such-computer.invalid"))
-    pump_until(look_up.done, 15.0)
+    pump_until(look_up.done)
     assert "There is no computer of the name 'no-such-computer.invalid'" in str(look_up.exception())
 
 
@@ -340,7 +347,7 @@ def test_a_name_that_takes_for_ever_leaves_no_process(monkeypatch):
     popen = subprocess.Popen
     monkeypatch.setattr(names.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
     look_up = session().loop.start(names.look_up("slow.example"))
-    pump_until(look_up.done, 10.0)
+    pump_until(look_up.done)
     assert "could not be looked up within" in str(look_up.exception())
     assert started[0].returncode not in (None, 0)
 
@@ -359,13 +366,13 @@ def test_a_daemon_there_is_not_started_or_stopped_from_here(far, authority):
         with pytest.raises(RuntimeError, match="on another computer"):
             getattr(bpy.ops.overfit, name)()
     task = session().loop.start(connection().stop_daemon(lose_fits=True))
-    pump_until(task.done, 5.0)
+    pump_until(task.done)
     assert far.process.poll() is None
 
 
 def test_no_frozen_interface_while_connecting(far, authority, slices):
-    """Neither the look-up, nor reading all that the system trusts, nor TLS takes longer than a frame at a time."""
-    connect(f"localhost:{far.port}")
-    connect(f"localhost:{far.port}", authority / "ca.pem")
-    slices.tell("remote")
-    assert slices.longest < FRAME_SECONDS
+    """The look-up, reading all that the system trusts, and TLS: in slices, without a thread."""
+    assert "is not trusted here" in connect(f"localhost:{far.port}")
+    assert connect(f"localhost:{far.port}", authority / "ca.pem").startswith("Connected")
+    slices.tell("a daemon on another computer")
+    assert threading.active_count() == 1

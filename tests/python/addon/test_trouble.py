@@ -22,7 +22,7 @@ def fit_to_end(fake):
     """Presses the button and waits; returns the job."""
     bpy.ops.overfit.fit()
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 20.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     return job
 
 
@@ -41,7 +41,7 @@ def result_of(job) -> bpy.types.Object:
 def test_absent_daemon_is_said_at_once(suzanne, tmp_path):
     with pytest.raises(RuntimeError, match=r"daemon is not running.*Start Daemon"):
         bpy.ops.overfit.fit()
-    pump_until(lambda: "not running" in session().connection.message, 5.0)
+    pump_until(lambda: "not running" in session().connection.message)
     assert session().jobs == []
 
 
@@ -95,14 +95,14 @@ def test_a_daemon_that_appears_is_found_by_itself(fake):
     (fake.data_dir / "daemon.json").rename(fake.data_dir / "later.json")
     assert "not running" in connect(fake)
     (fake.data_dir / "later.json").rename(fake.data_dir / "daemon.json")
-    pump_until(lambda: session().connection.message.startswith("Connected"), 5.0, fake.pump)
+    pump_until(lambda: session().connection.message.startswith("Connected"), fake.pump)
 
 
 def test_a_daemon_that_goes_is_noticed_when_idle(fake, monkeypatch):
     monkeypatch.setattr(part("client.connection"), "HEARTBEAT_SECONDS", 0.1)
     connect(fake)
     fake.vanish()
-    pump_until(lambda: "no longer running" in session().connection.message, 5.0, fake.pump)
+    pump_until(lambda: "no longer running" in session().connection.message, fake.pump)
 
 
 # Meshes that cannot be fitted.
@@ -212,7 +212,7 @@ def test_volume_that_blender_cannot_read(suzanne, fake):
     result_of(fit_to_end(fake))
     bpy.ops.overfit.extract_volume()
     job = session().jobs[-1]
-    pump_until(lambda: not job.running, 10.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert job.state is state("FAILED") and "cannot read" in job.message
     assert len(bpy.data.volumes) == 0
 
@@ -237,9 +237,9 @@ def test_daemon_lost_in_a_fit(suzanne, fake):
     fake.messages = 10**6
     bpy.ops.overfit.fit()
     job = session().jobs[-1]
-    pump_until(lambda: job.step == "Training", 5.0, fake.pump)
+    pump_until(lambda: job.step == "Training", fake.pump)
     fake.vanish()
-    pump_until(lambda: not job.running, 5.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert job.state is state("FAILED")
     assert job.message.startswith("The connection was lost during the fit. The Overfit daemon is no longer running")
 
@@ -249,10 +249,10 @@ def test_cancel_reaches_the_daemon(suzanne, fake):
     fake.messages = 10**6
     bpy.ops.overfit.fit()
     job = session().jobs[-1]
-    pump_until(lambda: job.step == "Training", 5.0, fake.pump)
+    pump_until(lambda: job.step == "Training", fake.pump)
     bpy.ops.overfit.cancel()
     assert job.state is state("CANCELLED")
-    pump_until(lambda: fake.cancelled == ["fits/1"], 1.0, fake.pump)
+    pump_until(lambda: fake.cancelled == ["fits/1"], fake.pump)
     assert len(bpy.data.objects) == 1
     fake.messages = 3
     result_of(fit_to_end(fake))
@@ -272,10 +272,10 @@ def test_cancel_in_every_step(suzanne, fake):
             fake.pump()
         job.cancel()
         assert job.state is state("CANCELLED")
-        pump_until(job._task.done, 2.0, fake.pump)
+        pump_until(job._task.done, fake.pump)
         if fake.settings is not None:
             created += 1
-            pump_until(lambda: fake.cancelled == ["fits/1"], 2.0, fake.pump)
+            pump_until(lambda: fake.cancelled == ["fits/1"], fake.pump)
     assert 0 < created < 30  # some were cancelled before there was a fit, some after
 
 
@@ -284,7 +284,7 @@ def test_unregister_in_a_fit(suzanne, fake, capfd):
     fake.messages = 10**6
     bpy.ops.overfit.fit()
     job = session().jobs[-1]
-    pump_until(lambda: job.step == "Training", 5.0, fake.pump)
+    pump_until(lambda: job.step == "Training", fake.pump)
     bpy.ops.preferences.addon_disable(module=PACKAGE)
     assert job.state is state("CANCELLED") and session() is None
     assert job._task.done() and job.connection.loop._loop.is_closed()
@@ -305,10 +305,10 @@ def test_another_file_in_a_fit(suzanne, fake, tmp_path):
     fake.messages = 10**6
     bpy.ops.overfit.fit()
     job = session().jobs[-1]
-    pump_until(lambda: job.step == "Training", 5.0, fake.pump)
+    pump_until(lambda: job.step == "Training", fake.pump)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "other.blend"))
     assert job.state is state("CANCELLED") and session().jobs == []
-    pump_until(job._task.done, 1.0, fake.pump)
+    pump_until(job._task.done, fake.pump)
     assert fake.cancelled == []  # the fit goes on in the daemon
     assert [obj.name for obj in bpy.data.objects] == ["Suzanne"]
     fake.messages = 3
@@ -321,9 +321,9 @@ def test_object_deleted_in_a_fit(suzanne, fake):
     fake.messages, fake.pause = 20, 0.02
     matrix = suzanne.matrix_world.copy()
     bpy.ops.overfit.fit()
-    pump_until(lambda: session().jobs[-1].step == "Training", 5.0, fake.pump)
+    pump_until(lambda: session().jobs[-1].step == "Training", fake.pump)
     bpy.data.objects.remove(suzanne)
-    pump_until(lambda: not session().jobs[-1].running, 10.0, fake.pump)
+    pump_until(lambda: not session().jobs[-1].running, fake.pump)
     result = result_of(session().jobs[-1])
     assert np.allclose(np.array(result.matrix_world), np.array(matrix), rtol=1e-6, atol=1e-6)
 
@@ -332,11 +332,11 @@ def test_object_moved_and_renamed_in_a_fit(suzanne, fake):
     connect(fake)
     fake.messages, fake.pause = 20, 0.02
     bpy.ops.overfit.fit()
-    pump_until(lambda: session().jobs[-1].step == "Training", 5.0, fake.pump)
+    pump_until(lambda: session().jobs[-1].step == "Training", fake.pump)
     suzanne.name = "Renamed"
     suzanne.location.z += 5.0
     bpy.context.view_layer.update()
-    pump_until(lambda: not session().jobs[-1].running, 10.0, fake.pump)
+    pump_until(lambda: not session().jobs[-1].running, fake.pump)
     assert result_of(session().jobs[-1]).matrix_world == suzanne.matrix_world
     assert suzanne.overfit.model == "models/1" and suzanne.hide_get()
 
@@ -346,7 +346,7 @@ def test_result_waits_for_edit_mode(suzanne, fake):
     fake.messages, fake.pause = 20, 0.02
     bpy.ops.overfit.fit()
     bpy.ops.object.mode_set(mode="EDIT")
-    pump_until(lambda: not session().jobs[-1].running, 10.0, fake.pump)
+    pump_until(lambda: not session().jobs[-1].running, fake.pump)
     result = result_of(session().jobs[-1])
     assert suzanne.mode == "EDIT" and bpy.context.active_object == suzanne
     assert not result.select_get() and not suzanne.hide_get()

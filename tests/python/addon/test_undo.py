@@ -15,7 +15,7 @@ def names() -> list[str]:
 
 
 def finished(job, fake) -> bpy.types.Object:
-    pump_until(lambda: not job.running, 20.0, fake.pump)
+    pump_until(lambda: not job.running, fake.pump)
     assert job.state is part("jobs.job").JobState.DONE, job.message
     return bpy.data.objects[job.result_name]
 
@@ -41,9 +41,9 @@ def test_undo_and_redo_in_a_fit(suzanne, fake):
     step("Move")
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: job.step == "Training", 5.0, fake.pump)
+    pump_until(lambda: job.step == "Training", fake.pump)
     bpy.ops.ed.undo()
-    pump_until(lambda: len(job.losses) > 5, 5.0, fake.pump)
+    pump_until(lambda: len(job.losses) > 5, fake.pump)
     assert bpy.data.objects["Suzanne"].location.x == pytest.approx(3.0)
     bpy.ops.ed.redo()
     bpy.ops.ed.undo()
@@ -60,7 +60,7 @@ def test_undo_that_takes_the_object_itself(clean, fake):
     step("Add")
     bpy.ops.overfit.fit()
     (job,) = session().jobs
-    pump_until(lambda: job.step == "Training", 5.0, fake.pump)
+    pump_until(lambda: job.step == "Training", fake.pump)
     bpy.ops.ed.undo()
     assert names() == []
     assert job.running

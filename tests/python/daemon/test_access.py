@@ -6,7 +6,7 @@ import subprocess
 
 import grpc
 import pytest
-from daemon import Client, Daemon, server_pb2
+from daemon import PATIENCE, Client, Daemon, server_pb2
 
 INFO = server_pb2.GetServerInfoRequest()
 
@@ -45,7 +45,7 @@ def test_every_start_has_a_token_of_its_own(binary, tmp_path):
 def serve(binary, folder, *options):
     """Runs a daemon that is expected to refuse to start."""
     command = [binary, "serve", "--data-dir", folder, *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_a_taken_port_is_named(binary, daemon, tmp_path):

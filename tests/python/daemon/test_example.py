@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from conftest import ROOT
+from daemon import PATIENCE
 from shapes import obj, sphere
 
 
@@ -11,7 +12,7 @@ def test_fit_over_grpc(daemon, tmp_path):
     ball = tmp_path / "ball.obj"
     ball.write_bytes(obj(sphere()))
     command = [sys.executable, "examples/fit_over_grpc.py", daemon.folder, ball, "0", "0", "0"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert result.returncode == 0, result.stderr
     model, value = result.stdout.split()
     assert model.startswith("models/")

@@ -31,7 +31,7 @@ def endless(client, upload):
     names = []
 
     def start() -> str:
-        names.append(client.fit(mesh, preset="draft", seconds=600.0).name)
+        names.append(client.fit(mesh, preset="draft", seconds=3600.0, batch_size=4096).name)
         return names[-1]
 
     yield start
@@ -47,8 +47,8 @@ def running(endless):
 
 def test_previews_become_the_shape_and_the_end_keeps_a_model(client, running):
     first, *_ = preview(client, running, resolution=16)
-    header, positions, triangles, normals = preview(client, running, after=first.step + 100)
-    assert header.step > first.step + 100 and header.seconds > 0
+    header, positions, triangles, normals = preview(client, running, after=first.step + 300)
+    assert header.step > first.step + 300 and header.seconds > 0
     assert triangles.max() == len(positions) - 1
     offset = positions - CENTRE
     distance = np.linalg.norm(offset, axis=1)

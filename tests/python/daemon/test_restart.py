@@ -26,7 +26,7 @@ def test_a_finished_model_outlives_the_daemon(binary, tmp_path, upload):
         before = values(client, ended.model)
         # One that runs does not hold up the end, and is not taken for finished.
         client.fit(upload(client).name, seconds=600.0)
-        assert daemon.stop(signal.SIGTERM, seconds=10.0) == 0
+        assert daemon.stop(signal.SIGTERM) == 0
         assert not (daemon.folder / "daemon.json").exists()
 
     with Daemon(binary, tmp_path / "data") as daemon, daemon.client() as client:

@@ -7,21 +7,22 @@ from pathlib import Path
 
 import bpy
 from hand import click, move_over, press
-from stage import Stage, until
+from stage import LONG, Stage, until
 
 MINUTES = 1
 """The least that the preferences take."""
-MOST_SECONDS = 60.0 * MINUTES + 25.0
-"""Blender puts its saving off while an operator stays, and ours that waits for ESC stays for 20 s at most."""
 
 
 def autosave(stage: Stage) -> Iterator[float]:
-    """The file is there within a minute and some, with what was changed during the fit; ESC still cancels after it."""
+    """The file comes, with what was changed during the fit; ESC still cancels after it.
+
+    Blender puts its saving off while an operator stays, and ours that waits for ESC stays for 20 s at most.
+    """
     files = bpy.context.preferences.filepaths
     bpy.ops.wm.save_as_mainfile(filepath="/mnt/autosaved.blend")
     known = autosaved()
     stage.add_suzanne()
-    bpy.context.scene.overfit.seconds = 300.0
+    bpy.context.scene.overfit.seconds = LONG
     yield from click("overfit.fit")
     job = yield from stage.job_after(0)
     yield from stage.training(job)
@@ -31,7 +32,7 @@ def autosave(stage: Stage) -> Iterator[float]:
         started = time.monotonic()
         yield from move_over("VIEW_3D")
         press("g", "x", "2", "Return")
-        yield from until(lambda: autosaved() - known, MOST_SECONDS, "a file that Blender saved by itself", every=0.2)
+        yield from until(lambda: autosaved() - known, "a file that Blender saved by itself", every=0.2)
         seconds = time.monotonic() - started
     finally:
         files.auto_save_time = minutes
@@ -42,7 +43,7 @@ def autosave(stage: Stage) -> Iterator[float]:
     stage.picture("saved")
     yield from stage.listening()
     press("Escape")
-    yield from until(lambda: not job.running, 10.0, "the end of the fit after ESC")
+    yield from until(lambda: not job.running, "the end of the fit after ESC")
     assert job.state.name == "CANCELLED", f"the fit ended {job.state.name}"
     stage.figures["a file was saved after"] = f"{seconds:.0f} s"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 from hand import RIGHT, click, move_over, press
-from stage import PACKAGE, Stage, daemon_pid, objects, until
+from stage import LONG, PACKAGE, Stage, addon_module, daemon_pid, objects, until
 
 FILE = "/mnt/closed.blend"
 KEPT, STATUS, LOG = Path("/mnt/closed.json"), Path("/mnt/closed-with"), Path("/mnt/blender.log")
@@ -22,7 +22,7 @@ def closed(stage: Stage) -> Iterator[float]:
     """Ctrl Q ends Blender at once: the file is saved, and the fit goes on in the daemon."""
     yield from start_impatient_daemon(stage)
     stage.add_suzanne()
-    bpy.context.scene.overfit.seconds = 90.0
+    bpy.context.scene.overfit.seconds = LONG
     bpy.ops.wm.save_as_mainfile(filepath=FILE)
     yield from click("overfit.fit")
     job = yield from stage.job_after(0)
@@ -30,12 +30,12 @@ def closed(stage: Stage) -> Iterator[float]:
     yield from move_over("VIEW_3D")
     yield from stage.listening()  # an operator in whose middle Blender ends
     press("ctrl+s")
-    yield from until(lambda: not bpy.data.is_dirty, 10.0, "a saved file")
+    yield from until(lambda: not bpy.data.is_dirty, "a saved file")
     bpy.context.preferences.view.use_save_prompt = True
     KEPT.write_text(json.dumps({"file": FILE, "fit": job.fit_name, "step": job.progress.step, "daemon": daemon_pid()}))
     try:
         press("ctrl+q")
-        yield from until(lambda: False, 20.0, "the end of Blender after Ctrl Q")
+        yield from until(lambda: False, "the end of Blender after Ctrl Q")
     except AssertionError:  # not `finally`: that is run by Blender's end, too
         KEPT.unlink()
         raise
@@ -52,9 +52,9 @@ def opened_again(stage: Stage) -> Iterator[float]:
     assert bpy.data.filepath == kept["file"]
 
     yield from stage.open_sidebar()
-    yield from until(lambda: stage.addon.connection.state.name == "READY", 30.0, "a connection")
+    yield from until(lambda: stage.addon.connection.state.name == "READY", "a connection")
     assert daemon_pid() == kept["daemon"], "the daemon is another one"
-    yield from until(lambda: any(fit.here for fit in stage.addon.fit_list.left), 20.0, "the fit in the list")
+    yield from until(lambda: any(fit.here for fit in stage.addon.fit_list.left), "the fit in the list")
     (left,) = stage.addon.fit_list.left
     assert (left.name, left.state) == (kept["fit"], "runs"), f"the list has {left}"
     yield 0.5
@@ -69,7 +69,7 @@ def opened_again(stage: Stage) -> Iterator[float]:
     yield from stage.settled()
     stage.picture("2-picked-up")
     assert objects() == {"Suzanne", "Suzanne INR"}, f"the objects are {objects()}"
-    assert not bpy.data.objects["Suzanne"].overfit.fit, "the object still waits for the fit"
+    assert not list(addon_module("scene.waiting").waiting_objects()), "the object still waits for the fit"
 
 
 def start_impatient_daemon(stage: Stage) -> Iterator[float]:
@@ -80,6 +80,6 @@ def start_impatient_daemon(stage: Stage) -> Iterator[float]:
     before = daemon_pid()
     bpy.ops.overfit.restart_daemon()
     connection = stage.addon.connection
-    yield from until(lambda: connection.state.name == "READY" and daemon_pid() != before, 30.0, "another daemon")
+    yield from until(lambda: connection.state.name == "READY" and daemon_pid() != before, "another daemon")
     asked = Path(f"/proc/{daemon_pid()}/cmdline").read_text().split("\0")
     assert asked[-3:-1] == ["--exit-when-idle", str(IDLE_SECONDS)], f"the daemon is {asked}"

@@ -23,7 +23,7 @@ def daemon_killed(stage: Stage) -> Iterator[float]:
         stage.picture("1-failed")
         yield from stage.panel("daemon-lost")
         pressed = yield from click("overfit.start_daemon")
-        yield from until(lambda: stage.addon.connection.state.name == "READY", 30.0, "a daemon after Start Daemon")
+        yield from until(lambda: stage.addon.connection.state.name == "READY", "a daemon after Start Daemon")
         stage.figures["Start Daemon to connected"] = f"{time.monotonic() - pressed:.2f} s"
         stage.figures["words"] = job.message
     finally:
@@ -44,7 +44,7 @@ def killed(stage: Stage) -> Iterator[float]:
     yield from stage.training(job)
     os.kill(daemon_pid(), signal.SIGKILL)
     killed_at = time.monotonic()
-    yield from until(lambda: not job.running, 30.0, "the end of the fit whose daemon was killed")
+    yield from until(lambda: not job.running, "the end of the fit whose daemon was killed")
     stage.figures["kill to words"] = f"{time.monotonic() - killed_at:.2f} s"
     assert job.state.name == "FAILED", f"the fit ended {job.state.name}: {job.message}"
     bpy.context.scene.overfit.seconds = 4.0

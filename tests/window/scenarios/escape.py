@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import bpy
 from hand import SETTLE, click, move_over, press, region_of, view, xdotool
-from stage import Stage, until
+from stage import LONG, Stage, until
 
 from .fit import fitted
 
@@ -34,7 +34,7 @@ def two_windows(stage: Stage) -> Iterator[float]:
     yield from go_to(second)
     stage.picture("1-meshing")
     press("Escape")
-    yield from until(lambda: not job.running, 2.0, "the end of the mesh", every=0.01)
+    yield from until(lambda: not job.running, "the end of the mesh", every=0.01)
     assert job.state.name == "CANCELLED", f"the mesh ended {job.state.name}"
 
     yield from go_to(window)
@@ -42,7 +42,7 @@ def two_windows(stage: Stage) -> Iterator[float]:
     result.select_set(False)
     bpy.context.view_layer.objects.active = monkey
     monkey.select_set(True)
-    bpy.context.scene.overfit.seconds = 120.0
+    bpy.context.scene.overfit.seconds = LONG
     number = stage.last_number()
     yield from click("overfit.fit")
     job = yield from stage.job_after(number)
@@ -52,14 +52,14 @@ def two_windows(stage: Stage) -> Iterator[float]:
     yield from go_to(second)
     stage.picture("2-fitting")
     press("Escape")
-    yield from until(lambda: not job.running, 2.0, "the end of the fit", every=0.01)
+    yield from until(lambda: not job.running, "the end of the fit", every=0.01)
     assert job.state.name == "CANCELLED", f"the fit ended {job.state.name}"
-    yield from until(lambda: not window.modal_operators and not second.modal_operators, 2.0, "no more listening")
+    yield from until(lambda: not window.modal_operators and not second.modal_operators, "no more listening")
 
     # A window that is closed while it listens.
     yield from go_to(window)
     yield from click("overfit.fit")
-    yield from until(lambda: second.modal_operators, 10.0, "listening in the second window")
+    yield from until(lambda: second.modal_operators, "listening in the second window")
     with bpy.context.temp_override(window=second):
         bpy.ops.wm.window_close()
     yield 0.5
@@ -68,7 +68,7 @@ def two_windows(stage: Stage) -> Iterator[float]:
     job = stage.newest()
     yield from stage.training(job)
     press("Escape")
-    yield from until(lambda: not job.running, 2.0, "the end of the last fit", every=0.01)
+    yield from until(lambda: not job.running, "the end of the last fit", every=0.01)
     assert job.state.name == "CANCELLED", f"the last fit ended {job.state.name}"
 
 

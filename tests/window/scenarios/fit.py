@@ -31,8 +31,8 @@ def fit(stage: Stage) -> Iterator[float]:
     yield from click("overfit.fit")
     job = yield from stage.job_after(0)
     yield from move_over("VIEW_3D")
-    yield from until(lambda: job.preview is not None, 60.0, "a preview")
-    yield from until(lambda: job.training and job.fraction > 0.3, 60.0, "a third of the training")
+    yield from until(lambda: job.preview is not None, "a preview")
+    yield from until(lambda: job.training and job.fraction > 0.3, "a third of the training")
     stage.picture("2-during")
     during = share_of_preview()
     assert job.running, "the fit ended before the preview was looked at"
@@ -68,7 +68,7 @@ def finish_now(stage: Stage) -> Iterator[float]:
     job = yield from stage.job_after(0)
     yield from stage.training(job)
     pressed = yield from click("overfit.finish_now", across=RIGHT)
-    yield from until(lambda: not job.training, 20.0, "the end of training")
+    yield from until(lambda: not job.training, "the end of training")
     stage.figures["training ended after"] = f"{time.monotonic() - pressed:.2f} s"
     yield from stage.ended(job)
     assert job.seconds["result"] < 100.0, "the fit was not finished early"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import bpy
 from hand import RIGHT, click
-from stage import Stage, objects, until
+from stage import Stage, addon_module, objects, until
 
 FILE, OTHER = "/mnt/suzanne.blend", "/mnt/other.blend"
 
@@ -24,7 +24,7 @@ def file_loaded(stage: Stage) -> Iterator[float]:
     assert not objects(), "the other file is not empty"
     bpy.ops.wm.open_mainfile(filepath=FILE)
     yield from stage.open_sidebar()
-    yield from until(lambda: any(fit.here for fit in stage.addon.fit_list.left), 20.0, "the fit in the list")
+    yield from until(lambda: any(fit.here for fit in stage.addon.fit_list.left), "the fit in the list")
     yield 0.5
     stage.picture("1-in-the-daemon")
     yield from stage.panel("in-the-daemon")
@@ -34,4 +34,4 @@ def file_loaded(stage: Stage) -> Iterator[float]:
     yield from stage.settled()
     stage.picture("2-picked-up")
     assert objects() == {"Suzanne", "Suzanne INR"}, f"the objects are {objects()}"
-    assert not bpy.data.objects["Suzanne"].overfit.fit, "the object still waits for the fit"
+    assert not list(addon_module("scene.waiting").waiting_objects()), "the object still waits for the fit"

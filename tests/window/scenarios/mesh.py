@@ -32,7 +32,7 @@ def mesh_again(stage: Stage) -> Iterator[float]:
     yield 0.5
     stage.picture("1-F9")
     yield from set_in_popup("resolution", "72")
-    yield from until(lambda: faces(name) not in (first, second), 60.0, "a mesh at the resolution that was typed")
+    yield from until(lambda: faces(name) not in (first, second), "a mesh at the resolution that was typed")
     third = faces(name)
     yield from stage.settled()
     stage.picture("2-adjusted")
@@ -43,14 +43,14 @@ def mesh_again(stage: Stage) -> Iterator[float]:
 
     yield from move_over("VIEW_3D")
     press("ctrl+z")
-    yield from until(lambda: faces(name) == first, 20.0, "the mesh before Mesh, after one undo")
+    yield from until(lambda: faces(name) == first, "the mesh before Mesh, after one undo")
     assert objects() == names
     press("ctrl+z", "ctrl+z")  # the settings, then the fit
-    yield from until(lambda: objects() == {"Suzanne"}, 20.0, "no result after undoing the fit")
+    yield from until(lambda: objects() == {"Suzanne"}, "no result after undoing the fit")
     assert bpy.data.objects["Suzanne"].visible_get(), "the original stays hidden when the fit is undone"
     stage.picture("3-undone")
     press("ctrl+shift+z")
-    yield from until(lambda: name in objects() and faces(name) == first, 20.0, "the result after redo")
+    yield from until(lambda: name in objects() and faces(name) == first, "the result after redo")
     stage.figures |= {"faces at 96, 48, 72": f"{first:,}, {second:,}, {third:,}"}
 
 

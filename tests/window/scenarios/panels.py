@@ -6,7 +6,7 @@ import addon_utils
 import bpy
 from hand import click, open_below, view
 from pictures import page_picture
-from stage import FIT_SECONDS, PACKAGE, Stage, addon_module, until
+from stage import PACKAGE, Stage, addon_module, until
 
 
 def panels(stage: Stage) -> Iterator[float]:
@@ -26,7 +26,7 @@ def panels(stage: Stage) -> Iterator[float]:
     scene.overfit.seconds = 8.0
     yield from click("overfit.fit")
     job = yield from stage.job_after(0)
-    yield from until(lambda: job.training and job.fraction > 0.3, FIT_SECONDS, "a third of the training")
+    yield from until(lambda: job.training and job.fraction > 0.3, "a third of the training")
     yield from stage.panel("while")
     stage.view_picture("preview")
     yield from stage.ended(job)

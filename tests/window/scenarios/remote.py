@@ -26,19 +26,19 @@ def remote(stage: Stage) -> Iterator[float]:
     connection = stage.addon.connection
     far = start_far_daemon()
     try:
-        yield from until((FAR / "daemon.json").exists, 30.0, "the far daemon")
+        yield from until((FAR / "daemon.json").exists, "the far daemon")
         address = f"localhost:{json.loads((FAR / 'daemon.json').read_text())['port']}"
         preferences.location, preferences.address, preferences.token = "REMOTE", address, "not-the-token-over-there"
         preferences.certificate = str(FAR / "ca.pem")
         yield from click("overfit.connect", CONNECT)
-        yield from until(lambda: "token" in connection.message, 20.0, "words about the token")
+        yield from until(lambda: "token" in connection.message, "words about the token")
         assert connection.state.name == "FAILED", f"a wrong token is taken: {connection.message}"
         yield from stage.settled()
         stage.picture("1-wrong-token")
         stage.figures["words"] = connection.message
         preferences.token = TOKEN
         yield from click("overfit.connect", CONNECT)
-        yield from until(lambda: connection.state.name == "READY", 20.0, "a connection after Connect")
+        yield from until(lambda: connection.state.name == "READY", "a connection after Connect")
         where = connection.peer.where
         assert where.endswith(address), f"connected to {where}"
 
@@ -54,7 +54,7 @@ def remote(stage: Stage) -> Iterator[float]:
         preferences.location, preferences.address, preferences.token, preferences.certificate = "LOCAL", "", "", ""
         far.terminate()
     yield from until(
-        lambda: connection.state.name == "READY" and connection.peer.where != where, 20.0, "the daemon here, by itself"
+        lambda: connection.state.name == "READY" and connection.peer.where != where, "the daemon here, by itself"
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import bpy
 from hand import click, move_over
-from stage import FIT_SECONDS, Stage, objects, same_place, until
+from stage import Stage, objects, same_place, until
 
 
 def two_objects(stage: Stage) -> Iterator[float]:
@@ -17,10 +17,10 @@ def two_objects(stage: Stage) -> Iterator[float]:
     bpy.context.scene.overfit.seconds = 6.0
     yield 0.5
     yield from click("overfit.fit")
-    yield from until(lambda: len(stage.addon.fits()) == 2, 30.0, "two fits")
+    yield from until(lambda: len(stage.addon.fits()) == 2, "two fits")
     jobs = list(stage.addon.fits())
     yield from move_over("VIEW_3D")
-    yield from until(lambda: any(job.training and job.fraction > 0.2 for job in jobs), FIT_SECONDS, "training")
+    yield from until(lambda: any(job.training and job.fraction > 0.2 for job in jobs), "training")
     yield from stage.panel("two-objects")
     stage.picture("1-during")
     for job in jobs:

@@ -8,14 +8,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 from hand import click, move_over
-from stage import Stage, addon_module, log, until
+from stage import PATIENCE, Stage, addon_module, log, until
 
 TRAINING_SECONDS = 30.0
-FRAME = 0.016
-"""What anything but the transfer of meshes may take, by the processor's time."""
-TRANSFERS = ("reading the mesh", "building the result")
-LISTENS_AT_MOST = 25.0
-"""Blender saves by itself only while no operator stays: so at least so often none does."""
 
 
 @dataclass
@@ -118,7 +113,7 @@ def add_million() -> bpy.types.Object:
 
 
 def main_thread(stage: Stage) -> Iterator[float]:
-    """No slice of the work takes a frame; reading and building the mesh are measured beside them."""
+    """Measures every slice of the work, and reading and building the mesh: figures, of which none is asserted."""
     ring = add_million()
     ring.data.calc_loop_triangles()
     assert len(ring.data.loop_triangles) == 1_000_000
@@ -139,7 +134,7 @@ def main_thread(stage: Stage) -> Iterator[float]:
             now = time.monotonic()
             if job.step != step:
                 log(step := job.step)
-            assert now < clicked + 240.0, f"the fit did not end: {job.step}"
+            assert now < clicked + PATIENCE, f"the fit did not end: {job.step}"
             if job.progress and "progress" not in first:
                 first["progress"] = now - clicked
             if watch.first_drawn and "preview" not in first:
@@ -153,7 +148,7 @@ def main_thread(stage: Stage) -> Iterator[float]:
             yield 0.02
     finally:
         watch.end()
-    yield from until(lambda: job.state.name == "DONE", 1.0, f"a result: {job.message}")
+    yield from until(lambda: job.state.name == "DONE", f"a result: {job.message}")
     stage.figures["first result"] = f"{time.monotonic() - clicked:.2f} s"
     yield 1.0
     stage.picture("result")
@@ -163,9 +158,4 @@ def main_thread(stage: Stage) -> Iterator[float]:
         wall, own, processor = (f"{1000.0 * seconds:.1f}" for seconds in (steps.wall, steps.own, steps.processor))
         log(f"{what}: {wall} ms, {own} ms without others' turns, {processor} ms of the processor")
         stage.figures[what] = f"{wall} ms ({own})"
-        # By the clock a host that runs other machines beside this one would be counted, too.
-        assert what in TRANSFERS or steps.processor < FRAME, f"{what} held the main thread for {processor} ms"
     assert "preview" in first, "no preview came"
-    assert longest_without < LISTENS_AT_MOST, (
-        f"an operator stayed for {longest_without:.0f} s: no autosave in that time"
-    )
