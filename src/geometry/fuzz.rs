@@ -39,8 +39,10 @@ fn corpus(format: MeshFormat) -> Vec<Vec<u8>> {
             files.extend(stl::tests::oddities());
             files
         }
-        MeshFormat::Glb => vec![gltf::tests::binary()],
-        MeshFormat::Gltf => vec![gltf::tests::embedded().into_bytes()],
+        MeshFormat::Glb | MeshFormat::Gltf => (gltf::samples::all().into_iter())
+            .filter(|(of, _)| *of == format)
+            .map(|(_, bytes)| bytes)
+            .collect(),
     };
     let first = String::from_utf8_lossy(&files[0]).into_owned();
     files.push(first.encode_utf16().flat_map(u16::to_le_bytes).collect());
