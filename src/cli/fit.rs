@@ -347,6 +347,7 @@ mod tests {
                 min: [-0.9; 3],
                 max: [0.9; 3],
             },
+            outer: None,
             training: Training::default(),
         };
         let message = save(&model, Path::new("/does/not/exist/a.safetensors"))

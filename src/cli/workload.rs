@@ -203,7 +203,7 @@ impl<'a> Workload<'a> {
             }
             training.learner.field()
         });
-        let field = Extended(Arc::clone(trained));
+        let field = Extended::new(Arc::clone(trained), None);
         let grid = Grid::around_level_set(&self.mesh.bounds(), Resolution::Cells(resolution), 0.0)?;
         let extract = || {
             let settings = SurfaceSettings::default();

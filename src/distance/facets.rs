@@ -78,8 +78,11 @@ impl Facets {
         let flat = |v: [f64; 3]| [dot(v, x), dot(v, y)];
         let side = |v: [f64; 2]| {
             let length = v[0].hypot(v[1]);
-            let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
-            [v[0] * scale, v[1] * scale, length]
+            // A side of no length needs a direction all the same, or every point would be at no distance from it.
+            match length > 0.0 {
+                true => [v[0] / length, v[1] / length, length],
+                false => [1.0, 0.0, 0.0],
+            }
         };
         let (ab, ac) = (flat(to_b), flat(to_c));
         fill(&mut self.a, lane, a);

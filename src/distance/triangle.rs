@@ -38,7 +38,7 @@ fn squared_distance_to_edge(from_start: [f32; 3], edge: [f32; 3]) -> f32 {
 }
 
 /// The point of a triangle that is closest to `point`, in `f64`.
-pub(super) fn closest_point(corners: [[f32; 3]; 3], point: [f32; 3]) -> [f64; 3] {
+pub(crate) fn closest_point(corners: [[f32; 3]; 3], point: [f32; 3]) -> [f64; 3] {
     let corners = corners.map(|corner| corner.map(f64::from));
     weighted(corners, closest_weights(corners, point.map(f64::from)))
 }

@@ -16,6 +16,8 @@ mod flex;
 mod initial;
 mod metrics;
 mod model;
+mod outer_distance;
+mod outer_surface;
 mod scalar_field;
 
 pub use architecture::{
@@ -32,4 +34,5 @@ pub use extended::Extended;
 pub use initial::initial_parameters;
 pub use metrics::Metrics;
 pub use model::{Model, ModelError, Training};
+pub use outer_surface::OuterSurface;
 pub use scalar_field::ScalarField;

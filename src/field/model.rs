@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::architecture::{Architecture, ArchitectureError};
 use super::metrics::Metrics;
+use super::outer_surface::OuterSurface;
 use crate::geometry::{Bounds, Similarity};
 
 /// A field with everything needed to use it in the mesh's own units.
@@ -25,6 +26,8 @@ pub struct Model {
     pub frame: Similarity,
     /// The mesh's bounding box, in own units.
     pub bounds: Bounds,
+    /// What distances beyond the unit frame are taken from; `None` in files of programs that did not write it.
+    pub outer: Option<OuterSurface>,
     /// How it came about.
     pub training: Training,
 }
@@ -113,6 +116,7 @@ impl Model {
             let view = TensorView::new(Dtype::F32, spec.shape.clone(), &bytes[range]);
             (spec.name, view.expect("specs tile the parameters"))
         });
+        let outer = self.outer.iter().flat_map(outer_tensors);
         let description = serde_json::json!(Description {
             format: FORMAT.to_owned(),
             architecture: self.architecture.clone(),
@@ -122,7 +126,7 @@ impl Model {
         });
         // One entry: several would come out in a new order each time, and the same model would not be the same file.
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), description.to_string())]);
-        serialize(tensors, Some(metadata)).expect("names are unique and sizes match")
+        serialize(tensors.chain(outer), Some(metadata)).expect("names are unique and sizes match")
     }
 
     /// Reads a file's bytes.
@@ -184,6 +188,7 @@ impl Model {
             parameters,
             frame,
             bounds,
+            outer: read_outer(&tensors)?,
             training,
         })
     }
@@ -213,6 +218,78 @@ impl Model {
         })?;
         Model::from_bytes(&bytes)
     }
+}
+
+/// Names of the tensors that hold the outer surface.
+const OUTER_PLACES: &str = "outer.places";
+const OUTER_NEAREST: &str = "outer.nearest";
+const OUTER_CELLS: &str = "outer.cells";
+
+fn outer_tensors(outer: &OuterSurface) -> [(String, TensorView<'_>); 3] {
+    let tensor = |name: &str, dtype, shape: [usize; 2], bytes| {
+        let view = TensorView::new(dtype, shape.to_vec(), bytes).expect("the bytes of that shape");
+        (name.to_owned(), view)
+    };
+    let (count, cells) = (outer.places.len(), outer.cells.len());
+    [
+        tensor(
+            OUTER_PLACES,
+            Dtype::U8,
+            [count, 3],
+            outer.places.as_flattened(),
+        ),
+        tensor(
+            OUTER_NEAREST,
+            Dtype::F32,
+            [count, 3],
+            bytemuck::cast_slice(&outer.nearest),
+        ),
+        tensor(
+            OUTER_CELLS,
+            Dtype::U32,
+            [cells, 4],
+            bytemuck::cast_slice(&outer.cells),
+        ),
+    ]
+}
+
+/// The outer surface, if the file has one.
+fn read_outer(tensors: &SafeTensors<'_>) -> Result<Option<OuterSurface>, ModelError> {
+    if tensors.tensor(OUTER_PLACES).is_err() {
+        return Ok(None);
+    }
+    let places = rows_of(tensors, OUTER_PLACES, Dtype::U8, u8::from_le_bytes)?;
+    let nearest = rows_of(tensors, OUTER_NEAREST, Dtype::F32, f32::from_le_bytes)?;
+    let cells = rows_of(tensors, OUTER_CELLS, Dtype::U32, u32::from_le_bytes)?;
+    let outer = OuterSurface {
+        places,
+        nearest,
+        cells,
+    };
+    let wrong = |text| ModelError::Incomplete(format!("its outer surface is damaged: {text}"));
+    outer.check().map_err(wrong)?;
+    Ok(Some(outer))
+}
+
+/// A tensor `[N, COLUMNS]` of numbers of `BYTES` bytes.
+fn rows_of<T: Copy, const BYTES: usize, const COLUMNS: usize>(
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    dtype: Dtype,
+    from_bytes: fn([u8; BYTES]) -> T,
+) -> Result<Vec<[T; COLUMNS]>, ModelError> {
+    let tensor = (tensors.tensor(name))
+        .map_err(|_| ModelError::Incomplete(format!("tensor '{name}' is missing")))?;
+    if tensor.dtype() != dtype || !matches!(tensor.shape(), &[_, columns] if columns == COLUMNS) {
+        return Err(ModelError::Incomplete(format!(
+            "tensor '{name}' is {:?} {:?}, it must be {dtype:?} [N, {COLUMNS}]",
+            tensor.dtype(),
+            tensor.shape()
+        )));
+    }
+    let (numbers, _) = tensor.data().as_chunks::<BYTES>();
+    let (rows, _) = numbers.as_chunks::<COLUMNS>();
+    Ok(rows.iter().map(|row| row.map(from_bytes)).collect())
 }
 
 fn parse_description(text: &str) -> Result<Description, ModelError> {
@@ -249,6 +326,23 @@ mod tests {
                 min: [-1.0; 3],
                 max: [2.0; 3],
             },
+            outer: Some(OuterSurface {
+                places: vec![
+                    [0, 2, 3],
+                    [128, 0, 0],
+                    [128, 2, 0],
+                    [128, 0, 2],
+                    [128, 2, 2],
+                ],
+                nearest: vec![
+                    [0.1, 0.2, 0.3],
+                    [0.9, 0.5, 0.0],
+                    [0.8; 3],
+                    [0.7; 3],
+                    [0.6; 3],
+                ],
+                cells: vec![[1, 2, 3, 4]],
+            }),
             training: Training::default(),
         }
     }
@@ -269,6 +363,24 @@ mod tests {
                 "{length} bytes"
             );
         }
+    }
+
+    #[test]
+    fn an_outer_surface_is_optional_and_checked() {
+        let older = Model {
+            outer: None,
+            ..model()
+        };
+        assert_eq!(Model::from_bytes(&older.to_bytes()).unwrap(), older);
+        let mut damaged = model();
+        damaged.outer.as_mut().unwrap().cells[0][3] = 5;
+        let words = Model::from_bytes(&damaged.to_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            words.contains("outer surface") && words.contains("cell 0"),
+            "{words}"
+        );
     }
 
     #[test]

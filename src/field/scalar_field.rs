@@ -1,5 +1,7 @@
 //! The one way in which the rest of the house sees a field: points in, values and gradients out.
 
+use std::sync::Arc;
+
 /// A scalar field over R³ that can be evaluated at many points at once.
 ///
 /// Extraction and queries take this trait, so that they run alike on a trained network, on an exact distance and on
@@ -24,4 +26,19 @@ pub trait ScalarField: Sync {
         values: &mut [f32],
         gradients: &mut [[f32; 3]],
     );
+}
+
+impl<F: ScalarField + Send + ?Sized> ScalarField for Arc<F> {
+    fn values(&self, points: &[[f32; 3]], values: &mut [f32]) {
+        (**self).values(points, values);
+    }
+
+    fn values_and_gradients(
+        &self,
+        points: &[[f32; 3]],
+        values: &mut [f32],
+        gradients: &mut [[f32; 3]],
+    ) {
+        (**self).values_and_gradients(points, values, gradients);
+    }
 }

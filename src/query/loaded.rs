@@ -8,7 +8,7 @@ use crate::field::{BoundedBelow, Engine, Extended, Model, ScalarField, SharedFie
 #[derive(Clone)]
 pub struct LoadedModel {
     model: Arc<Model>,
-    field: Arc<BoundedBelow<Extended<SharedField>>>,
+    field: Arc<Extended<BoundedBelow<SharedField>>>,
 }
 
 impl LoadedModel {
@@ -17,7 +17,10 @@ impl LoadedModel {
         let network = engine.load(&model.architecture, &model.parameters);
         let bounds = model.frame.apply_to_bounds(&model.bounds);
         Self {
-            field: Arc::new(BoundedBelow::new(Extended(network), &bounds)),
+            field: Arc::new(Extended::new(
+                BoundedBelow::new(network, &bounds),
+                model.outer.as_ref(),
+            )),
             model,
         }
     }
@@ -27,8 +30,8 @@ impl LoadedModel {
         &self.model
     }
 
-    /// The field in the unit frame, continued beyond the frame's border and kept positive far from the shape's bounding
-    /// box: what extraction takes.
+    /// The field in the unit frame, kept positive far from the shape's bounding box and continued beyond the frame's border:
+    /// what extraction takes.
     pub fn unit_field(&self) -> &dyn ScalarField {
         &*self.field
     }

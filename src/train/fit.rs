@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
+use rayon::prelude::*;
 use thiserror::Error;
 
 use super::evaluate::{HeldOut, Protocol};
@@ -15,8 +16,8 @@ use super::thickness::thickness;
 use crate::CancelToken;
 use crate::distance::{DistanceError, SignedDistance};
 use crate::field::{
-    AdamStep, BatchDraw, DeviceError, Learner, Metrics, Model, Training, device_failure,
-    initial_parameters, open_engine,
+    AdamStep, BatchDraw, DeviceError, Learner, Metrics, Model, OuterSurface, Training,
+    device_failure, initial_parameters, open_engine,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler};
 
@@ -148,6 +149,7 @@ fn fit_on_device(
         parameters: Vec::new(),
         frame,
         bounds,
+        outer: outer_surface(&oracle, cancel)?,
         training: Training {
             name: name.to_owned(),
             version: crate::VERSION.to_owned(),
@@ -172,6 +174,20 @@ fn fit_on_device(
     let held_out = HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?;
     model.training.metrics = Some(held_out.judge(&*field, cancel)?);
     Ok(model)
+}
+
+/// What of the mesh is seen from beyond the unit frame; `None` if it is one point to `f32`.
+fn outer_surface(
+    oracle: &SignedDistance,
+    cancel: &CancelToken,
+) -> Result<Option<OuterSurface>, Cancelled> {
+    let surface = OuterSurface::of(|points| match cancel.is_cancelled() {
+        true => Err(Cancelled),
+        false => Ok((points.par_iter())
+            .map(|&point| oracle.closest(point).expect("a finite point").point)
+            .collect()),
+    })?;
+    Ok(surface.has_extent().then_some(surface))
 }
 
 /// Training on its way.

@@ -115,6 +115,7 @@ pub fn model(mesh: &Mesh, name: &str, settings: &FitSettings) -> Model {
         parameters,
         frame,
         bounds,
+        outer: None,
         training: Training {
             name: name.to_owned(),
             preset: settings.preset.name().to_owned(),

@@ -51,6 +51,16 @@ fn distances_agree_with_brute_force() {
     check_against_brute_force(&shapes::cuboid([-1.0, -2.0, 0.0], [1.0, 2.0, 0.5]), 12);
 }
 
+#[test]
+fn triangles_without_an_area_are_segments_and_points() {
+    let mut mesh = soup(300, 3);
+    for (index, triangle) in mesh.triangles.iter_mut().enumerate() {
+        let [a, b, _] = *triangle;
+        *triangle = [[a, a, b], [a, b, b], [a, b, a], [a, a, a], *triangle][index % 5];
+    }
+    check_against_brute_force(&mesh, 4);
+}
+
 /// Checks closest places against brute force: distances to a billionth of the longest side, where the triangle is right to
 /// a millionth, and the place to lie so far from the point.
 fn check_places(mesh: &Mesh, points: &[[f64; 3]]) -> Vec<Place> {

@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save_file
 from shapes import sphere
 
 PRIMES = np.array([1, 2_654_435_761, 805_459_861], np.uint64)
@@ -46,15 +47,58 @@ def bounded(points, low, high):
     return np.where(to_box > 0, to_box, -np.inf)
 
 
+def squared_distances(points, a, b, c):
+    """From each of `points`, `[N, 3]`, to the nearest of the triangles; these may be segments or points."""
+    least = np.full(len(points), np.inf)
+    normal = np.cross(b - a, c - a)
+    squared_area = (normal**2).sum(1)
+    for i, p in enumerate(points):
+        over_inside = squared_area > 0
+        for start, end in ((a, b), (b, c), (c, a)):
+            side, away = end - start, p - start
+            t = (away * side).sum(1) / np.maximum((side**2).sum(1), 1e-300)
+            rest = away - np.clip(t, 0, 1)[:, None] * side
+            least[i] = min(least[i], (rest**2).sum(1).min())
+            over_inside &= (np.cross(side, away) * normal).sum(1) > 0
+        height = ((p - a) * normal).sum(1)[over_inside]
+        least[i] = min(least[i], (height**2 / squared_area[over_inside]).min(initial=np.inf))
+    return least
+
+
+def outer_distance(points, nearest, cells):
+    """From points beyond the unit frame to what of the shape is nearest to anything there."""
+    corner = nearest.astype(np.float64)[cells.astype(np.int64)]
+    a, b, c = (np.concatenate([corner[:, i], corner[:, j]]) for i, j in ((0, 0), (1, 3), (3, 2)))
+    alone = np.delete(nearest, np.unique(cells), axis=0)
+    a, b, c = (np.concatenate([end, alone]) for end in (a, b, c))
+    return np.sqrt(squared_distances(points.astype(np.float64), a, b, c))
+
+
 def evaluate(path, points):
-    """The field's values at points in the mesh's own units, inside the unit frame."""
+    """The field's values at points in the mesh's own units."""
     with safe_open(path, framework="numpy") as file:
         metadata = json.loads(file.metadata()["overfit"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     assert metadata["format"] == "overfit.field.v1"
-    architecture, frame = metadata["architecture"], metadata["frame"]
+    frame = metadata["frame"]
     u = ((points.astype(np.float64) - frame["center"]) * frame["scale"]).astype(np.float32)
-    assert np.abs(u).max() <= 1
+    q = np.clip(u, -1, 1)
+    low, high = ((np.array(metadata["bounds"][end]) - frame["center"]) * frame["scale"] for end in ("min", "max"))
+    value = np.maximum(network(metadata["architecture"], tensors, q), bounded(q, low, high))
+    away = np.linalg.norm(u - q, axis=1)
+    beyond = away > 0
+    if "outer.nearest" not in tensors:
+        value = value + away
+    elif beyond.any():
+        outer = tensors["outer.nearest"], tensors["outer.cells"]
+        share = np.maximum(1 - away[beyond] / 0.25, 0)
+        difference = value[beyond] - outer_distance(q[beyond], *outer)
+        value[beyond] = outer_distance(u[beyond], *outer) + share * difference
+    return value / frame["scale"]
+
+
+def network(architecture, tensors, u):
+    """Its output at points in the unit frame."""
     h = u
     if architecture["encoding"]["kind"] == "hash-grid":
         h = hash_grid(architecture["encoding"], tensors["encoding.grid"], u)
@@ -68,8 +112,7 @@ def evaluate(path, points):
             h = np.maximum(h, 0)
         else:
             h = np.sin(h * np.float32(activation["first_omega" if layer == 0 else "omega"]))
-    low, high = (np.array(metadata["bounds"][end]) for end in ("min", "max"))
-    return np.maximum(h[:, 0] / frame["scale"], bounded(points, low, high))
+    return h[:, 0].astype(np.float64)
 
 
 @pytest.mark.parametrize(("preset", "steps"), [("draft", 100), ("detail", 20), ("smooth", 60)])
@@ -85,13 +128,35 @@ def test_numpy_reproduces_the_field(binary, tmp_path, preset, steps):
     run = [binary, "fit", mesh, "-o", model, "--preset", preset, "--steps", str(steps)]
     subprocess.run(run, check=True, capture_output=True)
     low, high = (positions * 3 + 7).min(0), (positions * 3 + 7).max(0)
-    margin = 0.05 * (high - low).max()
-    p = np.random.default_rng(1).uniform(low - margin, high + margin, (5000, 3)).astype(np.float32)
+    side = (high - low).max()
+    random = np.random.default_rng(1)
+    near = random.uniform(low - 0.05 * side, high + 0.05 * side, (5000, 3))
+    # About the border of the unit frame, and up to ten sizes away.
+    ways = random.normal(size=(300, 3))
+    ways /= np.abs(ways).max(1, keepdims=True)
+    far = 7 + side * ways * np.concatenate([random.uniform(0.5, 0.8, 200), random.uniform(0.8, 10, 100)])[:, None]
+    p = np.concatenate([near, far]).astype(np.float32)
     np.save(points, p)
+    older = tmp_path / "older.safetensors"
+    without_outer_surface(model, older)
+    for file in (model, older):
+        run = [binary, "eval", file, "--points", points, "-o", values]
+        subprocess.run(run, check=True, capture_output=True)
+        ours, theirs = np.load(values), evaluate(file, p)
+        assert (np.abs(ours - theirs) / (side + theirs)).max() < 1e-5
+        # A field, not a constant: the surface lies among the points.
+        assert theirs.min() < 0 < theirs.max()
+    # From 0.25 beyond the unit frame on, the network has no part in it.
+    outside = np.abs(p - 7).max(1) > 0.8 * side
+    exact = np.linalg.norm(p[outside] - 7, axis=1) - 3
     run = [binary, "eval", model, "--points", points, "-o", values]
     subprocess.run(run, check=True, capture_output=True)
-    ours, theirs = np.load(values), evaluate(model, p)
-    side = (high - low).max()
-    assert np.abs(ours - theirs).max() / side < 1e-5
-    # A field, not a constant: the surface lies among the points.
-    assert theirs.min() < 0 < theirs.max()
+    assert np.abs(np.load(values)[outside] / exact - 1).max() < 0.01
+
+
+def without_outer_surface(model, older):
+    """Writes a model's file as programs did before they wrote outer surfaces."""
+    with safe_open(model, framework="numpy") as file:
+        names = [name for name in file.keys() if not name.startswith("outer.")]  # noqa: SIM118
+        assert len(names) + 3 == len(file.keys())
+        save_file({name: file.get_tensor(name) for name in names}, older, file.metadata())
