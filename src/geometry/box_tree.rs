@@ -74,6 +74,12 @@ impl BoxTree {
         answers.collect()
     }
 
+    /// The indices of the boxes that overlap or touch `bounds`, which may be infinite.
+    pub fn indices_overlapping(&self, bounds: &Bounds) -> Vec<u32> {
+        let found = self.overlapping(bounds);
+        found.into_iter().map(|item| item.index).collect()
+    }
+
     fn overlapping(&self, bounds: &Bounds) -> Vec<&Item> {
         let mut found = Vec::new();
         let mut open = vec![1];
