@@ -45,10 +45,17 @@ def about_mesh(health: HealthReport, order: FitOrder) -> list[Advice]:
     if health.boundary_edges:
         text = "Open at {edges:,} edges: the inside there is an estimate"
         found.append(Advice(text, "FILL_HOLES", values={"edges": health.boundary_edges}))
-    elif health.inverted:
+    elif health.inverted or 0 < health.bodies == health.turned_bodies:
         found.append(Advice("The normals point inwards: the mesh is inside out", "RECALCULATE_NORMALS"))
+    elif health.turned_bodies:
+        text = "{bodies:,} of {all:,} bodies are inside out: the fit took them turned"
+        values = {"bodies": health.turned_bodies, "all": health.bodies}
+        found.append(Advice(text, "RECALCULATE_NORMALS", values=values))
     if health.vertices and not health.consistently_wound and not health.inverted:
         found.append(Advice("The normals do not agree: inside and outside may be mixed up", "RECALCULATE_NORMALS"))
+    elif health.turned_faces:
+        text = "The normals do not agree: the fit took {faces:,} faces turned"
+        found.append(Advice(text, "RECALCULATE_NORMALS", values={"faces": health.turned_faces}))
     parity = order.settings.sign == SIGN_POLICY_PARITY
     if health.boundary_edges and parity:
         found.append(Advice("Parity has no meaning for an open mesh", "SIGN_WINDING"))

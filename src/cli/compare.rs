@@ -18,7 +18,7 @@ use crate::extract::{ExtractError, Grid, Resolution, SurfaceSettings, extract_su
 use crate::field::Metrics;
 use crate::geometry::{Mesh, SurfaceSampler, UNIT_LONGEST_SIDE};
 use crate::query::{LoadedModel, MeshComparison, compare_meshes};
-use crate::train::{Protocol, evaluate};
+use crate::train::{Evaluation, Protocol, evaluate};
 
 /// Measure how far a model or another mesh is from a mesh
 ///
@@ -119,8 +119,10 @@ fn compare_model(
     let loaded = model::open(&arguments.other, arguments.device.device)?;
     bar.say("measuring the model's values");
     let interrupt = Interrupt::listen()?;
-    let metrics = measure_values(arguments, first, &loaded, &interrupt)?;
-    let mut warnings = Vec::new();
+    let Evaluation {
+        metrics,
+        mut warnings,
+    } = measure_values(arguments, first, &loaded, &interrupt)?;
     let surface = match extract(arguments, &loaded, &interrupt, bar)? {
         Ok(second) => {
             bar.say("comparing");
@@ -151,7 +153,7 @@ fn measure_values(
     first: &Mesh,
     loaded: &LoadedModel,
     interrupt: &Interrupt,
-) -> anyhow::Result<Metrics> {
+) -> anyhow::Result<Evaluation> {
     let frame = &loaded.model().frame;
     let unit = frame.apply_to_mesh(first);
     // The protocol divides by the longest side of this mesh, whose unit frame need not be the model's.

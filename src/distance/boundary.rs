@@ -14,7 +14,6 @@ use rayon::prelude::*;
 
 use super::build::build;
 use super::bvh::{Bvh, Lanes, WIDTH};
-use super::crossings::on_lattice;
 use super::groups::Scratch;
 use super::nearest::Group;
 use super::neighbours::Balls;
@@ -22,7 +21,7 @@ use super::sign::SignRule;
 use super::signed_distance::{RUN, SignedDistance};
 use super::surface::normal_of;
 use crate::CancelToken;
-use crate::geometry::{Arrangement, GAP, Mesh, SurfaceSampler};
+use crate::geometry::{Arrangement, GAP, Mesh, SurfaceSampler, on_lattice};
 use crate::instruction_set::instruction_set;
 
 /// What bounds the inside.

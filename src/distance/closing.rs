@@ -12,10 +12,10 @@ use rayon::prelude::*;
 
 use super::build::build;
 use super::bvh::{Bvh, WIDTH};
-use super::crossings::on_lattice;
 use super::triangle::larger;
 use super::winding::{Expansions, Pending};
 use crate::CancelToken;
+use crate::geometry::on_lattice;
 
 /// The lids of one surface.
 #[derive(Debug)]

@@ -4,12 +4,13 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::bvh::{Lanes, WIDTH};
-use super::crossings::{Heading, on_lattice};
+use super::crossings::Heading;
 use super::groups::Scratch;
 use super::neighbours::Balls;
 use super::sign::{SignPolicy, SignReport, SignRule};
 use super::signed_distance::SignedDistance;
 use super::triangle::smaller;
+use crate::geometry::on_lattice;
 use crate::instruction_set::instruction_set;
 
 /// Larger balls are not made use of: rounding would count in them.
@@ -210,7 +211,7 @@ impl SignedDistance {
     }
 
     #[inline(always)]
-    fn is_odd<S: Simd>(
+    pub(super) fn is_odd<S: Simd>(
         &self,
         simd: S,
         point: [f32; 3],

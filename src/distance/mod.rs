@@ -25,6 +25,7 @@ mod query_order;
 mod ray;
 #[cfg(test)]
 mod reference;
+mod second_rule;
 mod sign;
 mod signed_distance;
 mod surface;

@@ -6,8 +6,9 @@
 use pulp::Simd;
 
 use super::bvh::{Lanes, WIDTH};
-use super::crossings::{Heading, on_lattice};
+use super::crossings::Heading;
 use super::vector::{bits, load, take_lowest, vectors};
+use crate::geometry::on_lattice;
 
 /// A group of points with the balls around them that hold no surface, and the winding numbers of some.
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use std::str::FromStr;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum SignPolicy {
-    /// [`SignRule::Crossings`] where the surface is closed and consistently wound, else [`SignRule::Winding`].
+    /// [`SignRule::Crossings`] where the surface is closed and consistently wound, as [`validate`](crate::geometry::validate())
+    /// makes it where that can be, else [`SignRule::Winding`].
     #[default]
     Auto,
     /// The winding number: inside where it is further than one half from zero.

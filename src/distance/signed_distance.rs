@@ -9,7 +9,6 @@ use super::boundary::{Boundary, Tangle};
 use super::build::build;
 use super::bvh::Bvh;
 use super::closing::Closing;
-use super::crossings::on_lattice;
 use super::nearest::{self, Group};
 use super::query_order::along_curve;
 use super::sign::{SignPolicy, SignReport, SignRule};
@@ -17,7 +16,7 @@ use super::surface::Surface;
 use super::triangle::closest_point;
 use super::winding::{self, Expansions};
 use crate::CancelToken;
-use crate::geometry::{Bounds, Mesh, Similarity};
+use crate::geometry::{Bounds, Mesh, Similarity, on_lattice};
 use crate::instruction_set::instruction_set;
 
 /// Points that a caller should pass at once if it wants to look at a cancel token in between: enough to fill all threads,

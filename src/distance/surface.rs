@@ -19,7 +19,7 @@ impl Surface {
     pub fn of(mesh: &Mesh, bvh: &Bvh) -> Surface {
         let flat = is_flat(bvh);
         let closed = !flat && Topology::of(mesh).closed;
-        let inverted = closed && volume(bvh) < 0.0;
+        let inverted = closed && volume(bvh) < -ROUNDING;
         Surface {
             closed,
             inverted,
@@ -51,6 +51,9 @@ fn is_flat(bvh: &Bvh) -> bool {
             .all(|corner| height(corner).abs() <= THICKNESS)
     })
 }
+
+/// A volume closer to zero than this, in the unit frame, is rounding of vertices to `f32`.
+const ROUNDING: f64 = 1e-6;
 
 /// Signed volume of a closed surface, in the frame of the hierarchy.
 fn volume(bvh: &Bvh) -> f64 {

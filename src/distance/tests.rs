@@ -2,6 +2,8 @@
 
 mod boundary;
 mod distances;
+mod orientation;
+mod second_rule;
 mod signs;
 
 use rand::{RngExt, SeedableRng};

@@ -124,6 +124,12 @@ impl BoxTree {
         Some((answers.collect(), (near.len() * items.len()) as u64))
     }
 
+    /// The indices of the boxes that overlap or touch `bounds`, which may be infinite.
+    pub fn indices_overlapping(&self, bounds: &Bounds) -> Vec<u32> {
+        let found = self.overlapping(bounds, u64::MAX).unwrap_or_default();
+        found.into_iter().map(|item| item.index).collect()
+    }
+
     /// The items of which the boxes overlap or touch `bounds`; `None` if they are more than `most`.
     fn overlapping(&self, bounds: &Bounds, most: u64) -> Option<Vec<&Item>> {
         let mut found = Vec::new();

@@ -3,13 +3,16 @@
 use rayon::prelude::*;
 
 use super::intersections::Intersections;
+use super::orientation::NO_VOLUME;
 use super::vector::{cross, dot, minus};
 use super::{Bounds, Cleanup, Mesh, Similarity, Topology};
 use crate::CancelToken;
 
 /// The state of a mesh: what decides how far a signed distance to it can be trusted.
 ///
-/// Edges and bodies are counted with vertices taken as one where they lie at the same place, see [`Topology`].
+/// All is told of the mesh that distances are computed from: faces that looked the wrong way are turned, and copies are left
+/// out, as the counts of these say. Edges and bodies are counted with vertices taken as one where they lie at the same
+/// place, see [`Topology`].
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct HealthReport {
     /// Vertices, also those that no face uses.
@@ -20,7 +23,7 @@ pub struct HealthReport {
     pub bodies: u64,
     /// Whether every edge belongs to exactly two faces.
     pub watertight: bool,
-    /// Whether neighbouring faces agree about which side is out.
+    /// Whether neighbouring faces agree about which side is out, once those that did not were turned.
     pub consistently_wound: bool,
     /// Edges of one face only: the rims of holes.
     pub boundary_edges: u64,
@@ -36,14 +39,24 @@ pub struct HealthReport {
     pub degenerate_triangles: u64,
     /// Triangles whose corners are those of another one, dropped ones included.
     pub duplicate_triangles: u64,
+    /// Those of them that were dropped. The others are walls without thickness.
+    #[serde(default)]
+    pub merged_faces: u64,
+    /// Faces that looked another way than their neighbours and were turned.
+    #[serde(default)]
+    pub turned_faces: u64,
+    /// Closed bodies that were inside out and were turned.
+    #[serde(default)]
+    pub turned_bodies: u64,
     /// The axis-aligned box around the faces, in the mesh's own units.
     pub bounds: Bounds,
     /// Area of all faces, in own units squared.
     pub area: f64,
-    /// Enclosed volume in own units cubed, negative if the faces look inwards; `None` unless every edge is run along
-    /// as often in one direction as in the other, since then nothing is enclosed.
+    /// Enclosed volume in own units cubed, negative if the faces look inwards; 0 if it is within rounding of it. `None`
+    /// unless every edge is run along as often in one direction as in the other, since then nothing is enclosed.
     pub volume: Option<f64>,
-    /// Whether the surface is closed and looks inwards.
+    /// Whether the surface is closed and looks inwards. A body that [`validate`](super::validate()) saw is turned, see
+    /// `turned_bodies`.
     pub inverted: bool,
     /// What was left out, repaired or doubted on the way in, one sentence each.
     #[serde(default)]
@@ -90,6 +103,9 @@ impl HealthReport {
             more_self_intersections: intersections.is_some_and(|found| !found.complete),
             degenerate_triangles: cleanup.degenerate_triangles,
             duplicate_triangles: cleanup.duplicate_triangles + opposite_pairs(mesh),
+            merged_faces: cleanup.duplicate_triangles,
+            turned_faces: cleanup.turned_triangles,
+            turned_bodies: cleanup.turned_bodies,
             bounds,
             area,
             volume,
@@ -122,7 +138,8 @@ impl HealthReport {
         );
         warn(
             !self.consistently_wound,
-            "Neighbouring faces disagree about which side is out: recalculate the normals.".into(),
+            "Neighbouring faces disagree about which side is out, and there is no way to turn them that they all agree."
+                .into(),
         );
         warn(
             self.inverted,
@@ -153,10 +170,10 @@ impl HealthReport {
             ),
         );
         warn(
-            self.duplicate_triangles > 0,
+            self.duplicate_triangles > self.merged_faces,
             format!(
-                "{} a copy of another one.",
-                counted_is(self.duplicate_triangles, "triangle")
+                "{} without thickness: two faces with the same corners.",
+                counted_is(self.duplicate_triangles - self.merged_faces, "wall")
             ),
         );
         warnings
@@ -198,6 +215,12 @@ fn area_and_volume(mesh: &Mesh, bounds: &Bounds) -> (f64, f64) {
     let (area, volume) = sums
         .iter()
         .fold((0.0, 0.0), |sum, block| (sum.0 + block.0, sum.1 + block.1));
+    // What is left of a sum that is zero but for rounding has no meaning, least of all its sign.
+    let volume = if volume.abs() > NO_VOLUME * area {
+        volume
+    } else {
+        0.0
+    };
     (area / frame.scale.powi(2), volume / frame.scale.powi(3))
 }
 
@@ -233,12 +256,17 @@ mod tests {
     }
 
     #[test]
-    fn an_inverted_sphere_is_watertight_with_a_negative_volume() {
+    fn an_inverted_sphere_is_watertight_and_turned() {
         let report = health(shapes::icosphere(4, 1.0).flipped());
-        assert!(report.watertight && report.inverted);
-        assert!((report.volume.unwrap() + 4.18).abs() < 0.02);
+        assert!(report.watertight && !report.inverted);
+        assert!((report.volume.unwrap() - 4.18).abs() < 0.02);
+        assert_eq!((report.turned_bodies, report.turned_faces), (1, 0));
         assert_eq!(report.warnings().len(), 1);
         assert!(report.warnings()[0].contains("inside out"));
+        // Without that check it is as it came.
+        let mesh = shapes::icosphere(4, 1.0).flipped();
+        let report = HealthReport::of(&mesh, &Cleanup::default());
+        assert!(report.inverted && report.volume.unwrap() < -4.1);
     }
 
     #[test]
@@ -263,9 +291,16 @@ mod tests {
 
     #[test]
     fn a_thin_wall_is_kept_and_counted() {
-        let front = shapes::sheet(1.0, 1.0, 2, 2);
-        let report = health(front.clone().joined(&front.flipped()));
-        assert_eq!((report.faces, report.duplicate_triangles), (16, 8));
+        let wall = shapes::sheet(1.0, 1.0, 2, 2);
+        let both = wall.clone().joined(&wall.clone().flipped());
+        let report = health(shapes::icosphere(2, 0.3).joined(&both));
+        assert_eq!((report.faces, report.duplicate_triangles), (336, 8));
+        assert!(report.warnings().contains(
+            &"8 walls are without thickness: two faces with the same corners.".to_owned()
+        ));
+        // Where there is nothing else it is a sheet that was doubled.
+        let report = health(both);
+        assert_eq!((report.faces, report.merged_faces), (8, 8));
     }
 
     #[test]

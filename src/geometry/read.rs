@@ -186,7 +186,7 @@ fn parse(
         let (mesh, mut cleanup) = validate(parsed.mesh)?;
         cleanup.polygons_triangulated = parsed.polygons;
         cleanup.vertices_welded = parsed.welded;
-        cleanup.notes = parsed.notes;
+        cleanup.notes.splice(0..0, parsed.notes);
         Ok(LoadedMesh {
             mesh,
             format,

@@ -2,6 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::doubled::{Doubled, Role};
+use super::edges::Edges;
+use super::orientation::orient;
 use super::weld::first_at_same_place;
 use super::{Mesh, Similarity};
 
@@ -13,9 +16,14 @@ pub struct Cleanup {
     /// Triangles without an area. Those with two corners at one place are dropped. Those whose three different corners
     /// lie on one line stay: without them a closed surface would have a slit.
     pub degenerate_triangles: u64,
-    /// Triangles dropped because another one has the same corners and looks the same way. (Two that look in opposite
-    /// directions both stay: together they are a thin wall.)
+    /// Triangles dropped because another one has the same corners, whichever way they look. (Two that look in opposite
+    /// directions both stay where they are a wall without thickness, within a body or on it.)
     pub duplicate_triangles: u64,
+    /// Triangles turned because they looked another way than their neighbours.
+    pub turned_triangles: u64,
+    /// Closed bodies that were inside out and were turned as a whole. Their triangles are not among
+    /// [`turned_triangles`](Self::turned_triangles).
+    pub turned_bodies: u64,
     /// Vertices merged into another at exactly the same place, by formats that repeat vertices.
     pub vertices_welded: u64,
     /// What else was left out, repaired or doubted, one sentence each.
@@ -23,6 +31,10 @@ pub struct Cleanup {
     /// Numbers of the dropped triangles before anything was dropped, ascending.
     #[serde(skip)]
     pub dropped: Vec<u32>,
+    /// Numbers of the triangles, as they are now, that were turned, alone or with their body, ascending: their last two
+    /// corners have changed places.
+    #[serde(skip)]
+    pub turned: Vec<u32>,
 }
 
 impl Cleanup {
@@ -38,6 +50,31 @@ impl Cleanup {
             all.filter(|number| dropped.next_if_eq(number).is_none())
                 .collect(),
         )
+    }
+
+    fn repairs_in_words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut say = |count: u64, one: &str, more: &str| match count {
+            0 => {}
+            1 => words.push(format!("1 {one}.")),
+            _ => words.push(format!("{count} {more}.")),
+        };
+        say(
+            self.duplicate_triangles,
+            "face is a copy of another one, in one direction or the other, and was left out",
+            "faces are copies of others, in one direction or the other, and were left out",
+        );
+        say(
+            self.turned_triangles,
+            "face looked another way than its neighbours and was turned",
+            "faces looked another way than their neighbours and were turned",
+        );
+        say(
+            self.turned_bodies,
+            "body was inside out and was turned",
+            "bodies were inside out and were turned",
+        );
+        words
     }
 }
 
@@ -129,9 +166,9 @@ pub enum MeshError {
 /// Largest number of vertices or of triangles: edges are sorted as pairs of 31-bit indices.
 pub(super) const COUNT_LIMIT: usize = 1 << 31;
 
-/// Checks `mesh`, drops the triangles that are nothing, and says what it did.
+/// Checks `mesh`, drops the triangles that are nothing, turns those that look the wrong way, and says what it did.
 ///
-/// An open, inverted or self-intersecting mesh is valid, and so are a single triangle and a flat sheet: what is unusual
+/// Where faces agree about which side is out and bodies look outwards, no triangle is touched. An open, inverted or self-intersecting mesh is valid, and so are a single triangle and a flat sheet: what is unusual
 /// about them is told by [`HealthReport`](super::HealthReport).
 ///
 /// # Errors
@@ -149,27 +186,37 @@ pub fn validate(mut mesh: Mesh) -> Result<(Mesh, Cleanup), MeshError> {
     cleanup.degenerate_triangles = collinear as u64;
 
     let place = first_at_same_place(&mesh.positions);
-    let placed = |triangle: &[u32; 3]| triangle.map(|vertex| place[vertex as usize]);
-    let is_nothing = |triangle: &[u32; 3]| {
-        let [a, b, c] = placed(triangle);
-        a == b || b == c || c == a
-    };
-    let numbered = mesh.triangles.par_iter().enumerate();
-    let nothing: Vec<u32> = numbered
-        .filter(|(_, triangle)| is_nothing(triangle))
-        .map(|(number, _)| number as u32)
-        .collect();
-    let duplicates = duplicates(&mesh.triangles, &nothing, placed);
-    cleanup.duplicate_triangles = duplicates.len() as u64;
-    cleanup.dropped = nothing.into_iter().chain(duplicates).collect();
-    cleanup.dropped.sort_unstable();
-    let mut dropped = cleanup.dropped.iter().copied().peekable();
+    let edges = Edges::of(&mesh.triangles, &place);
+    let mut doubled = Doubled::of(&mesh.triangles, &place, &edges);
+    let mut orientation = orient(&mesh, &edges, doubled.as_ref());
+    drop(edges);
+    let turned = &mut orientation.turned;
+    if let Some(doubled) = &mut doubled {
+        doubled.settle(turned);
+    }
+    let role = |face: u32| doubled.as_ref().map_or(Role::Single, |d| d.role(face));
     let mut number = 0;
-    mesh.triangles.retain(|_| {
-        let keep = dropped.next_if_eq(&number).is_none();
+    let mut kept = 0;
+    mesh.triangles.retain_mut(|triangle| {
+        let [a, b, c] = triangle.map(|vertex| place[vertex as usize]);
+        let is_copy = role(number) == Role::Dropped;
+        let keep = !is_copy && a != b && b != c && c != a;
+        if keep && turned[number as usize] {
+            triangle.swap(1, 2);
+            cleanup.turned.push(kept);
+        }
+        if !keep {
+            cleanup.dropped.push(number);
+        }
+        cleanup.duplicate_triangles += u64::from(is_copy);
+        kept += u32::from(keep);
         number += 1;
         keep
     });
+    cleanup.turned_triangles = orientation.turned_faces;
+    cleanup.turned_bodies = orientation.turned_bodies;
+    cleanup.notes = cleanup.repairs_in_words();
+    cleanup.notes.append(&mut orientation.notes);
     Ok((mesh, cleanup))
 }
 
@@ -213,27 +260,6 @@ fn check_numbers(mesh: &Mesh) -> Result<(), MeshError> {
         return Err(MeshError::ExtentOutOfRange { longest_side });
     }
     Ok(())
-}
-
-/// Numbers of the triangles that have the same corners in the same order of turning as an earlier one. Those in `nothing`,
-/// ascending, do not count.
-fn duplicates(
-    triangles: &[[u32; 3]],
-    nothing: &[u32],
-    placed: impl Fn(&[u32; 3]) -> [u32; 3] + Sync,
-) -> Vec<u32> {
-    let mut keyed: Vec<([u32; 3], u32)> = triangles
-        .par_iter()
-        .enumerate()
-        .map(|(number, triangle)| (smallest_first(placed(triangle)), number as u32))
-        .filter(|(_, number)| nothing.binary_search(number).is_err())
-        .collect();
-    keyed.par_sort_unstable();
-    keyed
-        .windows(2)
-        .filter(|pair| pair[0].0 == pair[1].0)
-        .map(|pair| pair[1].1)
-        .collect()
 }
 
 /// The same triangle, turned so that its smallest index comes first: equal for equal triangles.
@@ -364,6 +390,7 @@ mod tests {
         assert_eq!(cleanup.duplicate_triangles, 1);
         assert_eq!(kept.triangles, [[0, 1, 2], [2, 1, 0], [0, 3, 1]]);
         assert_eq!(cleanup.dropped, [1, 3, 4]);
+        assert!(cleanup.turned.is_empty());
         assert_eq!(cleanup.numbers_before(3), Some(vec![0, 2, 5]));
         assert_eq!(Cleanup::default().numbers_before(3), None);
     }

@@ -78,9 +78,13 @@ impl Searchable {
             }
             for place in self.oracle.closest_places(&self.held.mesh, chunk) {
                 let triangle = place.triangle;
+                let mut corners = place.weights;
+                if self.held.turned.binary_search(&triangle).is_ok() {
+                    corners.swap(1, 2);
+                }
                 distances.push(place.distance as f32);
                 triangles.push(numbers.map_or(triangle, |numbers| numbers[triangle as usize]));
-                weights.push(place.weights.map(|weight| weight as f32));
+                weights.push(corners.map(|weight| weight as f32));
             }
         }
         Ok(proto::FindClosestResponse {

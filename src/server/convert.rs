@@ -46,6 +46,9 @@ impl From<&HealthReport> for proto::HealthReport {
             area: report.area,
             volume: report.volume,
             warnings: report.warnings(),
+            merged_faces: report.merged_faces,
+            turned_faces: report.turned_faces,
+            turned_bodies: report.turned_bodies,
         }
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct HeldMesh {
     pub(super) mesh: Mesh,
     /// The number that each triangle had in the upload; `None` if it has that number still.
     pub(super) uploaded_numbers: Option<Vec<u32>>,
+    /// Triangles whose last two corners have changed places since the upload, ascending.
+    pub(super) turned: Vec<u32>,
     _held: Held,
 }
 
@@ -62,7 +64,8 @@ impl Meshes {
         let uploaded_numbers = cleanup.numbers_before(mesh.triangles.len());
         let bytes = size_of_val(&*mesh.positions)
             + size_of_val(&*mesh.triangles)
-            + uploaded_numbers.as_deref().map_or(0, size_of_val);
+            + uploaded_numbers.as_deref().map_or(0, size_of_val)
+            + size_of_val(&*cleanup.turned);
         if !held.resize(bytes as u64) {
             return Err(ApiError::NoMemory {
                 limit: held.limit(),
@@ -81,6 +84,7 @@ impl Meshes {
             mesh: Arc::new(HeldMesh {
                 mesh,
                 uploaded_numbers,
+                turned: cleanup.turned.clone(),
                 _held: held,
             }),
         };

@@ -33,6 +33,18 @@ const NEAR_SIGMA: f64 = 0.0056;
 /// Factor by which the edges of the bounding box are made longer.
 const STRETCH: f64 = 1.05;
 
+/// More than this share of the inside in doubt is told.
+const DOUBT: f64 = 0.002;
+
+/// What is said about a field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The protocol's figures. Points whose sign is in doubt count as wrong in all that is about signs.
+    pub metrics: Metrics,
+    /// What the user should know about them, in words; empty where all is well.
+    pub warnings: Vec<String>,
+}
+
 /// Judges a field by the protocol.
 ///
 /// `field` is evaluated in the unit frame; `oracle` and `surface` hold the mesh in the unit frame, `bounds` is its bounding
@@ -44,18 +56,29 @@ pub fn evaluate(
     bounds: Bounds,
     protocol: &Protocol,
     cancel: &CancelToken,
-) -> Option<Metrics> {
+) -> Option<Evaluation> {
     let source = SampleSource::new(oracle, surface, bounds);
-    HeldOut::draw(&source, oracle.sign_report().rule, protocol, cancel)
-        .and_then(|held_out| held_out.judge(field, cancel))
-        .ok()
+    let held_out = HeldOut::draw(&source, oracle.sign_report().rule, protocol, cancel).ok()?;
+    Some(Evaluation {
+        metrics: held_out.judge(field, cancel).ok()?,
+        warnings: held_out.warnings(),
+    })
 }
 
 /// Points with their true distances, drawn once and asked again and again.
 pub(super) struct HeldOut {
     near: Samples,
     uniform: Samples,
-    signed: bool,
+    rule: SignRule,
+    doubt: Option<Doubt>,
+}
+
+/// Where a second rule contradicts the sign of the distances.
+struct Doubt {
+    /// Of the inside by either rule.
+    share: f64,
+    near: Vec<bool>,
+    uniform: Vec<bool>,
 }
 
 impl HeldOut {
@@ -66,16 +89,34 @@ impl HeldOut {
         cancel: &CancelToken,
     ) -> Result<Self, Cancelled> {
         let sigma = (NEAR_SIGMA * UNIT_LONGEST_SIDE) as f32;
+        let near = source.near(protocol.near, sigma, protocol.seed, cancel)?;
+        let within = source.bounds().stretched(STRETCH);
+        let uniform = source.uniform(protocol.uniform, &within, !protocol.seed, cancel)?;
         Ok(Self {
-            near: source.near(protocol.near, sigma, protocol.seed, cancel)?,
-            uniform: source.uniform(
-                protocol.uniform,
-                &source.bounds().stretched(STRETCH),
-                !protocol.seed,
-                cancel,
-            )?,
-            signed: rule != SignRule::Unsigned,
+            doubt: Doubt::about(source, &near, &uniform, cancel)?,
+            near,
+            uniform,
+            rule,
         })
+    }
+
+    /// What the user should know about the signs of these points.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let other = match self.rule {
+            SignRule::Parity => ("winding", "Winding Number"),
+            _ => ("parity", "Parity"),
+        };
+        let words = self.doubt.as_ref().map(|doubt| {
+            format!(
+                "The sign is doubtful: about {:.1} % of the inside the winding number and the parity of crossings \
+                 contradict each other. IoU and right sign count that as wrong. Try `--sign {}` (in Blender: Inside, {}), or \
+                 mend the mesh.",
+                100.0 * doubt.share,
+                other.0,
+                other.1
+            )
+        });
+        words.into_iter().collect()
     }
 
     pub(super) fn judge(
@@ -85,26 +126,58 @@ impl HeldOut {
     ) -> Result<Metrics, Cancelled> {
         let near = values(field, &self.near, cancel)?;
         let uniform = values(field, &self.uniform, cancel)?;
-        let inside = uniform.iter().zip(&self.uniform.distances);
+        // A point in doubt is inside by one rule and outside by the other: no answer about it is right.
+        let doubts = |which: fn(&Doubt) -> &Vec<bool>, point: usize| {
+            (self.doubt.as_ref()).is_some_and(|doubt| which(doubt)[point])
+        };
+        let inside = uniform.iter().zip(&self.uniform.distances).enumerate();
         let (mut both, mut either, mut truly) = (0u64, 0u64, 0u64);
-        for (value, truth) in inside {
-            both += u64::from(*value < 0.0 && *truth < 0.0);
-            either += u64::from(*value < 0.0 || *truth < 0.0);
-            truly += u64::from(*truth < 0.0);
+        for (point, (value, truth)) in inside {
+            let doubted = doubts(|doubt| &doubt.uniform, point);
+            both += u64::from(*value < 0.0 && *truth < 0.0 && !doubted);
+            either += u64::from(*value < 0.0 || *truth < 0.0 || doubted);
+            truly += u64::from(*truth < 0.0 || doubted);
         }
-        let agree = near.iter().zip(&self.near.distances);
-        let agree = agree.filter(|(value, truth)| (**value < 0.0) == (**truth < 0.0));
+        let agree = near.iter().zip(&self.near.distances).enumerate();
+        let agree = agree.filter(|&(point, (value, truth))| {
+            (*value < 0.0) == (*truth < 0.0) && !doubts(|doubt| &doubt.near, point)
+        });
+        let signed = self.rule != SignRule::Unsigned;
         Ok(Metrics {
             near_mae: mean_error(&near, &self.near.distances),
-            sign_agreement: if self.signed {
+            sign_agreement: if signed {
                 agree.count() as f64 / near.len().max(1) as f64
             } else {
                 1.0
             },
             uniform_mae: mean_error(&uniform, &self.uniform.distances),
             // An open sheet has no inside: a ratio of nothing to nothing would say nothing.
-            iou: (self.signed && truly > 0).then(|| both as f64 / either as f64),
+            iou: (signed && truly > 0).then(|| both as f64 / either as f64),
         })
+    }
+}
+
+impl Doubt {
+    /// Compares the rules at the points; `None` if there is no doubt to speak of.
+    fn about(
+        source: &SampleSource<'_>,
+        near: &Samples,
+        uniform: &Samples,
+        cancel: &CancelToken,
+    ) -> Result<Option<Self>, Cancelled> {
+        let doubted = source.contradicted(uniform, cancel)?;
+        let inside = uniform.distances.iter().zip(&doubted);
+        let inside = inside.filter(|(distance, doubted)| **distance < 0.0 || **doubted);
+        let count = doubted.iter().filter(|doubted| **doubted).count();
+        let share = count as f64 / inside.count().max(1) as f64;
+        if share <= DOUBT {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            share,
+            near: source.contradicted(near, cancel)?,
+            uniform: doubted,
+        }))
     }
 }
 
@@ -154,6 +227,43 @@ mod tests {
         }
     }
 
+    /// A perfect fit of whatever sign an oracle takes.
+    struct Copy<'a>(&'a SignedDistance);
+
+    impl ScalarField for Copy<'_> {
+        fn values(&self, points: &[[f32; 3]], values: &mut [f32]) {
+            self.0.distances(points, values);
+        }
+
+        fn values_and_gradients(&self, _: &[[f32; 3]], _: &mut [f32], _: &mut [[f32; 3]]) {
+            unreachable!("the protocol takes no gradients")
+        }
+    }
+
+    #[test]
+    fn a_fit_is_not_praised_for_a_wrong_sign() {
+        // Not validated: nobody turned the faces.
+        let mut mesh = shapes::icosphere(4, 0.9);
+        let half = mesh.triangles.len() / 2;
+        for triangle in &mut mesh.triangles[..half] {
+            triangle.swap(0, 1);
+        }
+        let surface = SurfaceSampler::new(&mesh);
+        let judge = |policy| {
+            let oracle = SignedDistance::new(&mesh, policy).unwrap();
+            let (cancel, protocol) = (CancelToken::new(), Protocol::default());
+            let field = Copy(&oracle);
+            evaluate(&field, &oracle, &surface, mesh.bounds(), &protocol, &cancel).unwrap()
+        };
+        let wrong = judge(SignPolicy::Auto);
+        assert_eq!((wrong.metrics.near_mae, wrong.warnings.len()), (0.0, 1));
+        assert!(wrong.warnings[0].contains("--sign parity"));
+        assert!(wrong.metrics.iou.unwrap() < 0.5, "{wrong:?}");
+        assert!(wrong.metrics.sign_agreement < 0.95, "{wrong:?}");
+        let right = judge(SignPolicy::Parity);
+        assert_eq!((right.metrics.iou, right.warnings.len()), (Some(1.0), 0));
+    }
+
     #[test]
     fn a_known_offset_gives_the_error_and_overlap_that_it_must() {
         let mesh = shapes::icosphere(5, 0.9);
@@ -163,7 +273,10 @@ mod tests {
             let field = Sphere { offset };
             let cancel = CancelToken::new();
             let protocol = Protocol::default();
-            evaluate(&field, &oracle, &surface, mesh.bounds(), &protocol, &cancel).unwrap()
+            let found = evaluate(&field, &oracle, &surface, mesh.bounds(), &protocol, &cancel);
+            let found = found.unwrap();
+            assert!(found.warnings.is_empty());
+            found.metrics
         };
         let exact = judge(0.0);
         assert!(

@@ -173,6 +173,7 @@ fn fit_on_device(
     let field = engine.load(&model.architecture, &model.parameters);
     let held_out = HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?;
     model.training.metrics = Some(held_out.judge(&*field, cancel)?);
+    model.training.warnings.extend(held_out.warnings());
     Ok(model)
 }
 

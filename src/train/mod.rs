@@ -10,7 +10,7 @@ mod schedule;
 mod settings;
 mod thickness;
 
-pub use evaluate::{Protocol, evaluate};
+pub use evaluate::{Evaluation, Protocol, evaluate};
 pub use fit::{FitError, fit};
 pub use observer::Observer;
 pub use preset::{Preset, UnknownPreset};

@@ -94,6 +94,26 @@ impl<'a> SampleSource<'a> {
         self.measured(&[(Region::Box(*within), count)], seed, cancel)
     }
 
+    /// Which of `samples` have a sign that a second rule contradicts.
+    pub(super) fn contradicted(
+        &self,
+        samples: &Samples,
+        cancel: &CancelToken,
+    ) -> Result<Vec<bool>, Cancelled> {
+        let mut contradicted = Vec::with_capacity(samples.points.len());
+        let chunks = samples
+            .points
+            .chunks(CHUNK)
+            .zip(samples.distances.chunks(CHUNK));
+        for (points, distances) in chunks {
+            if cancel.is_cancelled() {
+                return Err(Cancelled);
+            }
+            contradicted.extend(self.oracle.contradicted(points, distances));
+        }
+        Ok(contradicted)
+    }
+
     /// The mesh's bounding box in the unit frame.
     pub(super) fn bounds(&self) -> &Bounds {
         &self.bounds

@@ -1,9 +1,9 @@
 //! Inside and outside by every rule, on sound and unsound surfaces.
 
 use super::{narrow, oracle, points_around, soup};
-use crate::distance::crossings::{self, on_lattice};
+use crate::distance::crossings;
 use crate::distance::{SignPolicy, SignRule, reference};
-use crate::geometry::{Mesh, shapes};
+use crate::geometry::{Mesh, on_lattice, shapes};
 
 /// Checks the sign of every policy given against the exact winding number.
 fn check_inside(mesh: &Mesh, policy: SignPolicy, rule: SignRule, seed: u64) {
