@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::{MeshFormat, SizeLimit, gltf, obj, off, parse_mesh_within, ply, stl};
 
 /// Inputs for each reader when nobody asks for more.
-const INPUTS: u64 = 10_000;
+const INPUTS: u64 = 100_000;
 
 /// Good files of a format, each odd in its way.
 fn corpus(format: MeshFormat) -> Vec<Vec<u8>> {
@@ -166,10 +166,11 @@ fn change_lines(file: &mut Vec<u8>, rng: &mut impl Rng) {
 /// What a reader may make of so many bytes, in proportion: a byte can be the number of a vertex, hence a triangle.
 const LARGER: usize = 64;
 
-fn check(bytes: &[u8], format: MeshFormat) {
+/// Reads a file and looks at what it became; whether it is a mesh.
+fn check(bytes: &[u8], format: MeshFormat) -> bool {
     let limit = SizeLimit { bytes: 1 << 20 };
     let Ok(loaded) = parse_mesh_within(bytes, format, "damaged", &limit) else {
-        return;
+        return false;
     };
     let mesh = loaded.mesh;
     let vertices = mesh.positions.len();
@@ -181,12 +182,10 @@ fn check(bytes: &[u8], format: MeshFormat) {
     // Instances and accessors without data make more of a glTF.
     if !matches!(format, MeshFormat::Glb | MeshFormat::Gltf) {
         let room = bytes_of(mesh.positions.capacity(), mesh.triangles.capacity());
-        assert!(
-            room <= LARGER * (bytes.len() + 64),
-            "{room} bytes of {}",
-            bytes.len()
-        );
+        let length = bytes.len();
+        assert!(room <= LARGER * (length + 64), "{room} bytes of {length}");
     }
+    true
 }
 
 fn fuzz(format: MeshFormat) {
@@ -195,28 +194,34 @@ fn fuzz(format: MeshFormat) {
         .as_ref()
         .map_or(INPUTS, |count| count.parse().expect("a count"));
     let corpus = corpus(format);
-    for file in &corpus {
-        check(file, format);
-    }
-    let slowest = AtomicU64::new(0);
+    let (slowest, meshes) = (AtomicU64::new(0), AtomicU64::new(0));
     (0..inputs).into_par_iter().for_each(|number| {
         let mut rng = Pcg64Mcg::seed_from_u64(number);
         let mut file = corpus[rng.random_range(0..corpus.len())].clone();
-        for _ in 0..rng.random_range(1..8) {
+        for _ in 0..rng.random_range(1..4) {
             damage(&mut file, &corpus, &mut rng);
         }
         let start = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| check(&file, format)));
         slowest.fetch_max(start.elapsed().as_millis() as u64, Ordering::Relaxed);
+        meshes.fetch_add(
+            u64::from(*outcome.as_ref().unwrap_or(&false)),
+            Ordering::Relaxed,
+        );
         assert!(
             outcome.is_ok(),
             "input {number} of {format}: {:?}",
             file.escape_ascii().to_string()
         );
     });
+    let (slowest, meshes) = (slowest.into_inner(), meshes.into_inner());
+    // Where nothing is read to its end only the beginning of a reader is tried.
+    assert!(
+        meshes * 500 > inputs,
+        "only {meshes} of {inputs} are meshes"
+    );
     if wanted.is_some() {
-        let slowest = slowest.into_inner();
-        println!("{format}: {inputs} inputs, the slowest took {slowest} ms");
+        println!("{format}: {inputs} inputs, {meshes} still meshes, the slowest took {slowest} ms");
         assert!(slowest < 10_000, "{format}: an input took {slowest} ms");
     }
 }

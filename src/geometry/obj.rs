@@ -94,6 +94,8 @@ impl Geometry {
                     false => geometry.push_vertex(body),
                 };
                 pushed.map_err(wrong)?;
+            } else if keyword.starts_with(b"v") {
+                // Normals and texture coordinates, which there are many of.
             } else if takes(b'l') {
                 geometry.lines += 1;
             } else if takes(b'p') {
@@ -231,6 +233,9 @@ impl Geometry {
 }
 
 fn without_comment(line: &[u8]) -> &[u8] {
+    if !line.contains(&b'#') {
+        return line.trim_ascii_end();
+    }
     let end = line.iter().position(|&byte| byte == b'#');
     line[..end.unwrap_or(line.len())].trim_ascii_end()
 }

@@ -382,12 +382,8 @@ fn read_text(
         });
         match parts {
             Ok(parts) => {
-                let mut mesh = PolygonMesh::default();
-                let mut long_lines = 0;
-                for part in parts {
-                    mesh.append(part.mesh, 0);
-                    long_lines += part.long_lines;
-                }
+                let long_lines = parts.iter().map(|part| part.long_lines).sum();
+                let mesh = PolygonMesh::joined(parts.into_iter().map(|part| part.mesh));
                 let notes = [
                     left_out(
                         long_lines,

@@ -104,6 +104,13 @@ pub(super) struct Property {
     pub scalar: Scalar,
 }
 
+impl Property {
+    /// Whether it has a type that no number of a known size has.
+    fn is_unknown(&self) -> bool {
+        self.scalar == Scalar::Unknown || self.count == Some(Scalar::Unknown)
+    }
+}
+
 /// A kind of record, and how many of it there are.
 #[derive(Clone, Debug)]
 pub(super) struct Element {
@@ -180,15 +187,15 @@ impl Header {
                     if name.is_empty() {
                         return refuse("a property needs a type and a name");
                     }
-                    element.properties.push(Property {
+                    let property = Property {
                         name,
                         count,
                         scalar,
-                    });
-                    let unknown = scalar == Scalar::Unknown || count == Some(Scalar::Unknown);
-                    if unknown && !matches!(encoding, None | Some(Encoding::Text)) {
+                    };
+                    if property.is_unknown() && !matches!(encoding, None | Some(Encoding::Text)) {
                         return refuse("a type of number that PLY does not have");
                     }
+                    element.properties.push(property);
                 }
                 b"end_header" => break,
                 _ if !begun => return refuse("a PLY file begins with `ply`"),
@@ -198,10 +205,10 @@ impl Header {
         let Some(encoding) = encoding else {
             return Err(Failure::Malformed("the header has no line `format`".into()));
         };
-        let sizes = elements.iter().flat_map(|element| &element.properties);
-        let unknown =
-            sizes.filter(|p| p.scalar == Scalar::Unknown || p.count == Some(Scalar::Unknown));
-        if let (Some(property), true) = (unknown.last(), encoding != Encoding::Text) {
+        // The format may stand behind the properties.
+        let mut properties = elements.iter().flat_map(|element| &element.properties);
+        let unknown = properties.find(|property| property.is_unknown());
+        if let (Some(property), true) = (unknown, encoding != Encoding::Text) {
             return Err(Failure::Malformed(format!(
                 "the property `{}` has a type that PLY does not have",
                 property.name

@@ -76,7 +76,7 @@ impl Solids {
         let rest = body.len() % STL_TRIANGLE;
         // Counts that programs leave behind when they do not know better say nothing about what is missing.
         let unknown = u32::MAX as usize;
-        if claimed > whole && rest > 0 && claimed < unknown {
+        if claimed > whole && (whole == 0 || rest > 0 && claimed < unknown) {
             return Err(Failure::Truncated(format!(
                 "{claimed} triangles take {} bytes, but the file has {}",
                 STL_HEADER + claimed * STL_TRIANGLE,
@@ -443,6 +443,8 @@ pub(super) mod tests {
             message.contains("80 triangles take 4084 bytes, but the file has 4024"),
             "{message}"
         );
+        let header = &whole[..84];
+        assert!(matches!(read(header), Err(ReadError::Truncated { .. })));
         let text = &ASCII[..ASCII.len() - 30];
         assert!(matches!(
             read(text.as_bytes()),

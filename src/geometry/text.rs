@@ -9,16 +9,17 @@ use super::read::Failure;
 /// The text without its byte order mark, in UTF-8 if it was in UTF-16. All else comes back as it is: binary data, and
 /// encodings in which ASCII is ASCII (UTF-8, Latin-1, Shift-JIS), since only names and comments are in other letters.
 pub(super) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let (order, marked): (Option<fn([u8; 2]) -> u16>, _) = match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => (None, rest),
-        [0xff, 0xfe, rest @ ..] => (Some(u16::from_le_bytes), rest),
-        [0xfe, 0xff, rest @ ..] => (Some(u16::from_be_bytes), rest),
-        [first, 0, ..] if *first != 0 => (Some(u16::from_le_bytes), bytes),
-        [0, second, ..] if *second != 0 => (Some(u16::from_be_bytes), bytes),
+    let (little_endian, marked) = match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => return Cow::Borrowed(rest),
+        [0xff, 0xfe, rest @ ..] => (true, rest),
+        [0xfe, 0xff, rest @ ..] => (false, rest),
+        [first, 0, ..] if *first != 0 => (true, bytes),
+        [0, second, ..] if *second != 0 => (false, bytes),
         _ => return Cow::Borrowed(bytes),
     };
-    let Some(order) = order else {
-        return Cow::Borrowed(marked);
+    let order = match little_endian {
+        true => u16::from_le_bytes,
+        false => u16::from_be_bytes,
     };
     // Binary data can begin with the same bytes. Text has no zeros, and what stands at the head of a file is ASCII mostly.
     const LOOK: usize = 64;
@@ -83,14 +84,30 @@ pub(super) fn line_number(text: &[u8], offset: usize) -> usize {
 }
 
 /// The words of a line.
-pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-    line.split(|byte| is_space(*byte))
-        .filter(|word| !word.is_empty())
+pub(super) fn words(line: &[u8]) -> LineWords<'_> {
+    LineWords(line)
 }
 
+/// See [`words`].
+#[derive(Clone)]
+pub(super) struct LineWords<'a>(&'a [u8]);
+
+impl<'a> Iterator for LineWords<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let start = self.0.iter().position(|&byte| !is_space(byte))?;
+        let rest = &self.0[start..];
+        let end = rest.iter().position(|&byte| is_space(byte));
+        let (word, rest) = rest.split_at(end.unwrap_or(rest.len()));
+        self.0 = rest;
+        Some(word)
+    }
+}
+
+/// Spaces and all control characters: one comparison for what stands between most words.
 fn is_space(byte: u8) -> bool {
-    // With the vertical tab, which Rust does not count and C does.
-    byte.is_ascii_whitespace() || byte == 0x0b
+    byte <= b' '
 }
 
 /// The words of a whole text, over the ends of lines.
@@ -166,20 +183,26 @@ pub(super) fn whole(word: &[u8]) -> Option<i64> {
         [b'+', rest @ ..] => (false, rest),
         _ => (false, word),
     };
-    let end = digits.iter().position(|byte| !byte.is_ascii_digit());
-    let (digits, behind) = digits.split_at(end.unwrap_or(digits.len()));
-    let no_fraction = match behind {
-        [] => true,
-        [b'.', zeros @ ..] => zeros.iter().all(|&digit| digit == b'0'),
-        _ => false,
-    };
-    if digits.is_empty() || !no_fraction {
-        return None;
+    // More digits may not fit, and none is no number.
+    const MOST: usize = 18;
+    let mut value = 0;
+    let mut count = 0;
+    for (index, &byte) in digits.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            let zeros = &digits[index + 1..];
+            if byte != b'.' || zeros.iter().any(|&zero| zero != b'0') {
+                return None;
+            }
+            break;
+        }
+        value = 10 * value + i64::from(digit);
+        count += 1;
+        if count > MOST {
+            return None;
+        }
     }
-    let value = digits.iter().try_fold(0_i64, |value, digit| {
-        value.checked_mul(10)?.checked_add((digit - b'0').into())
-    })?;
-    Some(if negative { -value } else { value })
+    (count > 0).then_some(if negative { -value } else { value })
 }
 
 /// Whether `text` begins with `word`, in upper or lower case.

@@ -48,6 +48,22 @@ impl PolygonMesh {
         self.lines_and_points += other.lines_and_points;
     }
 
+    /// The parts of one file as one, all of whose faces count vertices from the beginning of the file.
+    pub fn joined(parts: impl Iterator<Item = PolygonMesh>) -> PolygonMesh {
+        let parts: Vec<PolygonMesh> = parts.collect();
+        let total = |count: fn(&PolygonMesh) -> usize| parts.iter().map(count).sum();
+        let mut joined = PolygonMesh {
+            positions: Vec::with_capacity(total(|part| part.positions.len())),
+            corners: Vec::with_capacity(total(|part| part.corners.len())),
+            ends: Vec::with_capacity(total(|part| part.ends.len())),
+            ..Default::default()
+        };
+        for part in parts {
+            joined.append(part, 0);
+        }
+        joined
+    }
+
     /// How many triangles the faces make.
     pub fn triangle_count(&self) -> u64 {
         (self.corners.len() - 2 * self.ends.len()) as u64
