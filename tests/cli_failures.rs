@@ -41,11 +41,15 @@ fn what_cannot_be_done_is_told_in_one_line() {
         &[1, 3],
         &[0.0f32; 3],
     );
-    let cases: [(&str, &str); 20] = [
+    let cases: [(&str, &str); 21] = [
         ("", "no command given"),
         ("fit sphere.obj", "--output"),
         ("fit none.obj -o a.safetensors", "none.obj"),
         ("fit empty.obj -o a.safetensors", "empty.obj"),
+        (
+            "inspect sphere.obj --mesh-limit 1KB",
+            "at most 1000 are allowed; decimate it first, or raise the limit by --mesh-limit",
+        ),
         ("fit sphere.obj -o a.obj", ".safetensors"),
         (
             "fit sphere.obj -o none/a.safetensors",

@@ -95,7 +95,7 @@ async fn a_message_beyond_the_limit_says_what_to_do() {
 #[tokio::test]
 async fn a_small_upload_that_would_become_a_large_mesh_is_refused() {
     let limits = Limits {
-        max_decoded_mesh_bytes: 6 * 24 + 8 * 12,
+        max_decoded_mesh_bytes: 1_000_000,
         ..Default::default()
     };
     let (daemon, _folder) = start_with(Arc::new(octahedron::fit), limits);
@@ -120,7 +120,11 @@ async fn a_small_upload_that_would_become_a_large_mesh_is_refused() {
         (status.code(), reason(&status).as_str()),
         (Code::InvalidArgument, "MESH_TOO_LARGE")
     );
-    assert!(status.message().contains("at most 240"), "{status:?}");
+    let message = status.message();
+    assert!(
+        message.contains("accessor 0 has 1000000000 items") && message.contains("at most 1000000"),
+        "{status:?}"
+    );
 }
 
 #[tokio::test]

@@ -144,8 +144,8 @@ mod tests {
     #[test]
     fn chunks_of_any_kind_may_stand_anywhere() {
         let more: (&[u8; 4], &[u8]) = (b"ABCD", b"1234");
-        let (json, buffer): ((&[u8; 4], &[u8]), (&[u8; 4], &[u8])) =
-            ((b"JSON", b"\xef\xbb\xbf{}\0\0 "), (b"BIN\0", b"data"));
+        let json: (&[u8; 4], &[u8]) = (b"JSON", b"\xef\xbb\xbf{}\0\0 ");
+        let buffer: (&[u8; 4], &[u8]) = (b"BIN\0", b"data");
         for chunks in [
             [json, buffer, more].as_slice(),
             &[json, more, buffer],

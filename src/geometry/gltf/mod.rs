@@ -108,7 +108,7 @@ fn unknown_extensions(document: &Document) -> Result<Vec<String>, Failure> {
     ];
     let unknown = document.required.iter().filter(|name| {
         let other = |part: &&str| name.to_ascii_lowercase().contains(*part);
-        !READ.contains(&name.as_str()) && !OTHER.iter().any(|part| other(&part))
+        !READ.contains(&name.as_str()) && !OTHER.iter().any(other)
     });
     unknown
         .map(|name| {

@@ -288,7 +288,8 @@ fn points_and_lines_alone_are_no_surface() {
 
 #[test]
 fn refusals_name_the_element() {
-    let cases: [(fn(&mut Sample), &str); 14] = [
+    type Damage = fn(&mut Sample);
+    let cases: [(Damage, &str); 14] = [
         (
             |s| s.json["nodes"][0]["children"] = json!([0]),
             "node 0 is below itself",
