@@ -70,7 +70,7 @@ class OverfitSettings(bpy.types.PropertyGroup):
         name="Inside",
         description="How inside and outside are told apart",
         items=(
-            ("AUTO", "Automatic", "Exact for closed meshes, whose normals are put right first; else the winding number"),
+            ("AUTO", "Automatic", "Exact for closed meshes, their normals put right; else the winding number"),
             ("WINDING", "Winding Number", "For open and dirty meshes: needs normals that mostly point outwards"),
             ("PARITY", "Parity", "For closed meshes whatever their normals: counts crossings of a ray"),
             ("NONE", "No Inside", "The distance is positive everywhere: for sheets and cloth"),

@@ -45,7 +45,7 @@ def about_mesh(health: HealthReport, order: FitOrder) -> list[Advice]:
     if health.boundary_edges:
         text = "Open at {edges:,} edges: the inside there is an estimate"
         found.append(Advice(text, "FILL_HOLES", values={"edges": health.boundary_edges}))
-    elif health.inverted or 0 < health.bodies == health.turned_bodies:
+    elif health.inverted or 0 < health.bodies <= health.turned_bodies:
         found.append(Advice("The normals point inwards: the mesh is inside out", "RECALCULATE_NORMALS"))
     elif health.turned_bodies:
         text = "{bodies:,} of {all:,} bodies are inside out: the fit took them turned"

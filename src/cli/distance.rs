@@ -16,6 +16,7 @@ use super::output::{
 use super::points::{NumberWriter, PointFile};
 use super::progress::Bar;
 use crate::distance::{SignPolicy, SignReport, SignRule, SignedDistance};
+use crate::geometry::LoadedMesh;
 
 /// Exact signed distances from points to a mesh, without a network
 ///
@@ -64,7 +65,7 @@ pub(super) fn run(arguments: &DistanceArguments) -> anyhow::Result<()> {
     ensure_writable(&arguments.output)?;
     let mut points = PointFile::open(&arguments.points)?;
     let mut bar = Bar::new("reading the mesh");
-    let mesh = arguments.input.read(&arguments.mesh)?.mesh;
+    let LoadedMesh { mesh, cleanup, .. } = arguments.input.read(&arguments.mesh)?;
     bar.say("building the search structures");
     let started = Instant::now();
     let distances = SignedDistance::new(&mesh, arguments.sign)
@@ -117,6 +118,7 @@ pub(super) fn run(arguments: &DistanceArguments) -> anyhow::Result<()> {
     if arguments.json {
         return print_json(&report);
     }
+    print_warnings(&cleanup.notes);
     print_warnings(&report.sign_report.warnings);
     print_text(&format!(
         "{}: {count} distances in {seconds:.2} s ({} queries/s), sign by {}",

@@ -37,7 +37,7 @@ const SAMPLES: usize = 256;
 const ALL_SAMPLES: usize = 20_000;
 
 /// Faces and boxes that may be looked at before the search is given up: bodies within one another by the ten thousand.
-const MOST_WORK: usize = 500_000_000;
+const MOST_WORK: usize = 50_000_000;
 
 /// How far within a body the samples of its faces lie, so that one that touches the body around it from within is in it.
 const STEP: f64 = 1e-5;

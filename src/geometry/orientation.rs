@@ -8,6 +8,9 @@
 //!
 //! A mesh whose faces agree and whose bodies look outwards is left as it is.
 
+#[cfg(test)]
+mod tests;
+
 use super::doubled::{Doubled, Role};
 use super::edges::{Edges, Side};
 use super::nesting::{Bodies, Body, NO_BODY};
@@ -210,19 +213,19 @@ impl<'a> Surface<'a> {
             if around.len() < 3 {
                 return;
             }
-            let mut junction: Junction = Vec::new();
-            for side in around {
-                let at = sides[side.face() as usize];
-                let along = if at & 1 == 1 {
-                    -side.sign()
-                } else {
-                    side.sign()
-                };
-                match junction.iter_mut().find(|(patch, _)| *patch == at >> 1) {
-                    Some((_, sum)) => *sum += along,
-                    None => junction.push((at >> 1, along)),
-                }
-            }
+            let mut along: Junction = around
+                .iter()
+                .map(|side| {
+                    let at = sides[side.face() as usize];
+                    let turned = at & 1 == 1;
+                    (at >> 1, if turned { -side.sign() } else { side.sign() })
+                })
+                .collect();
+            along.sort_unstable();
+            let same_patch = along.chunk_by(|a, b| a.0 == b.0);
+            let mut junction: Junction = same_patch
+                .map(|same| (same[0].0, same.iter().map(|(_, along)| along).sum()))
+                .collect();
             // A patch that runs along the edge as often one way as the other needs no other.
             junction.retain(|(_, sum)| *sum != 0);
             if !junction.is_empty() {
@@ -235,47 +238,46 @@ impl<'a> Surface<'a> {
     fn balance(&mut self) {
         /// More rounds than this are not needed by anything that has bodies.
         const ROUNDS: usize = 16;
-        let sum = |patches: &[Patch], junction: &Junction| -> i32 {
-            let signed = junction.iter().map(|&(patch, along)| {
-                let turned = patches[patch as usize].turned;
-                if turned { -along } else { along }
-            });
-            signed.sum()
+        let patches = &mut self.patches;
+        let signed = |patches: &[Patch], &(patch, along): &(u32, i32)| {
+            let turned = patches[patch as usize].turned;
+            if turned { -along } else { along }
         };
-        let uneven =
-            |patches: &[Patch], junction: &Junction| sum(patches, junction).unsigned_abs() > 1;
-        if (self.junctions.iter()).any(|junction| uneven(&self.patches, junction)) {
-            let mut at: Vec<Vec<u32>> = vec![Vec::new(); self.patches.len()];
+        let mut sums: Vec<i32> = (self.junctions.iter())
+            .map(|junction| junction.iter().map(|at| signed(patches, at)).sum())
+            .collect();
+        // An edge of three faces cannot be even, and one of four with all but one alike is not.
+        if sums.iter().any(|sum| sum.unsigned_abs() > 1) {
+            let mut meets: Vec<Vec<(u32, i32)>> = vec![Vec::new(); patches.len()];
             for (index, junction) in (0..).zip(&self.junctions) {
-                for &(patch, _) in junction {
-                    at[patch as usize].push(index);
+                for &(patch, along) in junction {
+                    meets[patch as usize].push((index, along));
                 }
             }
             // The smallest first: what most of the surface says counts.
-            let area = |patch: &Patch| patch.areas[0] + patch.areas[1];
-            let mut order: Vec<usize> = (0..at.len()).filter(|&p| !at[p].is_empty()).collect();
-            order.sort_by(|&a, &b| {
-                let [a, b] = [a, b].map(|patch| area(&self.patches[patch]));
-                a.total_cmp(&b)
-            });
+            let area = |patch: usize| patches[patch].areas[0] + patches[patch].areas[1];
+            let mut order: Vec<usize> = (0..patches.len())
+                .filter(|&patch| !meets[patch].is_empty() && !patches[patch].one_sided)
+                .collect();
+            order.sort_by(|&a, &b| area(a).total_cmp(&area(b)));
             for _ in 0..ROUNDS {
                 let mut changed = false;
                 for &patch in &order {
-                    if self.patches[patch].one_sided {
-                        continue;
-                    }
-                    let unevenness = |patches: &[Patch]| -> u64 {
-                        let junctions = at[patch].iter().map(|&j| &self.junctions[j as usize]);
-                        junctions
-                            .map(|junction| u64::from(sum(patches, junction).unsigned_abs()))
-                            .sum()
+                    let turned = patches[patch].turned;
+                    let after = |&(junction, along): &(u32, i32)| {
+                        let sum = sums[junction as usize];
+                        sum - 2 * if turned { -along } else { along }
                     };
-                    let before = unevenness(&self.patches);
-                    self.patches[patch].turned ^= true;
-                    if unevenness(&self.patches) < before {
+                    let gain = meets[patch].iter().map(|at| {
+                        i64::from(sums[at.0 as usize].abs()) - i64::from(after(at).abs())
+                    });
+                    if gain.sum::<i64>() > 0 {
+                        let after: Vec<i32> = meets[patch].iter().map(after).collect();
+                        for (&(junction, _), sum) in meets[patch].iter().zip(after) {
+                            sums[junction as usize] = sum;
+                        }
+                        patches[patch].turned = !turned;
                         changed = true;
-                    } else {
-                        self.patches[patch].turned ^= true;
                     }
                 }
                 if !changed {
@@ -283,10 +285,10 @@ impl<'a> Surface<'a> {
                 }
             }
         }
-        for junction in &self.junctions {
-            if sum(&self.patches, junction) != 0 {
+        for (junction, sum) in self.junctions.iter().zip(sums) {
+            if sum != 0 {
                 for &(patch, _) in junction {
-                    self.patches[patch as usize].open = true;
+                    patches[patch as usize].open = true;
                 }
             }
         }
@@ -441,153 +443,6 @@ fn each_edge(edges: &Edges, doubled: Option<&Doubled>, mut visit: impl FnMut(&[S
         kept.extend(sides.iter().filter(has_a_part));
         if !kept.is_empty() {
             visit(&kept);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::geometry::{Cleanup, HealthReport, shapes, validate};
-
-    /// A band of `count` squares around the z axis, turned over once on its way if `twisted`.
-    fn band(count: u32, twisted: bool) -> Mesh {
-        let mut mesh = Mesh::default();
-        for i in 0..count {
-            let around = std::f64::consts::TAU * f64::from(i) / f64::from(count);
-            let tilt = if twisted { around / 2.0 } else { 0.0 };
-            for width in [-0.3, 0.3] {
-                let from_axis = 1.0 + width * f64::cos(tilt);
-                mesh.positions.push([
-                    from_axis * around.cos(),
-                    from_axis * around.sin(),
-                    width * tilt.sin() + if twisted { 0.0 } else { width },
-                ]);
-            }
-        }
-        for i in 0..count {
-            let [a, b] = [2 * i, 2 * i + 1];
-            let [mut c, mut d] = [2 * i + 2, 2 * i + 3].map(|v| v % (2 * count));
-            if twisted && i == count - 1 {
-                (c, d) = (d, c);
-            }
-            mesh.triangles.extend([[a, c, b], [b, c, d]]);
-        }
-        mesh
-    }
-
-    #[test]
-    fn what_looks_the_right_way_is_left_as_it_is() {
-        let ball = shapes::icosphere(2, 1.0);
-        let block = shapes::cuboid([0.0; 3], [1.0; 3]);
-        let above = shapes::cuboid([1.0, 1.0, 0.0], [2.0, 2.0, 1.0]);
-        for mesh in [
-            shapes::torus(1.0, 0.3, 24, 12),
-            shapes::sheet(1.0, 1.0, 3, 3).flipped(),
-            shapes::hemisphere(1.0, 16, 4).flipped(),
-            block.clone().joined(&above),
-            ball.clone()
-                .joined(&ball.clone().translated([0.5, 0.0, 0.0])),
-            ball.clone().joined(&ball.clone().scaled(0.5)),
-            ball.clone().joined(&ball.clone().scaled(-0.5)),
-            ball.joined(&shapes::sheet(3.0, 3.0, 2, 2)),
-            band(20, false),
-        ] {
-            let (found, cleanup) = validate(mesh.clone()).unwrap();
-            assert!(found == mesh && cleanup == Cleanup::default());
-        }
-    }
-
-    #[test]
-    fn an_open_surface_looks_as_most_of_it_does() {
-        let bowl = shapes::hemisphere(1.0, 24, 8);
-        for whole in [bowl.clone(), bowl.flipped()] {
-            let mut mesh = whole.clone();
-            for face in mesh.triangles.iter_mut().step_by(5) {
-                face.swap(1, 2);
-            }
-            let turned = whole.triangles.len().div_ceil(5);
-            let (found, cleanup) = validate(mesh).unwrap();
-            assert_eq!(found, whole);
-            assert_eq!(cleanup.turned_triangles, turned as u64);
-            assert_eq!(cleanup.turned_bodies, 0);
-        }
-    }
-
-    #[test]
-    fn what_has_one_side_only_is_left_and_said() {
-        let strip = band(21, true);
-        let (found, cleanup) = validate(strip.clone()).unwrap();
-        assert_eq!(found, strip);
-        assert!(cleanup.notes[0].contains("42 faces"), "{:?}", cleanup.notes);
-        let health = HealthReport::of(&found, &cleanup);
-        assert!(!health.consistently_wound);
-        assert!(
-            health
-                .warnings()
-                .iter()
-                .any(|words| words.contains("one side only"))
-        );
-    }
-
-    #[test]
-    fn patches_between_edges_of_many_faces_are_turned_together() {
-        // Two rooms, each with its side of the wall between them, cut along different diagonals: four patches that meet at
-        // the four edges of the wall.
-        let mut second = shapes::cuboid([1.0, 0.0, 0.0], [2.0, 1.0, 1.0]);
-        let is_wall = |mesh: &Mesh, face: usize| mesh.corners(face).iter().all(|p| p[0] == 1.0);
-        let wall: Vec<usize> = (0..12).filter(|&face| is_wall(&second, face)).collect();
-        let [a, b, c] = second.triangles[wall[0]];
-        let d = second.triangles[wall[1]].into_iter();
-        let d = d.filter(|v| ![a, b, c].contains(v)).next().unwrap();
-        // Shared by both is the edge from a to c.
-        (second.triangles[wall[0]], second.triangles[wall[1]]) = ([a, b, d], [b, c, d]);
-        let house = shapes::cuboid([0.0; 3], [1.0; 3]).joined(&second);
-        let (found, cleanup) = validate(house.clone()).unwrap();
-        assert!(found == house && cleanup == Cleanup::default());
-        assert_eq!(HealthReport::of(&house, &cleanup).non_manifold_edges, 4);
-        for turned in [0..2, 2..12] {
-            let mut house = house.clone();
-            let walls = |face: &usize| is_wall(&house, *face) == (turned.len() == 2);
-            let faces: Vec<usize> = (12..24).filter(walls).collect();
-            for face in faces {
-                house.triangles[face].swap(1, 2);
-            }
-            let before = HealthReport::of(&house, &Cleanup::default());
-            assert!(!before.consistently_wound && before.volume.is_none());
-            let (found, cleanup) = validate(house).unwrap();
-            let health = HealthReport::of(&found, &cleanup);
-            assert!(health.consistently_wound && health.volume.is_some());
-        }
-    }
-
-    #[test]
-    fn rounding_is_no_volume() {
-        // A sheet and its back, cut along the other diagonals.
-        let front = Mesh::from_arrays(
-            &[
-                [0.1, 0.2, 0.3],
-                [1.3, 0.1, 0.7],
-                [1.1, 1.7, 0.9],
-                [0.2, 1.1, 0.4],
-            ],
-            &[[0, 1, 2], [0, 2, 3]],
-        );
-        let mut back = front.clone();
-        back.triangles = vec![[0, 3, 1], [1, 3, 2]];
-        // On one plane: the fourth corner is where it belongs to be.
-        let [a, b, c] = [0, 1, 2].map(|v: usize| front.positions[v]);
-        let corner: [f64; 3] =
-            std::array::from_fn(|i| a[i] + 0.6 * (c[i] - a[i]) - 0.5 * (b[i] - a[i]));
-        let (mut front, mut back) = (front, back);
-        front.positions[3] = corner;
-        back.positions[3] = corner;
-        let flat = front.joined(&back);
-        for mesh in [flat.clone(), flat.flipped()] {
-            let (found, cleanup) = validate(mesh.clone()).unwrap();
-            assert_eq!((&found, cleanup.turned_bodies), (&mesh, 0));
-            let health = HealthReport::of(&found, &cleanup);
-            assert_eq!((health.volume, health.inverted), (Some(0.0), false));
         }
     }
 }

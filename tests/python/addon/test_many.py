@@ -526,3 +526,21 @@ def test_thin_parts_ask_for_resolution_and_short_training_for_time(fake):
     bpy.ops.overfit.fix(kind="TIME", value=30.0)
     settings = bpy.context.scene.overfit
     assert (settings.resolution, settings.limit, settings.seconds) == (416, "TIME", 30.0)
+
+
+def test_normals_that_were_put_right_are_told_as_such(fake):
+    advise = part("jobs.advice").advise
+    report = part("api.mesh_pb2").HealthReport
+    order = part("jobs.fit_order").FitOrder.of(bpy.context.scene.overfit)
+
+    def told(**values):
+        health = report(vertices=8, bodies=2, watertight=True, consistently_wound=True, **values)
+        return [(advice.fix, advice.text.format(**advice.values)) for advice in advise(health, None, order)]
+
+    assert told() == []
+    (faces,) = told(turned_faces=3)
+    assert faces == ("RECALCULATE_NORMALS", "The normals do not agree: the fit took 3 faces turned")
+    (one,) = told(turned_bodies=1)
+    assert one[0] == "RECALCULATE_NORMALS" and one[1].startswith("1 of 2 bodies are inside out")
+    (both,) = told(turned_bodies=2)
+    assert both == ("RECALCULATE_NORMALS", "The normals point inwards: the mesh is inside out")
