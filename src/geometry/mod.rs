@@ -6,6 +6,7 @@
 
 mod arrangement;
 mod box_tree;
+mod components;
 mod format;
 mod gltf;
 mod gltf_buffers;
@@ -29,6 +30,7 @@ mod vector;
 mod weld;
 
 pub(crate) use arrangement::{Arrangement, GAP};
+pub use components::Components;
 pub use format::{MeshFormat, UnknownFormat};
 pub use health::{HealthReport, SELF_INTERSECTION_LIMIT};
 pub use mesh::{Bounds, Mesh};
