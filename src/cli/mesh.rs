@@ -13,8 +13,11 @@ use super::output::{
     bytes_in_words, ensure_writable, file_bytes, print_json, print_text, print_warnings,
 };
 use super::progress::Bar;
-use crate::extract::{Grid, MeshFileFormat, Surface, SurfaceSettings, extract_surface, write_mesh};
+use crate::extract::{
+    Fineness, Grid, MeshFileFormat, Surface, SurfaceSettings, extract_surface, write_mesh,
+};
 use crate::geometry::{Bounds, Mesh, Topology};
+use crate::words::bodies_in_words;
 
 /// Extract the surface of a model as a mesh
 #[derive(Args)]
@@ -59,6 +62,8 @@ struct MeshReport {
     bodies: u64,
     bounds: Bounds,
     voxel_size: f64,
+    /// Cells along the longest side of the mesh.
+    resolution: f64,
     iso: f64,
     /// Points at which the field was evaluated, of those that the dense grid has.
     evaluations: u64,
@@ -72,11 +77,17 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     ensure_writable(&arguments.output)?;
     let loaded = model::open(&arguments.model, arguments.device.device)?;
     let (bounds, frame) = (&loaded.model().bounds, &loaded.model().frame);
-    let grid = Grid::around_level_set(bounds, arguments.grid.resolution(), arguments.iso)?;
+    let fineness = Fineness::new(loaded.model(), arguments.iso);
+    let memory_limit = arguments.grid.memory_limit;
+    let resolution = match arguments.grid.resolution() {
+        Some(resolution) => resolution,
+        None => fineness.automatic(memory_limit, Grid::surface_bytes)?,
+    };
+    let grid = Grid::around_level_set(bounds, resolution, arguments.iso)?;
     let settings = SurfaceSettings {
         iso: arguments.iso,
         normals: !arguments.no_normals,
-        memory_limit: arguments.grid.memory_limit,
+        memory_limit,
         ..SurfaceSettings::default()
     };
 
@@ -92,7 +103,7 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
         interrupt.token(),
         &mut progress,
     )
-    .map_err(|error| interrupt.explain(error))?;
+    .map_err(|error| interrupt.explain(fineness.explain(error, grid.resolution)))?;
     let seconds = started.elapsed().as_secs_f64();
     bar.say("writing");
     write_mesh(&surface, &arguments.output)?;
@@ -100,7 +111,7 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
 
     let report = MeshReport {
         bytes: file_bytes(&arguments.output)?,
-        warnings: warnings(&surface),
+        warnings: warnings(&surface, &fineness, &grid),
         ..measure(surface, &grid, arguments.iso, seconds)
     };
     if arguments.json {
@@ -108,10 +119,11 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     }
     print_warnings(&report.warnings);
     print_text(&format!(
-        "{}: {} vertices, {} faces, {}, {} in {:.2} s",
+        "{}: {} vertices, {} faces, {}, {}, {} in {:.2} s",
         arguments.output.display(),
         report.vertices,
         report.faces,
+        bodies_in_words(report.bodies),
         if report.watertight {
             "watertight"
         } else {
@@ -138,6 +150,7 @@ fn measure(surface: Surface, grid: &Grid, iso: f64, seconds: f64) -> MeshReport 
         bodies: topology.bodies,
         bounds: mesh.bounds(),
         voxel_size: grid.voxel_size,
+        resolution: grid.resolution,
         iso,
         evaluations: stats.evaluations,
         dense_evaluations: stats.dense_evaluations,
@@ -146,8 +159,8 @@ fn measure(surface: Surface, grid: &Grid, iso: f64, seconds: f64) -> MeshReport 
     }
 }
 
-fn warnings(surface: &Surface) -> Vec<String> {
-    let mut warnings = Vec::new();
+fn warnings(surface: &Surface, fineness: &Fineness<'_>, grid: &Grid) -> Vec<String> {
+    let mut warnings = fineness.warnings(grid.resolution, Some(&surface.bodies()));
     if surface.stats.open() {
         let count = surface.stats.border_vertices;
         warnings.push(format!(
