@@ -3,6 +3,12 @@
 Each is the keywords of one property. Lengths are in the object's own units, before its scale.
 """
 
+USUAL_RESOLUTION = 256
+"""What the daemon takes for a mesh where nothing calls for more."""
+FINEST_RESOLUTION = 4096
+"""No more can be asked for here."""
+AS_NEEDED = "0: as fine as the shape needs, 256 or more where its walls or bodies are thin"
+
 RESOLUTION, VOXEL_SIZE = "RESOLUTION", "VOXEL_SIZE"
 REPLACE, NEW = "REPLACE", "NEW"
 RECONSTRUCTION, ORIGINAL = "RECONSTRUCTION", "ORIGINAL"
@@ -18,19 +24,19 @@ SPACING = {
 }
 MESH_RESOLUTION = {
     "name": "Resolution",
-    "description": "Cells along the longest side of the mesh",
-    "default": 256,
-    "min": 8,
+    "description": f"Cells along the longest side of the mesh. {AS_NEEDED}",
+    "default": 0,
+    "min": 0,
     "soft_max": 1024,
-    "max": 4096,
+    "max": FINEST_RESOLUTION,
 }
 VOLUME_RESOLUTION = {
     "name": "Resolution",
-    "description": "Voxels along the longest side of the volume",
+    "description": f"Voxels along the longest side of the volume. {AS_NEEDED}",
     "default": 128,
-    "min": 8,
+    "min": 0,
     "soft_max": 512,
-    "max": 4096,
+    "max": FINEST_RESOLUTION,
 }
 EDGE = {
     "name": "Voxel Size",

@@ -5,7 +5,19 @@ No property has a callback in Python: with one, Blender 4.2 as a Python module c
 
 import bpy
 
-from .field_settings import BAND, DIRECTION, EDGE, ISO, MESH_RESOLUTION, MODE, NODES, SPACING, VOLUME_RESOLUTION
+from .field_settings import (
+    AS_NEEDED,
+    BAND,
+    DIRECTION,
+    EDGE,
+    FINEST_RESOLUTION,
+    ISO,
+    MESH_RESOLUTION,
+    MODE,
+    NODES,
+    SPACING,
+    VOLUME_RESOLUTION,
+)
 
 
 class OverfitWaiting(bpy.types.PropertyGroup):
@@ -122,11 +134,11 @@ class OverfitSettings(bpy.types.PropertyGroup):
     )
     resolution: bpy.props.IntProperty(
         name="Resolution",
-        description="Cells along the longest side of the mesh that comes back",
-        default=256,
-        min=8,
+        description=f"Cells along the longest side of the mesh that comes back. {AS_NEEDED}",
+        default=0,
+        min=0,
         soft_max=1024,
-        max=4096,
+        max=FINEST_RESOLUTION,
     )
     hide_original: bpy.props.BoolProperty(
         name="Hide Original",

@@ -184,6 +184,52 @@ fn far_from_the_origin_a_mesh_stays_in_its_place_or_that_is_said() {
 }
 
 #[test]
+fn thin_walls_and_small_bodies_are_known_and_what_a_grid_loses_of_them_is_said() {
+    // Without a resolution it is the usual one where nothing calls for more.
+    let usual = json(folder(), "mesh sphere.safetensors -o usual.ply --json");
+    assert_eq!(usual["resolution"], 256.0);
+
+    // A plate, and a speck beside it.
+    let plate = shapes::cuboid([0.0; 3], [1.0, 1.0, 0.005]);
+    let speck = shapes::icosphere(2, 0.002).translated([0.5, 0.5, 0.3]);
+    write_obj(&folder().join("plate.obj"), &plate.joined(&speck));
+    json(
+        folder(),
+        "fit plate.obj -o plate.safetensors --preset draft --steps 20 --batch-size 2048 --json",
+    );
+    let known = json(folder(), "inspect plate.safetensors --json");
+    let training = &known["training"];
+    let near = |value: &Value, exact: f64| (value.as_f64().unwrap() / exact - 1.0).abs() < 0.05;
+    assert!(near(&training["thickness"], 0.005), "{training}");
+    assert!(near(&training["area"], 2.02), "{training}");
+    assert_eq!(training["bodies"]["count"], 2);
+    let thinnest = &training["bodies"]["thinnest"];
+    assert!(near(&thinnest[0]["longest_side"], 0.004), "{thinnest}");
+    assert!(near(&thinnest[1]["thickness"], 0.005), "{thinnest}");
+    let words = overfit(folder(), "inspect plate.safetensors");
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.contains("thickness            0.005\n"), "{words}");
+    assert!(
+        words.contains("bodies               2, the thinnest"),
+        "{words}"
+    );
+
+    let report = json(
+        folder(),
+        "volume plate.safetensors -o p.npy --resolution 20 --json",
+    );
+    let said = report["warnings"].to_string();
+    assert!(
+        said.contains("2 of 2 bodies may be lost at resolution 20"),
+        "{said}"
+    );
+    assert!(
+        said.contains("Walls of 0.005 are 0.1 cells thick") && said.contains("Resolution 40"),
+        "{said}"
+    );
+}
+
+#[test]
 fn volume_says_where_its_samples_lie() {
     let dense = json(
         folder(),

@@ -2,12 +2,12 @@
 
 import bpy
 
-from ..field_settings import VOXEL_SIZE
+from ..field_settings import USUAL_RESOLUTION, VOXEL_SIZE
 from ..scene.field import percentage
 from ..scene.result import may_replace
 from ..scene.sdf_nodes import has_sdf_nodes
 from .figures import FIGURES
-from .panel import SidebarPanel, split_column
+from .panel import SidebarPanel, draw_number_or_default, split_column
 from .words import draw_words, short_size
 
 
@@ -54,7 +54,10 @@ class OVERFIT_PT_field_mesh(FieldPanel, bpy.types.Panel):
         obj, column = context.active_object, split_column(self.layout)
         kept = obj.overfit
         column.row().prop(kept, "spacing", expand=True)
-        column.prop(kept, "voxel_size" if kept.spacing == VOXEL_SIZE else "resolution")
+        if kept.spacing == VOXEL_SIZE:
+            column.prop(kept, "voxel_size")
+        else:
+            draw_number_or_default(column, kept, "resolution", USUAL_RESOLUTION, "Automatic", "object.overfit")
         column.prop(kept, "iso")
         if may_replace(obj):
             column.row().prop(kept, "mode", expand=True)

@@ -2,6 +2,7 @@
 
 import bpy
 
+from ..field_settings import USUAL_RESOLUTION
 from ..scene.fit_source import fit_sources
 from ..session import current
 from .daemon_panel import draw_connection
@@ -38,7 +39,7 @@ class OVERFIT_PT_main(SidebarPanel, bpy.types.Panel):
             column.prop(settings, "seconds", text="Time" if settings.limit == "TIME" else "At Most")
         if settings.limit == "STEPS":
             column.prop(settings, "steps")
-        column.prop(settings, "resolution")
+        draw_number_or_default(column, settings, "resolution", USUAL_RESOLUTION, "Automatic")
         column.prop(settings, "hide_original")
         column.prop(settings, "carry_attributes")
         column.prop(settings, "show_preview")
@@ -96,8 +97,8 @@ class OVERFIT_PT_advanced(SidebarPanel, bpy.types.Panel):
         draw_menu(column, "Device").menu("OVERFIT_MT_device", text=device or "Automatic", translate=not device)
         column.prop(settings, "sign")
         column.prop(settings, "loss")
-        draw_number_or_preset(column, settings, "learning_rate", 0.005)
-        draw_number_or_preset(column, settings, "batch_size", 8192)
+        draw_number_or_default(column, settings, "learning_rate", 0.005, "Preset's")
+        draw_number_or_default(column, settings, "batch_size", 8192, "Preset's")
         column.prop(settings, "seed")
         column.prop(settings, "preview_resolution", text="Preview")
         column.prop(settings, "keep_fields")
@@ -155,17 +156,25 @@ def draw_menu(column: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
     return split
 
 
-def draw_number_or_preset(
-    column: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str, start: float | int
+def draw_number_or_default(
+    column: bpy.types.UILayout,
+    settings: bpy.types.PropertyGroup,
+    name: str,
+    start: float | int,
+    default: str,
+    path: str = "scene.overfit",
 ) -> None:
-    """A number whose 0 means the preset's: a button says so; pressed, it makes way for the number, from `start`."""
+    """A number whose 0 means what the button `default` says; pressed, it makes way for the number, from `start`.
+
+    `path` leads from the context to `settings`.
+    """
     field = draw_menu(column, settings.bl_rna.properties[name].name).row(align=True)
     own = getattr(settings, name) > 0
     if own:
         field.prop(settings, name, text="")
     operator = f"wm.context_set_{'float' if isinstance(start, float) else 'int'}"
-    change = field.operator(operator, text="" if own else "Preset's", icon="X" if own else "NONE")
-    change.data_path, change.value = f"scene.overfit.{name}", type(start)(0) if own else start
+    change = field.operator(operator, text="" if own else default, icon="X" if own else "NONE")
+    change.data_path, change.value = f"{path}.{name}", type(start)(0) if own else start
 
 
 def estimate(settings: bpy.types.PropertyGroup) -> str:

@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 
 from ..api.fit_pb2 import Fit
 from ..api.mesh_pb2 import HealthReport
+from ..api.query_pb2 import ExtractMeshHeader
 from ..api.types_pb2 import SIGN_POLICY_PARITY
+from ..field_settings import FINEST_RESOLUTION
 from .fit_order import FitOrder
 
-THIN_CELLS = 2.0
-"""Cells that a part must be thick to come through meshing whole."""
-LARGEST_RESOLUTION = 1024
-"""No more is advised: the mesh would have millions of faces."""
 ERROR_CELLS = 0.25
 """An error near the surface that is larger than this share of a cell shows in the mesh."""
 MORE_TIME = 3.0
@@ -28,15 +26,7 @@ class Advice:
     """An item of the operator `overfit.fix`; empty if only the user can help."""
     value: float = 0.0
     """What the fix sets."""
-    values: Mapping[str, float] = field(default_factory=dict)
-
-
-def advise(health: HealthReport, fit: Fit | None, order: FitOrder) -> list[Advice]:
-    """What to tell about a mesh and, once it has ended, about its fit."""
-    found = about_mesh(health, order)
-    if fit is not None:
-        found += about_result(health, fit, order)
-    return found
+    values: Mapping[str, float | str] = field(default_factory=dict)
 
 
 def about_mesh(health: HealthReport, order: FitOrder) -> list[Advice]:
@@ -64,25 +54,15 @@ def about_mesh(health: HealthReport, order: FitOrder) -> list[Advice]:
     return found
 
 
-def about_result(health: HealthReport, fit: Fit, order: FitOrder) -> list[Advice]:
-    """What more time or resolution would better."""
+def about_result(fit: Fit, made: ExtractMeshHeader) -> list[Advice]:
+    """What more resolution or time would better: what the daemon says of the mesh that it made, and the fit's error."""
     found = []
-    size = longest_side(health)
-    if fit.HasField("thickness") and fit.thickness > 0.0 and size > 0.0:
-        needed = int(THIN_CELLS * size / fit.thickness) + 1
-        if needed > order.resolution:
-            advised = min(-(-needed // 32) * 32, LARGEST_RESOLUTION)
-            text = "Thin parts ({thickness:.3g}) are below two cells at resolution {resolution}"
-            values = {"thickness": fit.thickness, "resolution": order.resolution}
-            found.append(Advice(text, "RESOLUTION" if advised > order.resolution else "", advised, values))
-    if fit.HasField("metrics") and fit.metrics.near_mae * order.resolution > ERROR_CELLS:
+    for words in made.warnings:
+        offered = 0 < made.resolution_needed <= FINEST_RESOLUTION and str(made.resolution_needed) in words
+        fix, value = ("RESOLUTION", made.resolution_needed) if offered else ("", 0.0)
+        found.append(Advice("{words}", fix, value, {"words": words}))
+    if fit.HasField("metrics") and fit.metrics.near_mae * made.resolution > ERROR_CELLS:
         seconds = MORE_TIME * max(fit.progress.elapsed_seconds, 1.0)
         text = "An error of {percent:.2g} % of the size shows in the mesh: train longer"
         found.append(Advice(text, "TIME", seconds, {"percent": 100.0 * fit.metrics.near_mae}))
     return found
-
-
-def longest_side(health: HealthReport) -> float:
-    """The longest side of the mesh's box; 0 if it is not known."""
-    box = health.bounds
-    return max((high - low for low, high in zip(box.min, box.max, strict=True)), default=0.0)

@@ -30,7 +30,7 @@ from ..scene.mesh_transfer import TriangleMesh
 from ..scene.place import Place
 from ..scene.source import Source
 from ..scene.surface import add_surface
-from .advice import Advice, advise
+from .advice import Advice, about_mesh, about_result
 from .carry import carry_if_possible
 from .fit_order import FitOrder
 from .job import Job, JobState
@@ -130,7 +130,9 @@ class FitJob(Job):
         await complete_field(self.connection, self._field, self.order.keep_in_file)
         self.step, self.fraction = "Meshing", 0.0
         spacing = Spacing(self.order.resolution)
-        self._surface = await fetch_surface(self.connection, fit.model, spacing, self.show_fraction)
+        self._surface, made = await fetch_surface(self.connection, fit.model, spacing, self.show_fraction)
+        self._field.cells = made.resolution
+        self.advice += about_result(fit, made)
         self._attributes = await carry_if_possible(
             self.connection, self._source, self._surface, self._mesh_name, self._show_carrying, self.notes
         )
@@ -173,7 +175,7 @@ class FitJob(Job):
         self._mesh_name = mesh.name
         self._health = mesh.health
         self.notes += mesh.health.warnings
-        self.advice = [*self._about_object, *advise(self._health, None, self.order)]
+        self.advice = [*self._about_object, *about_mesh(self._health, self.order)]
         request = CreateFitRequest(mesh=mesh.name, settings=self.order.settings, display_name=self.places[0].name)
         while True:
             self._creating = self.connection.loop.start(self._request_fit(request))
@@ -292,5 +294,4 @@ class FitJob(Job):
             raise Problem(fit.error.message or "The fit failed in the daemon, which gave no reason")
         # A warning may come with the mesh and with the fit.
         self.notes += [warning for warning in fit.warnings if warning not in self.notes]
-        self.advice = [*self._about_object, *advise(self._health, fit, self.order)]
         self._field = Field(fit.model, name=self.places[0].name)

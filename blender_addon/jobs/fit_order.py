@@ -22,7 +22,7 @@ class FitOrder:
 
     settings: FitSettings
     resolution: int
-    """Cells along the longest side of the mesh that comes back."""
+    """Cells along the longest side of the mesh that comes back; 0 leaves it to the daemon."""
     hide_original: bool
     preview_resolution: int
     """Cells along the longest side of the live preview; 0 for none."""

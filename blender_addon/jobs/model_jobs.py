@@ -106,7 +106,10 @@ class LoadModelsJob(Job):
         if self._keep and len(data) <= LIMIT_BYTES:
             field.data = data
         self.step = f"Meshing {path.name}"
-        return field, await fetch_surface(self.connection, model.name, self._spacing, self.show_fraction)
+        surface, made = await fetch_surface(self.connection, model.name, self._spacing, self.show_fraction)
+        field.cells = made.resolution
+        self.notes += [f"{path.name}: {words}" for words in made.warnings]
+        return field, surface
 
 
 async def read_model(path: Path, time: TimeSlice) -> bytearray:

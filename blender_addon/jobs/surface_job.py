@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import bpy
 
-from ..api.query_pb2 import ExtractMeshRequest
+from ..api.query_pb2 import ExtractMeshHeader, ExtractMeshRequest
 from ..client.connection import Connection
 from ..client.download import receive_array
 from ..client.problem import Problem
-from ..field_settings import RESOLUTION, VOXEL_SIZE
+from ..field_settings import RESOLUTION, USUAL_RESOLUTION, VOXEL_SIZE
 from ..scene.attributes import Attributes
 from ..scene.field import Field, longest_side
 from ..scene.mesh_transfer import TriangleMesh, check_in_pieces, parse_mesh
@@ -24,8 +24,11 @@ from .spacing import Spacing
 
 async def fetch_surface(
     connection: Connection, model: str, spacing: Spacing, report: Callable[[float], None], iso: float = 0.0
-) -> TriangleMesh:
-    """The surface of a model, or the level at distance `iso` from it, in own units. Raises `Problem`."""
+) -> tuple[TriangleMesh, ExtractMeshHeader]:
+    """The surface of a model, or the level at distance `iso` from it, in own units, and what the daemon says of it.
+
+    Raises `Problem`.
+    """
     request = ExtractMeshRequest(model=model, grid=spacing.to_grid(), iso=iso)
     header, data = await receive_array(
         connection,
@@ -38,7 +41,7 @@ async def fetch_surface(
         raise Problem("The fitted field has no surface. Fit again with more time")
     surface = parse_mesh(data, header.vertex_count, header.triangle_count)
     await check_in_pieces(surface, connection.loop.slice)
-    return surface
+    return surface, header
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,17 @@ class SurfaceJob(Job):
         self._place, self._field, self._order, self._source = place, field, order, source
         self._attributes: Attributes | None = None
         self._surface: TriangleMesh | None = None
+        self._cells = 0.0
+        """Along the longest side, as the daemon took them."""
 
     async def work(self) -> None:
         model = await ensure_model(self.connection, self._field)
         self.step = "Meshing"
-        self._surface = await fetch_surface(
+        self._surface, made = await fetch_surface(
             self.connection, model, self._order.spacing, self.show_fraction, iso=self._order.iso
         )
+        self._cells = made.resolution
+        self.notes += made.warnings
         self._attributes = await carry_if_possible(
             self.connection, self._source, self._surface, "", self._report_carrying, self.notes
         )
@@ -97,8 +104,8 @@ class SurfaceJob(Job):
         if spacing.voxel_size is not None:
             kept.spacing, kept.voxel_size = VOXEL_SIZE, spacing.voxel_size
         else:
-            kept.spacing, kept.resolution = RESOLUTION, spacing.resolution
-            kept.voxel_size = longest_side(result) / spacing.resolution
+            kept.spacing, kept.resolution = RESOLUTION, spacing.resolution or 0
+            kept.voxel_size = longest_side(result) / (self._cells or spacing.resolution or USUAL_RESOLUTION)
 
     def _report_carrying(self, fraction: float) -> None:
         self.step, self.fraction = "Carrying materials and UVs over", fraction

@@ -80,6 +80,7 @@ class VolumeJob(Job):
         def begin(header: ExtractVolumeHeader) -> Callable[[bytes], None]:
             nonlocal size
             size, self._voxels = header.size_bytes, header.active_voxels
+            self.notes += header.warnings
             return take
 
         def take(chunk: bytes) -> None:
@@ -121,4 +122,4 @@ class VolumeJob(Job):
         if spacing.voxel_size is not None:
             kept.volume_spacing, kept.volume_voxel_size = VOXEL_SIZE, spacing.voxel_size
         else:
-            kept.volume_spacing, kept.volume_resolution = RESOLUTION, spacing.resolution
+            kept.volume_spacing, kept.volume_resolution = RESOLUTION, spacing.resolution or 0

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import bpy
 
+from ..field_settings import USUAL_RESOLUTION
 from .embedded import find_text, new_text, read_text
 
 FIGURES = ("near_mae", "sign_agreement", "uniform_mae", "iou")
@@ -28,6 +29,8 @@ class Field:
     size_bytes: int = 0
     name: str = ""
     """What the user calls it."""
+    cells: float = 0.0
+    """Along the longest side of the mesh that was made of it last; 0 if none was."""
     data: bytes | bytearray | None = field(default=None, repr=False)
     """The model's file, if it is to be kept in the .blend but is not there yet."""
     text_uid: int = 0
@@ -49,8 +52,8 @@ class Field:
         if not kept.model:
             kept.resolution = bpy.context.scene.overfit.resolution
             # Whoever changes over to voxel sizes starts at the same fineness.
-            kept.voxel_size = longest_side(obj) / kept.resolution
-            kept.volume_voxel_size = longest_side(obj) / kept.volume_resolution
+            kept.voxel_size = longest_side(obj) / (self.cells or kept.resolution or USUAL_RESOLUTION)
+            kept.volume_voxel_size = longest_side(obj) / (kept.volume_resolution or USUAL_RESOLUTION)
         for name in KEPT:
             setattr(kept, name, getattr(self, name))
         kept.size_bytes = min(self.size_bytes, 2**31 - 1)

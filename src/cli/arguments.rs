@@ -16,14 +16,9 @@ use crate::train::Preset;
 /// How fine a grid is and what it may take.
 #[derive(Args)]
 pub(super) struct GridArguments {
-    /// Cells along the longest side of the mesh
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 256,
-        conflicts_with = "voxel_size"
-    )]
-    resolution: u32,
+    /// Cells along the longest side of the mesh [default: 256, or more where walls or bodies are thinner than two such cells]
+    #[arg(long, value_name = "N", conflicts_with = "voxel_size")]
+    resolution: Option<u32>,
 
     /// Edge of a cell, in the mesh's own units
     #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
@@ -35,12 +30,10 @@ pub(super) struct GridArguments {
 }
 
 impl GridArguments {
-    /// What was asked for.
-    pub(super) fn resolution(&self) -> Resolution {
-        match self.voxel_size {
-            Some(size) => Resolution::VoxelSize(size),
-            None => Resolution::Cells(self.resolution),
-        }
+    /// What was asked for, if anything was.
+    pub(super) fn resolution(&self) -> Option<Resolution> {
+        let cells = self.resolution.map(Resolution::Cells);
+        self.voxel_size.map(Resolution::VoxelSize).or(cells)
     }
 }
 

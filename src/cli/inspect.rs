@@ -10,8 +10,9 @@ use super::arguments::MeshArguments;
 use super::fit::metrics_in_words;
 use super::model;
 use super::output::{bytes_in_words, file_bytes, print_json, print_text};
-use crate::field::{Architecture, Metrics, Model, Training};
+use crate::field::{Architecture, Bodies, Metrics, Model, Training};
 use crate::geometry::{Bounds, Cleanup, HealthReport, MeshFormat, Similarity};
+use crate::words::length_in_words;
 
 /// Report on a mesh (is it closed, which way does it look) or a model (network, frame, training, quality)
 #[derive(Args)]
@@ -196,6 +197,17 @@ impl ModelFileReport {
                 training.version
             ),
         ));
+        let thickness = training
+            .thickness
+            .map_or("unknown".to_owned(), length_in_words);
+        lines.push(line("thickness", thickness));
+        lines.push(line(
+            "bodies",
+            training
+                .bodies
+                .as_ref()
+                .map_or("unknown".to_owned(), bodies_line),
+        ));
         lines.push(line(
             "quality",
             self.metrics
@@ -214,6 +226,17 @@ impl ModelFileReport {
 
 fn line(name: &str, value: impl std::fmt::Display) -> String {
     format!("  {name:<20} {value}")
+}
+
+fn bodies_line(bodies: &Bodies) -> String {
+    let thinnest = bodies.thinnest.first().map(|body| {
+        format!(
+            ", the thinnest {} thick and {} long",
+            length_in_words(body.thickness),
+            length_in_words(body.longest_side)
+        )
+    });
+    format!("{}{}", bodies.count, thinnest.unwrap_or_default())
 }
 
 fn bounds_line(bounds: &Bounds) -> String {

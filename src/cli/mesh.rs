@@ -14,9 +14,11 @@ use super::output::{
 };
 use super::progress::Bar;
 use crate::extract::{
-    Grid, HeldPositions, MeshFileFormat, Surface, SurfaceSettings, extract_surface, write_mesh,
+    Fineness, Grid, HeldPositions, MeshFileFormat, Surface, SurfaceSettings, extract_surface,
+    write_mesh,
 };
 use crate::geometry::{Bounds, Mesh, Topology};
+use crate::words::bodies_in_words;
 
 /// Extract the surface of a model as a mesh
 #[derive(Args)]
@@ -61,6 +63,8 @@ struct MeshReport {
     bodies: u64,
     bounds: Bounds,
     voxel_size: f64,
+    /// Cells along the longest side of the mesh.
+    resolution: f64,
     /// How far the precision of the file's format has moved a vertex, at most, in own units.
     rounding: f64,
     iso: f64,
@@ -76,11 +80,17 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     ensure_writable(&arguments.output)?;
     let loaded = model::open(&arguments.model, arguments.device.device)?;
     let (bounds, frame) = (&loaded.model().bounds, &loaded.model().frame);
-    let grid = Grid::around_level_set(bounds, arguments.grid.resolution(), arguments.iso)?;
+    let fineness = Fineness::new(loaded.model(), arguments.iso);
+    let memory_limit = arguments.grid.memory_limit;
+    let resolution = match arguments.grid.resolution() {
+        Some(resolution) => resolution,
+        None => fineness.automatic(memory_limit, Grid::surface_bytes)?,
+    };
+    let grid = Grid::around_level_set(bounds, resolution, arguments.iso)?;
     let settings = SurfaceSettings {
         iso: arguments.iso,
         normals: !arguments.no_normals,
-        memory_limit: arguments.grid.memory_limit,
+        memory_limit,
         ..SurfaceSettings::default()
     };
 
@@ -96,7 +106,7 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
         interrupt.token(),
         &mut progress,
     )
-    .map_err(|error| interrupt.explain(error))?;
+    .map_err(|error| interrupt.explain(fineness.explain(error, grid.resolution)))?;
     let seconds = started.elapsed().as_secs_f64();
     bar.say("writing");
     write_mesh(&surface, &arguments.output)?;
@@ -105,7 +115,7 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     let held = format.held(&surface);
     let report = MeshReport {
         bytes: file_bytes(&arguments.output)?,
-        warnings: warnings(&surface, &held, format),
+        warnings: warnings(&surface, &held, format, &fineness, &grid),
         ..measure(surface, held, &grid, arguments.iso, seconds)
     };
     if arguments.json {
@@ -113,10 +123,11 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     }
     print_warnings(&report.warnings);
     print_text(&format!(
-        "{}: {} vertices, {} faces, {}, {} in {:.2} s",
+        "{}: {} vertices, {} faces, {}, {}, {} in {:.2} s",
         arguments.output.display(),
         report.vertices,
         report.faces,
+        bodies_in_words(report.bodies),
         if report.watertight {
             "watertight"
         } else {
@@ -149,6 +160,7 @@ fn measure(
         bodies: topology.bodies,
         bounds: mesh.bounds(),
         voxel_size: grid.voxel_size,
+        resolution: grid.resolution,
         rounding: held.largest_shift,
         iso,
         evaluations: stats.evaluations,
@@ -158,8 +170,14 @@ fn measure(
     }
 }
 
-fn warnings(surface: &Surface, held: &HeldPositions, format: MeshFileFormat) -> Vec<String> {
-    let mut warnings = Vec::new();
+fn warnings(
+    surface: &Surface,
+    held: &HeldPositions,
+    format: MeshFileFormat,
+    fineness: &Fineness<'_>,
+    grid: &Grid,
+) -> Vec<String> {
+    let mut warnings = fineness.warnings(grid.resolution, Some(&surface.bodies()));
     if surface.stats.open() {
         let count = surface.stats.border_vertices;
         warnings.push(format!(

@@ -12,9 +12,13 @@ use super::interrupt::Interrupt;
 use super::model;
 use super::output::{
     bytes_in_words, ensure_extension, ensure_writable, file_bytes, print_json, print_text,
+    print_warnings,
 };
 use super::progress::Bar;
-use crate::extract::{BandSettings, ExtractError, Grid, extract_narrow_band, write_npy, write_vdb};
+use crate::extract::{
+    BandSettings, DENSE_BYTES, ExtractError, Fineness, Grid, extract_narrow_band, write_npy,
+    write_vdb,
+};
 use crate::query::LoadedModel;
 
 /// Sample a model on a grid: an OpenVDB level set or a dense NumPy array
@@ -61,8 +65,11 @@ struct VolumeReport {
     dims: [u32; 3],
     /// Samples inside the band; all of them in a dense volume.
     active_voxels: u64,
+    /// Cells along the longest side of the mesh.
+    resolution: f64,
     seconds: f64,
     bytes: u64,
+    warnings: Vec<String>,
 }
 
 pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
@@ -76,9 +83,10 @@ pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
     let loaded = model::open(&arguments.model, arguments.device.device)?;
     let interrupt = Interrupt::listen()?;
     let started = Instant::now();
+    let fineness = Fineness::new(loaded.model(), 0.0);
     let (grid, active_voxels) = match format {
-        "vdb" => write_band(arguments, &loaded, &interrupt)?,
-        _ => write_dense(arguments, &loaded, &interrupt)?,
+        "vdb" => write_band(arguments, &loaded, &fineness, &interrupt)?,
+        _ => write_dense(arguments, &loaded, &fineness, &interrupt)?,
     };
     let report = VolumeReport {
         format,
@@ -86,12 +94,15 @@ pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
         voxel_size: grid.voxel_size,
         dims: grid.dims,
         active_voxels,
+        resolution: grid.resolution,
+        warnings: fineness.warnings(grid.resolution, None),
         seconds: started.elapsed().as_secs_f64(),
         bytes: file_bytes(&arguments.output)?,
     };
     if arguments.json {
         return print_json(&report);
     }
+    print_warnings(&report.warnings);
     let ([x, y, z], [ox, oy, oz]) = (report.dims, report.origin);
     print_text(&format!(
         "{}: {x} x {y} x {z} samples, {active_voxels} of them kept, origin [{ox}, {oy}, {oz}], voxel size {}, {} in {:.2} s",
@@ -105,10 +116,14 @@ pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
 fn write_band(
     arguments: &VolumeArguments,
     loaded: &LoadedModel,
+    fineness: &Fineness<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Grid, u64)> {
     let model = loaded.model();
-    let resolution = arguments.grid.resolution();
+    let resolution = match arguments.grid.resolution() {
+        Some(resolution) => resolution,
+        None => fineness.automatic(arguments.grid.memory_limit, Grid::surface_bytes)?,
+    };
     let mut grid = Grid::around_band(&model.bounds, resolution, arguments.band)?;
     let settings = BandSettings {
         band: arguments.band,
@@ -125,7 +140,7 @@ fn write_band(
         interrupt.token(),
         &mut progress,
     )
-    .map_err(|error| interrupt.explain(error))?;
+    .map_err(|error| interrupt.explain(fineness.explain(error, grid.resolution)))?;
     if arguments.for_blender_4 {
         band = band.lowered_for_blender_4();
         // The report tells where the file has its samples.
@@ -139,11 +154,17 @@ fn write_band(
 fn write_dense(
     arguments: &VolumeArguments,
     loaded: &LoadedModel,
+    fineness: &Fineness<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Grid, u64)> {
     let model = loaded.model();
-    let grid = Grid::around_level_set(&model.bounds, arguments.grid.resolution(), 0.0)?;
-    let (bytes, limit) = (grid.dense_bytes(), arguments.grid.memory_limit);
+    let limit = arguments.grid.memory_limit;
+    let resolution = match arguments.grid.resolution() {
+        Some(resolution) => resolution,
+        None => fineness.automatic(limit.min(DENSE_BYTES), Grid::dense_bytes)?,
+    };
+    let grid = Grid::around_level_set(&model.bounds, resolution, 0.0)?;
+    let bytes = grid.dense_bytes();
     if bytes > limit {
         return Err(too_large(&grid, bytes, limit).into());
     }

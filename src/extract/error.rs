@@ -1,5 +1,7 @@
 //! What can go wrong between a field and a mesh or volume, in words for the user.
 
+use crate::words::length_in_words;
+
 /// Why an extraction gave no result. Lengths are in own units.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -51,7 +53,8 @@ pub enum ExtractError {
     },
     /// The field never crosses the iso value.
     #[error(
-        "no surface at iso {iso}: the field's values in the grid range from {min} to {max}; choose an iso between them"
+        "no surface at iso {iso}: the field's values in the grid range from {min} to {max}; {}",
+        cure_in_words(*iso, *min, *max, *voxel_size, *finer)
     )]
     NoSurface {
         /// The iso value asked for.
@@ -60,6 +63,10 @@ pub enum ExtractError {
         min: f64,
         /// The greatest value met.
         max: f64,
+        /// Distance between neighbouring samples.
+        voxel_size: f64,
+        /// The resolution that the thinnest parts of the shape need, if it is known and the grid was coarser.
+        finer: Option<u32>,
     },
     /// The field gave NaN or infinity.
     #[error("the field is not finite at {point:?}; the model is broken, fit it again")]
@@ -84,6 +91,23 @@ fn bytes_in_words(bytes: u64) -> String {
     match unit {
         0 => format!("{bytes} bytes"),
         _ => format!("{value:.1} {}", UNITS[unit]),
+    }
+}
+
+/// What to do about a level that no sample was beyond. Where the nearest value is within a cell of it, a part thinner than
+/// the cells may lie between the samples.
+fn cure_in_words(iso: f64, min: f64, max: f64, voxel_size: f64, finer: Option<u32>) -> String {
+    let missed = if iso < min { min - iso } else { iso - max };
+    match finer {
+        _ if missed > voxel_size => "choose an iso between them".to_string(),
+        Some(resolution) => format!(
+            "the shape is thinner than the cells of {}, which no sample met: resolution {resolution} shows it",
+            length_in_words(voxel_size)
+        ),
+        None => format!(
+            "a part thinner than the cells of {} may lie between the samples: raise the resolution, or choose an iso between them",
+            length_in_words(voxel_size)
+        ),
     }
 }
 

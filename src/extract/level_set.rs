@@ -92,6 +92,8 @@ pub fn extract_surface(
             iso: settings.iso,
             min,
             max,
+            voxel_size: grid.voxel_size,
+            finer: None,
         });
     }
     progress(1.0);

@@ -7,6 +7,7 @@
 //!   the dense grid is never held, memory grows with the surface.
 //! - [`sample_dense`] and [`stream_dense`]: every voxel, in memory or slab by slab.
 //! - [`extract_narrow_band`]: only the voxels near the surface, in leaves of 8³, as OpenVDB keeps them.
+//! - [`Fineness`]: the resolution that keeps thin walls and small bodies, and words where a grid is too coarse for them.
 //! - [`write_mesh`], [`write_npy`], [`write_vdb`]: files, written beside the target and renamed when whole.
 //!
 //! Volumes are in `[X, Y, Z]` C order everywhere: `z` runs fastest, as NumPy and OpenVDB leaves have it.
@@ -14,6 +15,7 @@
 mod assembly;
 mod brick;
 mod error;
+mod fineness;
 mod grid;
 mod lattice;
 mod leaf_cutter;
@@ -33,11 +35,12 @@ mod write;
 mod closed_forms;
 
 pub use error::ExtractError;
+pub use fineness::{CELLS_ACROSS, DENSE_BYTES, Fineness, USUAL_RESOLUTION};
 pub use grid::{DEFAULT_MEMORY_LIMIT, Grid, Resolution};
 pub use level_set::extract_surface;
 pub use narrow_band::{BandSettings, InsideTile, Leaf, NarrowBand, extract_narrow_band};
 pub use rounding::HeldPositions;
-pub use surface::{SlopeCheck, Surface, SurfaceSettings, SurfaceStats};
+pub use surface::{SlopeCheck, Surface, SurfaceBodies, SurfaceSettings, SurfaceStats};
 pub use volume::{DenseVolume, sample_dense, stream_dense};
 pub use write::{
     MeshFileFormat, WriteError, write_mesh, write_mesh_to, write_npy, write_vdb, write_vdb_to,

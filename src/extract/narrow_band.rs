@@ -179,6 +179,8 @@ pub fn extract_narrow_band(
             iso: settings.iso,
             min,
             max,
+            voxel_size: grid.voxel_size,
+            finer: None,
         });
     }
     leaves.sort_unstable_by_key(|leaf| leaf.origin);

@@ -4,6 +4,7 @@ mod architecture;
 mod autodiff;
 mod backend;
 mod batch_draw;
+mod bodies;
 mod bounded;
 pub mod composed;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
@@ -26,6 +27,7 @@ pub use architecture::{
 };
 pub use backend::{AdamState, AdamStep, FieldBackend, Loss};
 pub use batch_draw::BatchDraw;
+pub use bodies::{Bodies, Body};
 pub use bounded::BoundedBelow;
 pub use device::{Device, DeviceChoice, DeviceError};
 pub use device_failure::{device_failure, panic_message};

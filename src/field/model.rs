@@ -11,6 +11,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 use thiserror::Error;
 
 use super::architecture::{Architecture, ArchitectureError};
+use super::bodies::Bodies;
 use super::metrics::Metrics;
 use super::outer_surface::OuterSurface;
 use crate::geometry::{Bounds, Similarity};
@@ -59,6 +60,11 @@ pub struct Training {
     pub warnings: Vec<String>,
     /// What 98% of the mesh's surface is thicker than, in own units; `None` without sign.
     pub thickness: Option<f64>,
+    /// Area of the mesh's surface, in own units squared; `None` in older models.
+    pub area: Option<f64>,
+    /// The mesh's bodies; `None` where the surface does not tell how many the field has (an open one), and in older
+    /// models.
+    pub bodies: Option<Bodies>,
 }
 
 /// A model file that cannot be written or read.

@@ -6,6 +6,7 @@
 
 mod arrangement;
 mod box_tree;
+mod components;
 mod corner_tree;
 mod doubled;
 mod ear_clipping;
@@ -41,6 +42,7 @@ mod vector;
 mod weld;
 
 pub(crate) use arrangement::{Arrangement, GAP};
+pub use components::Components;
 pub use format::{MeshFormat, UnknownFormat};
 pub use health::{HealthReport, SELF_INTERSECTION_LIMIT};
 pub(crate) use lattice::{on_lattice, turn};

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::Mesh;
+use super::{Components, Mesh};
 
 /// Draws points of a mesh's surface, each part of it with a chance proportional to its area.
 ///
@@ -41,6 +41,38 @@ impl SurfaceSampler {
     /// # Panics
     /// If no triangle has an area, which [`validate`](super::validate()) refuses.
     pub fn new(mesh: &Mesh) -> SurfaceSampler {
+        SurfaceSampler::weighted(mesh, |_| {})
+    }
+
+    /// A sampler that reaches every connected part of `mesh`, however small: a `share` of the points, 0 to 1, is spread
+    /// evenly over the parts, within each by area; the rest by area over the whole surface.
+    ///
+    /// The same as [`new`](Self::new) where there is one part only.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new), and if `components` are those of a mesh with fewer triangles.
+    pub fn reaching_every_part(mesh: &Mesh, components: &Components, share: f64) -> SurfaceSampler {
+        if components.count < 2 {
+            return SurfaceSampler::new(mesh);
+        }
+        SurfaceSampler::weighted(mesh, |areas| {
+            let mut of_part = vec![0.0; components.count as usize];
+            for (area, &part) in areas.iter().zip(&components.of_triangle) {
+                of_part[part as usize] += area;
+            }
+            let whole: f64 = of_part.iter().sum();
+            let reached = of_part.iter().filter(|&&area| area > 0.0).count() as f64;
+            for (area, &part) in areas.iter_mut().zip(&components.of_triangle) {
+                if *area > 0.0 {
+                    let evenly = whole / (reached * of_part[part as usize]);
+                    *area *= 1.0 - share + share * evenly;
+                }
+            }
+        })
+    }
+
+    /// A sampler that draws triangles by weights, which `weigh` makes of their areas.
+    fn weighted(mesh: &Mesh, weigh: impl FnOnce(&mut [f64])) -> SurfaceSampler {
         let mut areas = Vec::with_capacity(mesh.triangles.len());
         let mut faces = Vec::with_capacity(mesh.triangles.len());
         for index in 0..mesh.triangles.len() {
@@ -69,7 +101,9 @@ impl SurfaceSampler {
         }
         let area = areas.iter().sum::<f64>();
         assert!(area > 0.0, "the mesh has a triangle with an area");
-        fill_alias_table(&mut faces, &areas, area);
+        weigh(&mut areas);
+        let weight = areas.iter().sum::<f64>();
+        fill_alias_table(&mut faces, &areas, weight);
         SurfaceSampler { faces, area }
     }
 
@@ -99,20 +133,20 @@ impl SurfaceSampler {
     }
 }
 
-/// Gives each slot an equal share of the area: its own face's up to that share, and of one other face the rest.
-fn fill_alias_table(faces: &mut [Face], areas: &[f64], total: f64) {
-    let mean = total / areas.len() as f64;
-    let mut left: Vec<f64> = areas.iter().map(|area| area / mean).collect();
+/// Gives each slot an equal share of the weight: its own face's up to that share, and of one other face the rest.
+fn fill_alias_table(faces: &mut [Face], weights: &[f64], total: f64) {
+    let mean = total / weights.len() as f64;
+    let mut left: Vec<f64> = weights.iter().map(|weight| weight / mean).collect();
     let (mut small, mut large): (Vec<usize>, Vec<usize>) =
         (0..left.len()).partition(|&i| left[i] < 1.0);
     let largest = (0..left.len())
-        .max_by(|&a, &b| areas[a].total_cmp(&areas[b]))
+        .max_by(|&a, &b| weights[a].total_cmp(&weights[b]))
         .unwrap_or(0);
     while let Some(poor) = small.pop() {
         // Rounding may use up the large ones first. A slot that is then still short is full but for rounding, unless
         // its face has no area: that one must never be drawn.
         let rich = large.last().copied();
-        if rich.is_none() && areas[poor] > 0.0 {
+        if rich.is_none() && weights[poor] > 0.0 {
             continue;
         }
         let rich = rich.unwrap_or(largest);
@@ -160,6 +194,35 @@ mod tests {
             assert!((share - area / 14.0).abs() < 0.005, "{drawn:?}");
         }
         assert_eq!(drawn[1], 0);
+    }
+
+    #[test]
+    fn a_part_of_a_millionth_of_the_surface_gets_its_floor_and_large_ones_their_share() {
+        let ball = |radius: f64, x: f64| shapes::icosphere(2, radius).translated([x, 0.0, 0.0]);
+        let mesh = ball(2.0, 0.0)
+            .joined(&ball(1.0, 10.0))
+            .joined(&ball(2e-3, 20.0));
+        let faces = shapes::icosphere(2, 1.0).triangles.len() as u32;
+        let components = Components::of(&mesh);
+        let sampler = SurfaceSampler::reaching_every_part(&mesh, &components, 0.3);
+        let mut rng = Pcg64Mcg::seed_from_u64(3);
+        let mut drawn = [0_u32; 3];
+        const DRAWS: u32 = 100_000;
+        for _ in 0..DRAWS {
+            drawn[(sampler.sample(&mut rng).triangle / faces) as usize] += 1;
+        }
+        for (count, expected) in drawn.into_iter().zip([0.1 + 0.56, 0.1 + 0.14, 0.1]) {
+            let share = f64::from(count) / f64::from(DRAWS);
+            assert!((share - expected).abs() < 0.006, "{drawn:?}");
+        }
+        // Of one part it is the sampler by area, to the last bit.
+        let one = ball(1.0, 0.0);
+        let reaching = SurfaceSampler::reaching_every_part(&one, &Components::of(&one), 0.3);
+        let by_area = SurfaceSampler::new(&one);
+        let mut rngs = [Pcg64Mcg::seed_from_u64(4), Pcg64Mcg::seed_from_u64(4)];
+        for _ in 0..100 {
+            assert_eq!(reaching.sample(&mut rngs[0]), by_area.sample(&mut rngs[1]));
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::Mesh;
 use super::weld::first_at_same_place;
+use super::{Components, Mesh};
 
 /// Edges and bodies of a mesh, its vertices taken as one where they lie at exactly the same place.
 ///
@@ -72,7 +72,7 @@ impl Topology {
                 }
             }
         }
-        topology.bodies = count_bodies(&edges, mesh.positions.len());
+        topology.bodies = u64::from(Components::joined(&mesh.triangles, place).count);
         topology
     }
 
@@ -86,38 +86,6 @@ impl Topology {
 fn directed_edge(from: u32, to: u32) -> u64 {
     let (low, high) = (from.min(to), from.max(to));
     (u64::from(low) << 32) | (u64::from(high) << 1) | u64::from(from > to)
-}
-
-fn count_bodies(edges: &[u64], vertices: usize) -> u64 {
-    const UNSEEN: u32 = u32::MAX;
-    // Union by index: every vertex points to a smaller one of its body or to itself.
-    let mut parent = vec![UNSEEN; vertices];
-    let mut bodies = 0;
-    let mut root = |vertex: u32, bodies: &mut u64, other: Option<u32>| -> u32 {
-        let mut at = vertex;
-        if parent[at as usize] == UNSEEN {
-            parent[at as usize] = at;
-            *bodies += 1;
-        }
-        while parent[at as usize] != at {
-            // Halving the path keeps later walks short.
-            let above = parent[at as usize];
-            parent[at as usize] = parent[above as usize];
-            at = parent[at as usize];
-        }
-        if let Some(other) = other.filter(|&other| other != at) {
-            parent[at.max(other) as usize] = at.min(other);
-            *bodies -= 1;
-        }
-        at
-    };
-    for edge in edges {
-        let low = (edge >> 32) as u32;
-        let high = ((edge >> 1) & 0x7fff_ffff) as u32;
-        let body = root(low, &mut bodies, None);
-        root(high, &mut bodies, Some(body));
-    }
-    bodies
 }
 
 #[cfg(test)]

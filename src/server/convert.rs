@@ -4,7 +4,7 @@ use super::error::ApiError;
 use super::proto;
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
-use crate::field::{Encoding, Loss, Metrics, Model};
+use crate::field::{Bodies, Encoding, Loss, Metrics, Model};
 use crate::geometry::{Bounds, HealthReport};
 use crate::train::{Budget, FitSettings, Phase, Preset, Progress, SampleShares};
 
@@ -79,6 +79,19 @@ impl From<&Progress> for proto::Progress {
     }
 }
 
+impl From<&Bodies> for proto::Bodies {
+    fn from(bodies: &Bodies) -> Self {
+        let thinnest = bodies.thinnest.iter().map(|body| proto::Body {
+            longest_side: body.longest_side,
+            thickness: body.thickness,
+        });
+        Self {
+            count: bodies.count,
+            thinnest: thinnest.collect(),
+        }
+    }
+}
+
 /// A model as clients see it, without what its store knows: name, time and size.
 impl From<&Model> for proto::Model {
     fn from(model: &Model) -> Self {
@@ -91,6 +104,8 @@ impl From<&Model> for proto::Model {
             preset: model.training.preset.clone(),
             steps: model.training.steps,
             train_seconds: model.training.seconds,
+            thickness: model.training.thickness,
+            bodies: model.training.bodies.as_ref().map(Into::into),
             ..Self::default()
         }
     }
@@ -174,19 +189,12 @@ pub(super) fn fit_settings(asked: &proto::FitSettings) -> Result<FitSettings, Ap
     Ok(settings)
 }
 
-/// How fine a grid a request asks for.
-///
-/// # Errors
-/// [`ApiError::Field`] if it says nothing about it.
-pub(super) fn resolution(grid: Option<&proto::GridSettings>) -> Result<Resolution, ApiError> {
-    match grid.and_then(|grid| grid.spacing) {
-        Some(proto::grid_settings::Spacing::Resolution(cells)) => Ok(Resolution::Cells(cells)),
-        Some(proto::grid_settings::Spacing::VoxelSize(size)) => Ok(Resolution::VoxelSize(size)),
-        None => Err(ApiError::field(
-            "grid",
-            "grid is not set: set grid.resolution (256 is a good start) or grid.voxel_size",
-        )),
-    }
+/// How fine a grid a request asks for, if it does.
+pub(super) fn resolution(grid: Option<&proto::GridSettings>) -> Option<Resolution> {
+    grid?.spacing.map(|spacing| match spacing {
+        proto::grid_settings::Spacing::Resolution(cells) => Resolution::Cells(cells),
+        proto::grid_settings::Spacing::VoxelSize(size) => Resolution::VoxelSize(size),
+    })
 }
 
 /// The value of an enum field.

@@ -12,8 +12,8 @@ use super::error::ApiError;
 use super::proto::{self, extract_mesh_response, extract_volume_response};
 use crate::CancelToken;
 use crate::extract::{
-    BandSettings, Grid, Resolution, Surface, SurfaceSettings, extract_narrow_band, extract_surface,
-    sample_dense, write_vdb_to,
+    BandSettings, DENSE_BYTES, ExtractError, Fineness, Grid, Resolution, Surface, SurfaceSettings,
+    extract_narrow_band, extract_surface, sample_dense, write_vdb_to,
 };
 use crate::geometry::{Mesh, Topology};
 use crate::query::LoadedModel;
@@ -27,20 +27,34 @@ pub(super) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Sen
 /// What the library says.
 pub(super) fn surface_messages(
     model: &LoadedModel,
-    resolution: Resolution,
+    resolution: Option<Resolution>,
     settings: &SurfaceSettings,
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractMeshResponse>, ApiError> {
     use extract_mesh_response::Part;
     let start = Instant::now();
-    let surface = surface_of(model, resolution, settings, cancel)?;
-    let (watertight, warnings) = state_in_f32(&surface);
+    let fineness = Fineness::new(model.model(), settings.iso);
+    let resolution = match resolution {
+        Some(resolution) => resolution,
+        None => fineness.automatic(settings.memory_limit, Grid::surface_bytes)?,
+    };
+    let grid = Grid::around_level_set(&model.model().bounds, resolution, settings.iso)?;
+    let surface = surface_on(model, &grid, settings, cancel)
+        .map_err(|error| fineness.explain(error, grid.resolution))?;
+    let bodies = surface.bodies();
+    let mut warnings = fineness.warnings(grid.resolution, Some(&bodies));
+    let resolution_needed = resolution_needed(&fineness, &grid, &warnings);
+    let (watertight, rounding) = state_in_f32(&surface);
+    warnings.extend(rounding);
     let header = proto::ExtractMeshHeader {
         vertex_count: surface.positions.len() as u64,
         triangle_count: surface.triangles.len() as u64,
         normals: surface.normals.is_some(),
         watertight,
         seconds: start.elapsed().as_secs_f64(),
+        bodies: bodies.count,
+        resolution: grid.resolution,
+        resolution_needed,
         warnings,
     };
     let parts =
@@ -59,17 +73,18 @@ pub(super) fn surface_of(
     settings: &SurfaceSettings,
     cancel: &CancelToken,
 ) -> Result<Surface, ApiError> {
-    let (bounds, frame) = (&model.model().bounds, &model.model().frame);
-    let grid = Grid::around_level_set(bounds, resolution, settings.iso)?;
-    let field = model.unit_field();
-    Ok(extract_surface(
-        field,
-        &grid,
-        frame,
-        settings,
-        cancel,
-        &mut |_| {},
-    )?)
+    let grid = Grid::around_level_set(&model.model().bounds, resolution, settings.iso)?;
+    Ok(surface_on(model, &grid, settings, cancel)?)
+}
+
+fn surface_on(
+    model: &LoadedModel,
+    grid: &Grid,
+    settings: &SurfaceSettings,
+    cancel: &CancelToken,
+) -> Result<Surface, ExtractError> {
+    let (field, frame) = (model.unit_field(), &model.model().frame);
+    extract_surface(field, grid, frame, settings, cancel, &mut |_| {})
 }
 
 /// Whether a surface is watertight in the single precision in which it is sent, and what a user should know of that.
@@ -114,12 +129,17 @@ pub(super) fn surface_chunks(surface: Surface) -> impl Iterator<Item = Bytes> + 
 /// What the library says.
 pub(super) fn dense_messages(
     model: &LoadedModel,
-    resolution: Resolution,
+    resolution: Option<Resolution>,
     memory_limit: u64,
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
     let start = Instant::now();
     let (bounds, frame) = (&model.model().bounds, &model.model().frame);
+    let fineness = Fineness::new(model.model(), 0.0);
+    let resolution = match resolution {
+        Some(resolution) => resolution,
+        None => fineness.automatic(memory_limit.min(DENSE_BYTES), Grid::dense_bytes)?,
+    };
     let grid = Grid::around_level_set(bounds, resolution, 0.0)?;
     let volume = sample_dense(
         model.unit_field(),
@@ -134,7 +154,7 @@ pub(super) fn dense_messages(
         voxel_size: volume.voxel_size,
         dims: volume.dims.to_vec(),
         seconds: start.elapsed().as_secs_f64(),
-        ..Default::default()
+        ..volume_header(&fineness, &grid)
     };
     Ok(volume_messages(header, bytes_of(volume.values)))
 }
@@ -145,13 +165,18 @@ pub(super) fn dense_messages(
 /// What the library says.
 pub(super) fn vdb_messages(
     model: &LoadedModel,
-    resolution: Resolution,
+    resolution: Option<Resolution>,
     settings: &BandSettings,
     for_blender_4: bool,
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
     let start = Instant::now();
     let (bounds, frame) = (&model.model().bounds, &model.model().frame);
+    let fineness = Fineness::new(model.model(), settings.iso);
+    let resolution = match resolution {
+        Some(resolution) => resolution,
+        None => fineness.automatic(settings.memory_limit, Grid::surface_bytes)?,
+    };
     let grid = Grid::around_band(bounds, resolution, settings.band)?;
     let mut band = extract_narrow_band(
         model.unit_field(),
@@ -160,7 +185,8 @@ pub(super) fn vdb_messages(
         settings,
         cancel,
         &mut |_| {},
-    )?;
+    )
+    .map_err(|error| fineness.explain(error, grid.resolution))?;
     if for_blender_4 {
         band = band.lowered_for_blender_4();
     }
@@ -172,9 +198,26 @@ pub(super) fn vdb_messages(
         dims: band.dims.to_vec(),
         active_voxels: band.active_voxels(),
         seconds: start.elapsed().as_secs_f64(),
-        ..Default::default()
+        ..volume_header(&fineness, &grid)
     };
     Ok(volume_messages(header, file.into()))
+}
+
+/// What would keep what the warnings say is lost; 0 if nothing is, or if it is not for the grid.
+fn resolution_needed(fineness: &Fineness<'_>, grid: &Grid, warnings: &[String]) -> u32 {
+    let finer = fineness.finer_than(grid.resolution);
+    finer.filter(|_| !warnings.is_empty()).unwrap_or(0)
+}
+
+/// What a header says of the grid.
+fn volume_header(fineness: &Fineness<'_>, grid: &Grid) -> proto::ExtractVolumeHeader {
+    let warnings = fineness.warnings(grid.resolution, None);
+    proto::ExtractVolumeHeader {
+        resolution: grid.resolution,
+        resolution_needed: resolution_needed(fineness, grid, &warnings),
+        warnings,
+        ..Default::default()
+    }
 }
 
 fn volume_messages(

@@ -105,7 +105,7 @@ impl QueryService for QueryCalls {
         request: Request<proto::ExtractMeshRequest>,
     ) -> Result<Response<Self::ExtractMeshStream>, Status> {
         let request = request.into_inner();
-        let resolution = resolution(request.grid.as_ref())?;
+        let resolution = resolution(request.grid.as_ref());
         if !request.iso.is_finite() {
             return Err(ApiError::field(
                 "iso",
@@ -132,7 +132,7 @@ impl QueryService for QueryCalls {
         request: Request<proto::ExtractVolumeRequest>,
     ) -> Result<Response<Self::ExtractVolumeStream>, Status> {
         let request = request.into_inner();
-        let resolution = resolution(request.grid.as_ref())?;
+        let resolution = resolution(request.grid.as_ref());
         let format = known::<proto::VolumeFormat>(request.format, "format")?;
         let band = match request.band {
             0.0 => BAND,

@@ -8,11 +8,11 @@ use thiserror::Error;
 
 use super::evaluate::{HeldOut, Protocol};
 use super::observer::Observer;
+use super::parts::Parts;
 use super::progress::{Phase, Progress};
 use super::samples::{Cancelled, SamplePool, SampleSource};
 use super::schedule::{learning_rate, used_share};
 use super::settings::{FitSettings, SettingsError};
-use super::thickness::thickness;
 use crate::CancelToken;
 use crate::distance::{DistanceError, SignedDistance};
 use crate::field::{
@@ -126,16 +126,19 @@ fn fit_on_device(
     let frame = Similarity::to_unit_frame(&bounds).ok_or(FitError::NoExtent)?;
     let unit_mesh = frame.apply_to_mesh(mesh);
     let oracle = SignedDistance::build(&unit_mesh, settings.sign, cancel)?.ended_by(cancel);
-    let surface = SurfaceSampler::new(oracle.boundary().unwrap_or(&unit_mesh));
+    let boundary = oracle.boundary().unwrap_or(&unit_mesh);
+    let surface = SurfaceSampler::new(boundary);
     let sign = oracle.sign_report();
-    let thickness = thickness(&oracle, &surface, cancel)?.map(|length| length / frame.scale);
+    let parts = Parts::measure(&oracle, boundary, &surface, cancel)?;
     if cancel.is_cancelled() {
         return Err(FitError::Cancelled);
     }
+    let thickness = parts.thickness.map(|length| length / frame.scale);
     if let Some(thickness) = thickness {
         observer.thickness(thickness);
     }
-    let source = SampleSource::new(&oracle, &surface, frame.apply_to_bounds(&bounds));
+    let source = SampleSource::new(&oracle, &surface, frame.apply_to_bounds(&bounds))
+        .with_details(&parts.details);
     let held_out = HeldOut::draw(&source, sign.rule, &CHECK, cancel)?;
     let mut pool = SamplePool::new(settings.sampling, settings.seed);
     let parameters = initial_parameters(&settings.architecture, settings.seed);
@@ -159,6 +162,8 @@ fn fit_on_device(
             settings: serde_json::json!(settings),
             warnings: sign.warnings.clone(),
             thickness,
+            area: Some(surface.area() / frame.scale.powi(2)),
+            bodies: parts.bodies(frame.scale),
             ..Training::default()
         },
     };
@@ -174,6 +179,8 @@ fn fit_on_device(
     let held_out = HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?;
     model.training.metrics = Some(held_out.judge(&*field, cancel)?);
     model.training.warnings.extend(held_out.warnings());
+    let losses = parts.losses(&*field, frame.scale);
+    model.training.warnings.extend(losses);
     Ok(model)
 }
 

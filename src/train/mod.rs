@@ -3,6 +3,7 @@
 mod evaluate;
 mod fit;
 mod observer;
+mod parts;
 mod preset;
 mod progress;
 mod samples;

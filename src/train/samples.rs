@@ -24,6 +24,18 @@ pub(super) struct SampleSource<'a> {
     oracle: &'a SignedDistance,
     surface: &'a SurfaceSampler,
     bounds: Bounds,
+    /// Where training is to look more closely; nowhere unless set.
+    details: Option<&'a Details>,
+}
+
+/// What training must not overlook, in the unit frame.
+pub(super) struct Details {
+    /// Draws from every part of the surface.
+    pub surface: SurfaceSampler,
+    /// `[F]`: the part that each triangle of the surface belongs to.
+    pub part: Vec<u32>,
+    /// How thick each part is; infinity where that is not known.
+    pub thickness: Vec<f32>,
 }
 
 /// Which samples a learner keeps for use and reuse: the oldest are replaced, some at a time, while training draws from all.
@@ -43,6 +55,10 @@ pub(super) struct SamplePool {
 enum Region {
     /// On the surface, moved by a normal deviate of this width per axis.
     Near(f32),
+    /// On every part of the surface, moved likewise.
+    NearParts(f32),
+    /// The same, and by no more than half the part's thickness, so that many points lie within walls, however thin.
+    NearWalls(f32),
     /// Anywhere in a box.
     Box(Bounds),
 }
@@ -50,6 +66,9 @@ enum Region {
 /// Points that one generator draws. Each block has a generator of its own, so that blocks are drawn in parallel and the
 /// points do not depend on the number of threads.
 const BLOCK: usize = 1024;
+
+/// Share of the near samples that keep to walls which are thin beside the near band.
+const WALL_SHARE: f64 = 0.25;
 
 /// Margin about the bounding box that uniform samples fill: the rest of the unit frame gets fewer.
 const BOX_MARGIN: f64 = 0.05 * UNIT_LONGEST_SIDE;
@@ -69,6 +88,15 @@ impl<'a> SampleSource<'a> {
             oracle,
             surface,
             bounds,
+            details: None,
+        }
+    }
+
+    /// The same, but training looks more closely at `details`; what fields are judged on stays as it is.
+    pub(super) fn with_details(self, details: &'a Details) -> Self {
+        Self {
+            details: Some(details),
+            ..self
         }
     }
 
@@ -119,8 +147,8 @@ impl<'a> SampleSource<'a> {
         &self.bounds
     }
 
-    /// A training mixture: on the surface, near it in two widths, and anywhere in the bounding box and in the frame. Each
-    /// row is a point and its distance.
+    /// A training mixture: on the surface, near it in two widths and, where walls are thin, in a third, and anywhere in
+    /// the bounding box and in the frame. Each row is a point and its distance.
     fn mixture(
         &self,
         count: usize,
@@ -138,18 +166,24 @@ impl<'a> SampleSource<'a> {
             min: [-1.0; 3],
             max: [1.0; 3],
         };
+        let is_thin = |details: &Details| details.thickness.iter().any(|&t| t < 2.0 * sigma);
+        let walls = match self.details.is_some_and(is_thin) {
+            true => (near as f64 * WALL_SHARE) as usize,
+            false => 0,
+        };
         let measured = [
-            (Region::Near(sigma), near - near / 2),
-            (Region::Near(4.0 * sigma), near / 2),
+            (Region::NearParts(sigma), near - near / 2 - walls),
+            (Region::NearParts(4.0 * sigma), near / 2),
             (
                 Region::Box(self.bounds.grown(BOX_MARGIN)),
                 uniform - uniform / 4,
             ),
             // The field answers in the whole frame, far corners included.
             (Region::Box(frame), uniform / 4),
+            (Region::NearWalls(sigma), walls),
         ];
         // The distance of a point on the surface needs no search.
-        let (on_surface, _) = self.draw(Region::Near(0.0), surface, !seed);
+        let (on_surface, _) = self.draw(Region::NearParts(0.0), surface, !seed);
         let measured = self.measured(&measured, seed, cancel)?;
         let on_surface = on_surface.into_iter().map(|[x, y, z]| [x, y, z, 0.0]);
         let measured = measured.points.iter().zip(measured.distances);
@@ -192,6 +226,9 @@ impl<'a> SampleSource<'a> {
     fn draw(&self, region: Region, count: usize, seed: u64) -> (Vec<[f32; 3]>, Vec<f32>) {
         let mut points = vec![[0.0; 3]; count];
         let mut bounds = vec![f32::INFINITY; count];
+        let parts = self
+            .details
+            .map_or(self.surface, |details| &details.surface);
         let blocks = points
             .par_chunks_mut(BLOCK)
             .zip(bounds.par_chunks_mut(BLOCK));
@@ -202,12 +239,14 @@ impl<'a> SampleSource<'a> {
             for (point, bound) in points.iter_mut().zip(bounds) {
                 match region {
                     Region::Near(sigma) => {
-                        let away: [f32; 3] =
-                            std::array::from_fn(|_| sigma * rng.sample::<f32, _>(StandardNormal));
-                        let on_surface = self.surface.sample(&mut rng).position;
-                        *point = std::array::from_fn(|axis| on_surface[axis] + away[axis]);
-                        // The way back to where it came from bounds its distance: the search starts tight.
-                        *bound = away.iter().map(|x| x * x).sum::<f32>().sqrt();
+                        (*point, *bound) = near(self.surface, &|_| sigma, &mut rng);
+                    }
+                    Region::NearParts(sigma) => {
+                        (*point, *bound) = near(parts, &|_| sigma, &mut rng);
+                    }
+                    Region::NearWalls(sigma) => {
+                        let width = |triangle| sigma.min(0.5 * self.thickness_at(triangle));
+                        (*point, *bound) = near(parts, &width, &mut rng);
                     }
                     Region::Box(within) => {
                         let size = within.size();
@@ -220,6 +259,27 @@ impl<'a> SampleSource<'a> {
         });
         (points, bounds)
     }
+
+    /// The thickness of the part that a triangle belongs to.
+    fn thickness_at(&self, triangle: u32) -> f32 {
+        self.details.map_or(f32::INFINITY, |details| {
+            details.thickness[details.part[triangle as usize] as usize]
+        })
+    }
+}
+
+/// A point near a surface, moved off it by a normal deviate of a width per axis that its triangle decides, and a bound on
+/// its unsigned distance: the way back to where it came from, so that the search starts tight.
+fn near(
+    surface: &SurfaceSampler,
+    width: &dyn Fn(u32) -> f32,
+    rng: &mut Pcg64Mcg,
+) -> ([f32; 3], f32) {
+    let deviate: [f32; 3] = std::array::from_fn(|_| rng.sample::<f32, _>(StandardNormal));
+    let on_surface = surface.sample(rng);
+    let away = deviate.map(|x| x * width(on_surface.triangle));
+    let point = std::array::from_fn(|axis| on_surface.position[axis] + away[axis]);
+    (point, away.iter().map(|x| x * x).sum::<f32>().sqrt())
 }
 
 impl SamplePool {
@@ -269,6 +329,7 @@ mod tests {
     use crate::distance::SignPolicy;
     use crate::geometry::shapes;
     use crate::train::Preset;
+    use crate::train::parts::Parts;
 
     #[test]
     fn the_pool_stays_within_its_size_and_holds_true_distances() {
@@ -301,5 +362,32 @@ mod tests {
         stored.sort_by(|a, b| a.partial_cmp(b).unwrap());
         stored.dedup();
         assert_eq!(stored.len(), 1000, "samples were drawn twice");
+    }
+
+    #[test]
+    fn a_speck_far_from_a_ball_has_samples_inside_and_what_fields_are_judged_on_stays_as_it_is() {
+        const RADIUS: f32 = 0.003;
+        let speck = shapes::icosphere(3, RADIUS.into()).translated([0.85, 0.0, 0.0]);
+        let mesh = shapes::icosphere(4, 0.6).joined(&speck);
+        let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
+        let surface = SurfaceSampler::new(&mesh);
+        let cancel = CancelToken::new();
+        let parts = Parts::measure(&oracle, &mesh, &surface, &cancel).unwrap();
+        let plain = || SampleSource::new(&oracle, &surface, mesh.bounds());
+        let sampling = Preset::Standard.settings().sampling;
+        let within = |source: &SampleSource<'_>| {
+            let rows = source.mixture(50_000, &sampling, 1, &cancel).unwrap();
+            assert_eq!(rows.len(), 50_000);
+            let inside = rows.iter().filter(|[x, y, z, distance]| {
+                *distance < 0.0 && ((x - 0.85).powi(2) + y * y + z * z).sqrt() < RADIUS
+            });
+            inside.count()
+        };
+        assert!(within(&plain()) < 3);
+        let detailed = plain().with_details(&parts.details);
+        assert!(within(&detailed) > 30);
+        let judged =
+            |source: &SampleSource<'_>| source.near(2000, 0.01, 7, &cancel).unwrap().points;
+        assert_eq!(judged(&plain()), judged(&detailed));
     }
 }

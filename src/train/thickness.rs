@@ -21,27 +21,41 @@ const STEP: f32 = 3e-5;
 /// Surfaces within a body that a way may pass: those of bodies that overlap.
 const PASSED: usize = 4;
 
-/// What 98% of the surface is thicker than, in the frame of `oracle` and `surface`, which hold the same mesh in the unit
-/// frame. `None` for a field without sign, and where hardly any of the surface has an inside.
+/// A place of the surface and what is behind it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Wall {
+    /// On the surface.
+    pub from: [f32; 3],
+    /// Unit length, straight into the inside.
+    pub inwards: [f32; 3],
+    /// The way until the inside ends.
+    pub thickness: f32,
+    /// The triangle that it was measured from.
+    pub triangle: u32,
+}
+
+impl Wall {
+    /// The point half-way through.
+    pub fn middle(&self) -> [f32; 3] {
+        std::array::from_fn(|i| self.from[i] + 0.5 * self.thickness * self.inwards[i])
+    }
+}
+
+/// What is behind `samples` of a surface, in the frame of `oracle`, which holds the same mesh in the unit frame. Places
+/// with no inside, or with inside on both sides, are left out; so is the whole surface of a field without sign.
 ///
 /// The thickness at a point is the way straight inwards until the inside ends. The distance from within to the surface
 /// would not do: beside an edge of a block it is short, and the block is not thin there.
-pub(super) fn thickness(
+pub(super) fn walls(
     oracle: &SignedDistance,
-    surface: &SurfaceSampler,
+    samples: &[SurfacePoint],
     cancel: &CancelToken,
-) -> Result<Option<f64>, Cancelled> {
+) -> Result<Vec<Wall>, Cancelled> {
     if oracle.sign_report().rule == SignRule::Unsigned {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let mut rng = Pcg64Mcg::seed_from_u64(0x7415);
-    let samples: Vec<SurfacePoint> = (0..SAMPLES).map(|_| surface.sample(&mut rng)).collect();
-    let mut ways = ways_inwards(oracle, &samples);
-    // With so few, nothing is known about the surface as a whole.
-    if ways.len() < SAMPLES / 10 {
-        return Ok(None);
-    }
-    let mut ended: Vec<f32> = Vec::with_capacity(ways.len());
+    let mut ways = ways_inwards(oracle, samples);
+    let mut ended: Vec<Way> = Vec::with_capacity(ways.len());
     for _ in 0..PASSED {
         if cancel.is_cancelled() {
             return Err(Cancelled);
@@ -57,17 +71,43 @@ pub(super) fn thickness(
             .into_iter()
             .zip(inside)
             .partition(|(_, inside)| *inside);
-        ended.extend(off.into_iter().map(|(way, _)| way.length));
+        ended.extend(off.into_iter().map(|(way, _)| way));
         ways = on.into_iter().map(|(way, _)| way).collect();
         if ways.is_empty() {
             break;
         }
     }
     // What is still on its way is thicker than what has ended only for all we know: it counts as long as it is.
-    ended.extend(ways.iter().map(|way| way.length));
-    ended.sort_unstable_by(f32::total_cmp);
-    let at = (ended.len() as f64 * THINNER) as usize;
-    Ok(ended.get(at).map(|&length| f64::from(length)))
+    ended.extend(ways);
+    let walls = ended.into_iter().map(|way| Wall {
+        from: way.from,
+        inwards: way.direction,
+        thickness: way.length,
+        triangle: way.triangle,
+    });
+    Ok(walls.collect())
+}
+
+/// Places spread over a surface by its area, at which its thickness is measured.
+pub(super) fn places(surface: &SurfaceSampler) -> Vec<SurfacePoint> {
+    let mut rng = Pcg64Mcg::seed_from_u64(0x7415);
+    (0..SAMPLES).map(|_| surface.sample(&mut rng)).collect()
+}
+
+/// What 98% of a surface is thicker than, by its `walls` at [`places`]. `None` where hardly any of it has an inside.
+pub(super) fn thickness(walls: &[Wall]) -> Option<f64> {
+    // With so few, nothing is known about the surface as a whole.
+    if walls.len() < SAMPLES / 10 {
+        return None;
+    }
+    thinnest(walls.iter().map(|wall| wall.thickness).collect())
+}
+
+/// What 98% of these are larger than.
+pub(super) fn thinnest(mut thicknesses: Vec<f32>) -> Option<f64> {
+    thicknesses.sort_unstable_by(f32::total_cmp);
+    let at = (thicknesses.len() as f64 * THINNER) as usize;
+    thicknesses.get(at).map(|&length| f64::from(length))
 }
 
 /// A way from the surface straight into the inside.
@@ -76,6 +116,7 @@ struct Way {
     from: [f32; 3],
     direction: [f32; 3],
     length: f32,
+    triangle: u32,
 }
 
 impl Way {
@@ -101,6 +142,7 @@ fn ways_inwards(oracle: &SignedDistance, samples: &[SurfacePoint]) -> Vec<Way> {
         from: sample.position,
         direction: sample.normal.map(|x| sign * x),
         length: 0.0,
+        triangle: sample.triangle,
     };
     let down: Vec<Way> = samples.iter().map(|sample| way(sample, -1.0)).collect();
     let up: Vec<Way> = samples.iter().map(|sample| way(sample, 1.0)).collect();
@@ -135,7 +177,7 @@ mod tests {
     fn measured(mesh: &Mesh, policy: SignPolicy) -> Option<f64> {
         let oracle = SignedDistance::new(mesh, policy).unwrap();
         let surface = SurfaceSampler::new(mesh);
-        thickness(&oracle, &surface, &CancelToken::new()).unwrap()
+        thickness(&walls(&oracle, &places(&surface), &CancelToken::new()).unwrap())
     }
 
     fn slab(thickness: f64) -> Mesh {

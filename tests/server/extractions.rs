@@ -79,7 +79,6 @@ async fn what_cannot_be_extracted_is_said_with_its_size() {
         })
     };
     for (request, expected, words) in [
-        (mesh(None, 0.0), "FIELD_INVALID", "grid.resolution"),
         (
             mesh(resolution(0), 0.0),
             "RESOLUTION_INVALID",
@@ -123,6 +122,69 @@ async fn what_cannot_be_extracted_is_said_with_its_size() {
         let status = volume(&mut clients, request).await.unwrap_err();
         assert_eq!(reason(&status), expected, "{status:?}");
         assert!(status.message().contains(words), "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_daemon_chooses_the_resolution_and_says_what_another_loses() {
+    let (daemon, _folder) = start();
+    let mut clients = daemon.clients().await;
+    let model = clients.model().await;
+    let request = |grid| proto::ExtractMeshRequest {
+        model: model.clone(),
+        grid,
+        iso: 0.0,
+        normals: false,
+    };
+    let thickness = octahedron::THICKNESS;
+    let name = proto::GetModelRequest {
+        name: model.clone(),
+    };
+    let known = clients.models.get_model(name).await.unwrap().into_inner();
+    let known = known.model.unwrap();
+    assert_eq!(known.thickness, Some(thickness));
+    let bodies = known.bodies.unwrap();
+    assert_eq!((bodies.count, bodies.thinnest.len()), (2, 1));
+    assert_eq!(bodies.thinnest[0].thickness, thickness);
+
+    // Nothing set, and a spacing that is not set, are the same. Walls of a hundredth of the size need 200 cells, which is
+    // less than is usual; one of the two bodies that the model claims to have is not there.
+    for grid in [None, Some(GridSettings::default())] {
+        let (header, _) = surface(&mut clients, request(grid)).await.unwrap();
+        assert_eq!((header.resolution, header.bodies), (256.0, 1));
+        assert_eq!(header.warnings.len(), 1, "{:?}", header.warnings);
+        assert!(header.warnings[0].starts_with("1 of 2 bodies came through"));
+        assert_eq!(header.resolution_needed, 0);
+    }
+    let (header, _) = surface(&mut clients, request(resolution(50)))
+        .await
+        .unwrap();
+    assert_eq!((header.resolution, header.resolution_needed), (50.0, 200));
+    let words = header.warnings.join(" ");
+    assert!(
+        words.contains("0.5 cells thick at resolution 50"),
+        "{words}"
+    );
+    assert!(words.contains("Resolution 200 keeps them"), "{words}");
+    let request = |grid, format: proto::VolumeFormat| proto::ExtractVolumeRequest {
+        model: model.clone(),
+        grid,
+        format: format.into(),
+        band: 0.0,
+    };
+    let chosen = request(None, proto::VolumeFormat::Vdb);
+    let (header, _) = volume(&mut clients, chosen).await.unwrap();
+    assert_eq!((header.resolution, header.warnings), (256.0, Vec::new()));
+    for format in [proto::VolumeFormat::Vdb, proto::VolumeFormat::Dense] {
+        let coarse = request(resolution(20), format);
+        let (header, _) = volume(&mut clients, coarse).await.unwrap();
+        assert_eq!((header.resolution, header.resolution_needed), (20.0, 200));
+        assert!(
+            header
+                .warnings
+                .join(" ")
+                .contains("1 of 2 bodies may be lost")
+        );
     }
 }
 

@@ -1,13 +1,17 @@
 //! A shape whose field is a network in closed form: |x| + |y| + |z| is the sum of six rectified units.
 
 use overfit::CancelToken;
-use overfit::field::{Activation, Architecture, Encoding, Metrics, Mlp, Model, Training};
+use overfit::field::{
+    Activation, Architecture, Bodies, Body, Encoding, Metrics, Mlp, Model, Training,
+};
 use overfit::geometry::{Mesh, Similarity};
 use overfit::server::proto;
 use overfit::train::{FitError, FitSettings, Observer, Progress};
 
 /// Distance of the corners from the centre.
 pub const RADIUS: f32 = 3.0;
+/// What its walls are said to be thick: a hundredth of its size.
+pub const THICKNESS: f64 = 0.06;
 /// Where the centre is.
 pub const CENTER: [f32; 3] = [10.0, -20.0, 5.0];
 
@@ -126,6 +130,14 @@ pub fn model(mesh: &Mesh, name: &str, settings: &FitSettings) -> Model {
                 ..Default::default()
             }),
             warnings: vec!["a warning of the fit".to_owned()],
+            thickness: Some(THICKNESS),
+            bodies: Some(Bodies {
+                count: 2,
+                thinnest: vec![Body {
+                    longest_side: 1.0,
+                    thickness: THICKNESS,
+                }],
+            }),
             ..Default::default()
         },
     }

@@ -63,6 +63,10 @@ class FakeDaemon:
         """What its running fit is called."""
         self.models: dict[str, bytes] = {}
         """The files of its models by name."""
+        self.chosen_resolution, self.resolution_needed = 256, 0
+        """What it takes where none is asked for, and what it says would do."""
+        self.lost: list[str] = []
+        """What it says that a mesh has lost."""
         self.extractions: list[query_pb2.ExtractMeshRequest] = []
         self._loop = asyncio.new_event_loop()
         self._connections = []
@@ -289,7 +293,11 @@ class FakeDaemon:
             data = data[:-4] + b"\xff\xff\xff\x7f"
         elif self.damage == "empty":
             counts, data = SimpleNamespace(v=0, f=0), b""
-        header = query_pb2.ExtractMeshHeader(vertex_count=counts.v, triangle_count=counts.f)
+        resolution = self.extractions[-1].grid.resolution or self.chosen_resolution
+        header = query_pb2.ExtractMeshHeader(
+            vertex_count=counts.v, triangle_count=counts.f, resolution=resolution, warnings=self.lost
+        )
+        header.resolution_needed = self.resolution_needed
         await stream.send_message(query_pb2.ExtractMeshResponse(header=header))
         for start in range(0, len(data), self.chunk):
             await stream.send_message(query_pb2.ExtractMeshResponse(chunk=data[start : start + self.chunk]))
@@ -297,6 +305,6 @@ class FakeDaemon:
     async def _volume(self, stream) -> None:
         await stream.recv_message()
         data = b"this is no VDB file"
-        header = query_pb2.ExtractVolumeHeader(size_bytes=len(data))
+        header = query_pb2.ExtractVolumeHeader(size_bytes=len(data), warnings=self.lost)
         await stream.send_message(query_pb2.ExtractVolumeResponse(header=header))
         await stream.send_message(query_pb2.ExtractVolumeResponse(chunk=data))

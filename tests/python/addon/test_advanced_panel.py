@@ -30,9 +30,9 @@ class Layout:
         return self.buttons[text]
 
 
-def drawn(name: str, start: float) -> Layout:
+def drawn(name: str, start: float, default: str) -> Layout:
     layout = Layout()
-    part("interface.panel").draw_number_or_preset(layout, bpy.context.scene.overfit, name, start)
+    part("interface.panel").draw_number_or_default(layout, bpy.context.scene.overfit, name, start, default)
     return layout
 
 
@@ -41,16 +41,19 @@ def press(button: SimpleNamespace) -> None:
     assert operator(data_path=button.data_path, value=button.value) == {"FINISHED"}
 
 
-@pytest.mark.parametrize(("name", "start"), [("learning_rate", 0.005), ("batch_size", 8192)])
-def test_the_preset_s_until_it_is_pressed(clean, name, start):
+@pytest.mark.parametrize(
+    ("name", "start", "default"),
+    [("learning_rate", 0.005, "Preset's"), ("batch_size", 8192, "Preset's"), ("resolution", 256, "Automatic")],
+)
+def test_the_default_until_it_is_pressed(clean, name, start, default):
     """No field that shows 0: a button says whose the number is, and a cross beside one's own takes it back."""
     settings = bpy.context.scene.overfit
     settings.property_unset(name)
-    shown = drawn(name, start)
-    assert shown.fields == [] and list(shown.buttons) == ["Preset's"]
-    press(shown.buttons["Preset's"])
+    shown = drawn(name, start, default)
+    assert shown.fields == [] and list(shown.buttons) == [default]
+    press(shown.buttons[default])
     assert getattr(settings, name) == pytest.approx(start)
-    shown = drawn(name, start)
+    shown = drawn(name, start, default)
     assert shown.fields == [name] and list(shown.buttons) == [""]
     press(shown.buttons[""])
     assert getattr(settings, name) == 0

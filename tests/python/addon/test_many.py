@@ -505,23 +505,42 @@ def test_uneven_scale_can_be_applied(suzanne, fake):
     assert tuple(suzanne.scale) == (1, 1, 1) and max((a - b).length for a, b in zip(before, after, strict=True)) < 1e-5
 
 
-def test_thin_parts_ask_for_resolution_and_short_training_for_time(fake):
-    advise = part("jobs.advice").advise
-    fit_pb2, mesh_pb2 = part("api.fit_pb2"), part("api.mesh_pb2")
-    order = part("jobs.fit_order").FitOrder.of(bpy.context.scene.overfit, resolution=100)
-    health = mesh_pb2.HealthReport(vertices=8, watertight=True, consistently_wound=True)
-    health.bounds.min.extend((0, 0, 0))
-    health.bounds.max.extend((2, 1, 1))
-    fit = fit_pb2.Fit(thickness=0.01)
-    fit.metrics.near_mae = 1e-4
-    (thin,) = advise(health, fit, order)
-    # Two cells in 0.01 of 2: 400 cells, and a multiple of 32.
-    assert (thin.fix, thin.value) == ("RESOLUTION", 416)
-    fit.thickness, fit.metrics.near_mae, fit.progress.elapsed_seconds = 0.5, 5e-3, 10.0
-    (short,) = advise(health, fit, order)
+def test_what_a_mesh_has_lost_is_said_with_the_resolution_that_keeps_it(suzanne, fake):
+    settings = bpy.context.scene.overfit
+    settings.property_unset("resolution")
+    words = "Walls of 0.01 are 1.3 cells thick at resolution 256. Resolution 400 keeps them."
+    fake.lost, fake.resolution_needed = [words], 400
+    (job,) = fit_all(fake)
+    # No resolution is asked for: the daemon chooses.
+    assert fake.extractions[-1].grid.WhichOneof("spacing") is None
+    (thin,) = [item for item in job.advice if item.fix == "RESOLUTION"]
+    assert thin.text.format(**thin.values) == words and thin.value == 400
+    result = bpy.data.objects[job.result_name]
+    assert result.overfit.resolution == 0
+    size = max(max(axis) - min(axis) for axis in zip(*result.bound_box, strict=True))
+    assert result.overfit.voxel_size == pytest.approx(size / 256, rel=1e-4)
+    # Meshed again it is said, too; a resolution beyond what can be asked for here has no button.
+    select(result)
+    bpy.ops.overfit.extract_mesh(resolution=64)
+    again = session().jobs[-1]
+    pump_until(lambda: not again.running, 20.0, fake.pump)
+    assert fake.extractions[-1].grid.resolution == 64 and words in again.notes
+    about_result = part("jobs.advice").about_result
+    made = part("api.query_pb2").ExtractMeshHeader(resolution=256, warnings=["Resolution 90000 keeps them."])
+    made.resolution_needed = 90_000
+    (lost,) = about_result(part("api.fit_pb2").Fit(), made)
+    assert lost.fix == ""
+
+
+def test_an_error_that_shows_asks_for_time_and_the_buttons_set_what_they_say(fake):
+    about_result = part("jobs.advice").about_result
+    fit = part("api.fit_pb2").Fit()
+    made = part("api.query_pb2").ExtractMeshHeader(resolution=100)
+    fit.metrics.near_mae, fit.progress.elapsed_seconds = 5e-3, 10.0
+    (short,) = about_result(fit, made)
     assert (short.fix, short.value) == ("TIME", 30.0)
     fit.metrics.near_mae = 1e-4
-    assert advise(health, fit, order) == []
+    assert about_result(fit, made) == []
     bpy.ops.overfit.fix(kind="RESOLUTION", value=416.0)
     bpy.ops.overfit.fix(kind="TIME", value=30.0)
     settings = bpy.context.scene.overfit
