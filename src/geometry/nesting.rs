@@ -121,7 +121,7 @@ impl Bodies<'_> {
             let at = body as usize;
             let every = counts[at].div_ceil(most);
             seen[at] += 1;
-            if seen[at] % every != 0 {
+            if !usize::is_multiple_of(seen[at], every) {
                 continue;
             }
             let [a, b, c] = self.mesh.corners(face);

@@ -91,8 +91,8 @@ fn patches_between_edges_of_many_faces_are_turned_together() {
     let is_wall = |mesh: &Mesh, face: usize| mesh.corners(face).iter().all(|p| p[0] == 1.0);
     let wall: Vec<usize> = (0..12).filter(|&face| is_wall(&second, face)).collect();
     let [a, b, c] = second.triangles[wall[0]];
-    let d = second.triangles[wall[1]].into_iter();
-    let d = d.filter(|v| ![a, b, c].contains(v)).next().unwrap();
+    let mut d = second.triangles[wall[1]].into_iter();
+    let d = d.find(|v| ![a, b, c].contains(v)).unwrap();
     // Shared by both is the edge from a to c.
     (second.triangles[wall[0]], second.triangles[wall[1]]) = ([a, b, d], [b, c, d]);
     let house = shapes::cuboid([0.0; 3], [1.0; 3]).joined(&second);
