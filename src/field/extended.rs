@@ -1,34 +1,27 @@
 //! A field that is defined everywhere, made from a network that was trained in the unit frame only.
 
 use super::outer_distance::OuterDistance;
-use super::outer_surface::{BAND, OuterSurface};
+use super::outer_surface::OuterSurface;
 use super::scalar_field::ScalarField;
 
 /// Continues a field beyond the cube `[-1, 1]³` that it was trained in: a network asked outside its training would answer
 /// at random.
 ///
-/// Beyond the cube the value is the distance `D` to the shape's [`OuterSurface`], led over to the field `f` near the border:
-/// `D(p) + (1 - |p - q| / 0.25) (f(q) - D(q))` at a point `p` whose nearest point of the cube is `q`, and `D(p)` where the
-/// bracket would be negative. So it is continuous, and from 0.25 beyond the cube on what the network does at its border has
-/// no part in it. The gradient is the direction from the nearest point of the shape, of length 1: not that of the field's
-/// error, which near the border changes fast.
+/// Beyond the cube the value is the distance `D` to the shape's [`OuterSurface`]. The field `f` is led over to it within the
+/// last sixteenth below the border, where no shape has its surface: at a depth of `t` the value is `f + (1 - 16 t) (D - f)`. So
+/// it is continuous, and beyond the border what the network does there has no part in it. The gradient is led over
+/// likewise, to the direction from the nearest point of the shape, of length 1; that `D - f` fades is left out of it, since
+/// the network's error is nothing to follow.
 ///
-/// Without an outer surface the value is `f(q) + |p - q|`, which is never less than the distance, but up to a third more.
+/// Without an outer surface the value is `f(q) + |p - q|` at a point `p` whose nearest point of the cube is `q`, which is
+/// never less than the distance, but up to a third more.
 pub struct Extended<F> {
     field: F,
     outer: Option<OuterDistance>,
 }
 
-/// A point beyond the cube.
-struct Beyond {
-    /// Which point of the batch it is.
-    index: usize,
-    point: [f32; 3],
-    /// The nearest point of the cube.
-    nearest: [f32; 3],
-    /// The distance to it.
-    away: f32,
-}
+/// How far below the border of the cube the outer surface has a part in the value.
+const SHELL: f32 = 1.0 / 16.0;
 
 impl<F: ScalarField> Extended<F> {
     /// `field` answers within the cube; `outer` is its shape's outer surface, if one is known.
@@ -37,53 +30,84 @@ impl<F: ScalarField> Extended<F> {
         Self { field, outer }
     }
 
-    /// Evaluates the field at the points of the cube that are needed, and the rest beyond it.
     fn evaluate(
         &self,
         points: &[[f32; 3]],
         values: &mut [f32],
         mut gradients: Option<&mut [[f32; 3]]>,
     ) {
-        let beyond = beyond(points);
-        if beyond.is_empty() {
-            // Points within the cube, which most are, pay nothing.
-            return self.evaluate_within(points, values, gradients);
-        }
-        let mut within = points.to_vec();
-        for far in &beyond {
-            within[far.index] = far.nearest;
-        }
         let Some(outer) = &self.outer else {
-            self.evaluate_within(&within, values, gradients.as_deref_mut());
-            for far in &beyond {
-                values[far.index] += far.away;
-                if let Some(gradients) = &mut gradients {
-                    far.turn(&mut gradients[far.index]);
+            return self.continue_by_the_border(points, values, gradients);
+        };
+        let within: Vec<usize> = (0..points.len())
+            .filter(|&index| depth(points[index]) > 0.0)
+            .collect();
+        self.evaluate_some(points, &within, values, gradients.as_deref_mut());
+        // Points deep within the cube, which most are, pay nothing.
+        let shell: Vec<usize> = (0..points.len())
+            .filter(|&index| depth(points[index]) < SHELL)
+            .collect();
+        let at = gathered(points, &shell);
+        for (&index, distance) in shell.iter().zip(outer.distances(&at)) {
+            let value = &mut values[index];
+            *value = led_over(points[index], *value, distance);
+        }
+        if let Some(gradients) = gradients {
+            for (&index, direction) in shell.iter().zip(outer.directions(&at)) {
+                let gradient = gradients[index];
+                gradients[index] = std::array::from_fn(|axis| {
+                    led_over(points[index], gradient[axis], direction[axis])
+                });
+            }
+        }
+    }
+
+    /// The value at the nearest point of the cube plus the distance to it.
+    fn continue_by_the_border(
+        &self,
+        points: &[[f32; 3]],
+        values: &mut [f32],
+        mut gradients: Option<&mut [[f32; 3]]>,
+    ) {
+        let within: Vec<[f32; 3]> = points.iter().map(|&point| clamped(point)).collect();
+        self.evaluate_within(&within, values, gradients.as_deref_mut());
+        for (index, (&point, &nearest)) in points.iter().zip(&within).enumerate() {
+            let away = distance(point, nearest);
+            values[index] += away;
+            if let Some(gradients) = &mut gradients {
+                for axis in 0..3 {
+                    // Along a clamped axis the field's part stands still.
+                    if point[axis] != nearest[axis] {
+                        gradients[index][axis] = (point[axis] - nearest[axis]) / away;
+                    }
                 }
             }
-            return;
-        };
-        // The field is not asked where it has no part.
-        let asked: Vec<usize> = {
-            let mut asked = vec![true; points.len()];
-            for far in &beyond {
-                asked[far.index] = far.away < BAND;
-            }
-            (0..points.len()).filter(|&index| asked[index]).collect()
-        };
-        let at: Vec<[f32; 3]> = asked.iter().map(|&index| within[index]).collect();
+        }
+    }
+
+    /// Evaluates the field at some of the points, by their indices, which ascend.
+    fn evaluate_some(
+        &self,
+        points: &[[f32; 3]],
+        some: &[usize],
+        values: &mut [f32],
+        gradients: Option<&mut [[f32; 3]]>,
+    ) {
+        if some.len() == points.len() {
+            return self.evaluate_within(points, values, gradients);
+        }
+        let at = gathered(points, some);
         let mut found = vec![0.0; at.len()];
         let mut found_gradients = gradients.as_ref().map(|_| vec![[0.0; 3]; at.len()]);
         self.evaluate_within(&at, &mut found, found_gradients.as_deref_mut());
-        for (&index, value) in asked.iter().zip(found) {
+        for (&index, value) in some.iter().zip(found) {
             values[index] = value;
         }
-        if let (Some(gradients), Some(found)) = (&mut gradients, found_gradients) {
-            for (&index, gradient) in asked.iter().zip(found) {
+        if let (Some(gradients), Some(found)) = (gradients, found_gradients) {
+            for (&index, gradient) in some.iter().zip(found) {
                 gradients[index] = gradient;
             }
         }
-        outer.continue_beyond(&beyond, values, gradients);
     }
 
     fn evaluate_within(
@@ -114,308 +138,37 @@ impl<F: ScalarField> ScalarField for Extended<F> {
     }
 }
 
-impl Beyond {
-    /// Makes a gradient at the nearest point of the cube that of `f(q) + |p - q|`: along a clamped axis the field's part
-    /// stands still.
-    fn turn(&self, gradient: &mut [f32; 3]) {
-        for (axis, component) in gradient.iter_mut().enumerate() {
-            let away = self.point[axis] - self.nearest[axis];
-            if away != 0.0 {
-                *component = away / self.away;
-            }
-        }
+/// From what the field says to what the outer surface does, at a point less than [`SHELL`] deep.
+fn led_over(point: [f32; 3], field: f32, outer: f32) -> f32 {
+    let depth = depth(point);
+    if depth > 0.0 {
+        return field + (1.0 - depth / SHELL) * (outer - field);
+    }
+    match outer.is_nan() {
+        // There is no distance to a place whose square is not finite in `f32`.
+        true => distance(point, clamped(point)),
+        false => outer,
     }
 }
 
-impl OuterDistance {
-    /// Values at the points beyond the cube, where `values` holds the field's at the nearest points of the cube within the
-    /// band, and gradients.
-    fn continue_beyond(
-        &self,
-        beyond: &[Beyond],
-        values: &mut [f32],
-        gradients: Option<&mut [[f32; 3]]>,
-    ) {
-        let band: Vec<&Beyond> = beyond.iter().filter(|far| far.away < BAND).collect();
-        let at_border: Vec<[f32; 3]> = band.iter().map(|far| far.nearest).collect();
-        let differences: Vec<f32> = (band.iter().zip(self.distances(&at_border)))
-            .map(|(far, distance)| (1.0 - far.away / BAND) * (values[far.index] - distance))
-            .collect();
-        let points: Vec<[f32; 3]> = beyond.iter().map(|far| far.point).collect();
-        for (far, distance) in beyond.iter().zip(self.distances(&points)) {
-            // There is no distance to a place that is not finite in `f32`.
-            values[far.index] = if distance.is_nan() {
-                far.away
-            } else {
-                distance
-            };
-        }
-        for (far, difference) in band.iter().zip(differences) {
-            values[far.index] += difference;
-        }
-        if let Some(gradients) = gradients {
-            for (far, direction) in beyond.iter().zip(self.directions(&points)) {
-                gradients[far.index] = direction;
-            }
-        }
-    }
+/// How deep a point lies below the border of the cube; not positive on it and beyond.
+fn depth(point: [f32; 3]) -> f32 {
+    1.0 - point.iter().fold(0.0, |most: f32, x| most.max(x.abs()))
 }
 
-/// Those of `points` that lie beyond the cube.
-fn beyond(points: &[[f32; 3]]) -> Vec<Beyond> {
-    let beyond = |(index, &point): (usize, &[f32; 3])| {
-        let nearest = point.map(|x| x.clamp(-1.0, 1.0));
-        (nearest != point).then(|| Beyond {
-            index,
-            point,
-            nearest,
-            away: length(std::array::from_fn(|axis| point[axis] - nearest[axis])),
-        })
-    };
-    points.iter().enumerate().filter_map(beyond).collect()
+/// The nearest point of the cube.
+fn clamped(point: [f32; 3]) -> [f32; 3] {
+    point.map(|x| x.clamp(-1.0, 1.0))
 }
 
-fn length(vector: [f32; 3]) -> f32 {
-    vector.iter().map(|x| x * x).sum::<f32>().sqrt()
+fn distance(from: [f32; 3], to: [f32; 3]) -> f32 {
+    let squares = (0..3).map(|axis| (to[axis] - from[axis]).powi(2));
+    squares.sum::<f32>().sqrt()
+}
+
+fn gathered(points: &[[f32; 3]], indices: &[usize]) -> Vec<[f32; 3]> {
+    indices.iter().map(|&index| points[index]).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::{RngExt, SeedableRng};
-    use rand_distr::StandardNormal;
-    use rand_pcg::Pcg64Mcg;
-
-    /// A shape by the nearest point of its surface, which holds outside of it.
-    type Nearest = fn([f64; 3]) -> [f64; 3];
-
-    /// A perfect network.
-    struct Exact(Nearest);
-
-    impl ScalarField for Exact {
-        fn values(&self, points: &[[f32; 3]], values: &mut [f32]) {
-            for (value, point) in values.iter_mut().zip(points) {
-                assert!(point.iter().all(|x| x.abs() <= 1.0), "asked at {point:?}");
-                let point = point.map(f64::from);
-                *value = distance(point, (self.0)(point)) as f32;
-            }
-        }
-
-        fn values_and_gradients(
-            &self,
-            points: &[[f32; 3]],
-            values: &mut [f32],
-            gradients: &mut [[f32; 3]],
-        ) {
-            self.values(points, values);
-            for (gradient, point) in gradients.iter_mut().zip(points) {
-                let point = point.map(f64::from);
-                *gradient = direction(point, (self.0)(point)).map(|x| x as f32);
-            }
-        }
-    }
-
-    fn distance(p: [f64; 3], q: [f64; 3]) -> f64 {
-        (0..3).map(|i| (p[i] - q[i]).powi(2)).sum::<f64>().sqrt()
-    }
-
-    fn direction(to: [f64; 3], from: [f64; 3]) -> [f64; 3] {
-        let length = distance(to, from);
-        std::array::from_fn(|i| (to[i] - from[i]) / length)
-    }
-
-    fn on_ball(p: [f64; 3], center: [f64; 3], radius: f64) -> [f64; 3] {
-        let away = direction(p, center);
-        std::array::from_fn(|i| center[i] + radius * away[i])
-    }
-
-    const BALL: Nearest = |p| on_ball(p, [0.0; 3], 0.9);
-    const BOX: Nearest = |p| {
-        [
-            p[0].clamp(-0.9, 0.9),
-            p[1].clamp(-0.4, 0.4),
-            p[2].clamp(-0.1, 0.1),
-        ]
-    };
-    const TORUS: Nearest = |p| {
-        let across = p[0].hypot(p[1]);
-        let center = match across > 0.0 {
-            true => [0.7 * p[0] / across, 0.7 * p[1] / across, 0.0],
-            false => [0.7, 0.0, 0.0],
-        };
-        on_ball(p, center, 0.2)
-    };
-    const TWO_BALLS: Nearest = |p| {
-        let [a, b] = [
-            on_ball(p, [-0.5, 0.0, 0.0], 0.4),
-            on_ball(p, [0.7, 0.2, 0.0], 0.2),
-        ];
-        if distance(p, a) <= distance(p, b) {
-            a
-        } else {
-            b
-        }
-    };
-    const SHAPES: [(&str, Nearest); 4] = [
-        ("ball", BALL),
-        ("box", BOX),
-        ("torus", TORUS),
-        ("two balls", TWO_BALLS),
-    ];
-
-    fn extended(shape: Nearest) -> Extended<Exact> {
-        let outer = OuterSurface::of(|points| {
-            let nearest = |p: &[f32; 3]| shape(p.map(f64::from)).map(|x| x as f32);
-            Ok::<_, ()>(points.iter().map(nearest).collect())
-        });
-        Extended::new(Exact(shape), Some(&outer.unwrap()))
-    }
-
-    /// Points beyond the cube in all directions, up to ten times the size of the shapes away.
-    fn points_beyond(count: usize) -> Vec<[f32; 3]> {
-        let mut rng = Pcg64Mcg::seed_from_u64(5);
-        let mut point = || -> [f32; 3] {
-            let way: [f32; 3] = std::array::from_fn(|_| rng.sample(StandardNormal));
-            let largest = way.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
-            let away = 18.0f32.powf(rng.random()) - 1.0;
-            way.map(|x| x / largest * (1.0 + 1e-6 + away))
-        };
-        (0..count).map(|_| point()).collect()
-    }
-
-    /// Whether the nearest point jumps close to `p`: two parts of the shape are about as far.
-    fn is_tie(shape: Nearest, p: [f64; 3], distance_there: f64) -> bool {
-        let step = 0.03 * distance_there;
-        (0..6).any(|side| {
-            let mut moved = p;
-            moved[side / 2] += if side % 2 == 0 { step } else { -step };
-            distance(shape(p), shape(moved)) > 3.0 * step
-        })
-    }
-
-    #[test]
-    fn distances_are_within_a_hundredth_and_gradients_within_two_degrees() {
-        let points = points_beyond(20_000);
-        for (name, shape) in SHAPES {
-            let field = extended(shape);
-            let mut values = vec![0.0; points.len()];
-            let mut gradients = vec![[0.0; 3]; points.len()];
-            field.values_and_gradients(&points, &mut values, &mut gradients);
-            let mut alone = vec![0.0; points.len()];
-            field.values(&points, &mut alone);
-            let (mut low, mut high, mut widest, mut ties) = (0.0f64, 0.0f64, 0.0f64, 0);
-            for (index, point) in points.iter().enumerate() {
-                let point = point.map(f64::from);
-                let exact = distance(point, shape(point));
-                let error = f64::from(values[index]) / exact - 1.0;
-                (low, high) = (low.min(error), high.max(error));
-                assert!((values[index] - alone[index]).abs() < 1e-5 * values[index]);
-                if is_tie(shape, point, exact) {
-                    ties += 1;
-                    continue;
-                }
-                let away = direction(point, shape(point));
-                let cosine: f64 = (0..3)
-                    .map(|i| away[i] * f64::from(gradients[index][i]))
-                    .sum();
-                widest = widest.max(cosine.min(1.0).acos().to_degrees());
-            }
-            println!("{name}: {low:.5} {high:.5} {widest:.2} degrees, {ties} ties");
-            assert!(low > -0.01 && high < 0.01, "{name}: {low} to {high}");
-            assert!(widest < 2.0, "{name}: {widest} degrees");
-            assert!(ties < points.len() / 10, "{name}: {ties}");
-        }
-    }
-
-    #[test]
-    fn it_is_continuous_across_the_border_and_beyond() {
-        const STEP: f32 = 5e-4;
-        for (name, shape) in SHAPES {
-            let field = extended(shape);
-            for end in points_beyond(20) {
-                let count = (3.0 / STEP) as usize;
-                let largest = end.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
-                // From within the cube to beyond the band.
-                let line: Vec<[f32; 3]> = (0..count)
-                    .map(|i| end.map(|x| x / largest * (0.95 + STEP * i as f32)))
-                    .collect();
-                let mut values = vec![0.0; count];
-                field.values(&line, &mut values);
-                let step =
-                    f64::from(STEP) * distance([0.0; 3], end.map(|x| f64::from(x / largest)));
-                for pair in values.windows(2) {
-                    let slope = f64::from(pair[1] - pair[0]).abs() / step;
-                    assert!(slope < 1.1, "{name}: {slope} between {pair:?}");
-                }
-            }
-        }
-    }
-
-    /// x + 2 y + 3 z
-    struct Plane;
-
-    impl ScalarField for Plane {
-        fn values(&self, points: &[[f32; 3]], values: &mut [f32]) {
-            for (value, [x, y, z]) in values.iter_mut().zip(points) {
-                *value = x + 2.0 * y + 3.0 * z;
-            }
-        }
-
-        fn values_and_gradients(
-            &self,
-            points: &[[f32; 3]],
-            values: &mut [f32],
-            gradients: &mut [[f32; 3]],
-        ) {
-            self.values(points, values);
-            gradients.fill([1.0, 2.0, 3.0]);
-        }
-    }
-
-    #[test]
-    fn whatever_the_network_says_at_the_border_it_is_continuous_there_and_forgotten_beyond() {
-        let outer = OuterSurface::of(|points| {
-            let nearest = |p: &[f32; 3]| BALL(p.map(f64::from)).map(|x| x as f32);
-            Ok::<_, ()>(points.iter().map(nearest).collect())
-        });
-        let field = Extended::new(Plane, Some(&outer.unwrap()));
-        let points = [
-            [1.0, 0.5, 0.3],
-            [1.0 + 1e-6, 0.5, 0.3],
-            [1.0 + BAND, 0.5, 0.3],
-            [1.0 + BAND / 2.0, 0.0, 0.0],
-            [f32::MAX, 0.0, 0.0],
-        ];
-        let mut values = [0.0; 5];
-        field.values(&points, &mut values);
-        assert_eq!(values[0], 2.9);
-        assert!((values[1] - 2.9).abs() < 1e-4, "{}", values[1]);
-        let exact = (1.25f32.powi(2) + 0.34).sqrt() - 0.9;
-        assert!((values[2] / exact - 1.0).abs() < 0.01, "{}", values[2]);
-        // In the middle of the band half of the network's error is left.
-        let half = 0.225 + 0.5 * (1.0 - 0.1);
-        assert!((values[3] - half).abs() < 5e-3, "{}, not {half}", values[3]);
-        assert!(values[4] > 1e37);
-    }
-
-    #[test]
-    fn without_an_outer_surface_the_gradient_matches_differences() {
-        let field = Extended::new(Plane, None);
-        let points = [[0.1, 0.2, 0.3], [1.5, 0.2, -2.0], [-3.0, 4.0, 0.5]];
-        let (mut values, mut gradients) = ([0.0; 3], [[0.0; 3]; 3]);
-        field.values_and_gradients(&points, &mut values, &mut gradients);
-        assert!((values[0] - 1.4).abs() < 1e-6);
-        let step = 1e-3;
-        for (point, gradient) in points.iter().zip(gradients) {
-            for axis in 0..3 {
-                let mut ends = [*point; 2];
-                ends[0][axis] -= step;
-                ends[1][axis] += step;
-                let mut at_ends = [0.0; 2];
-                field.values(&ends, &mut at_ends);
-                let difference = (at_ends[1] - at_ends[0]) / (2.0 * step);
-                assert!((difference - gradient[axis]).abs() < 5e-3);
-            }
-        }
-    }
-}
+mod tests;

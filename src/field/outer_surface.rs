@@ -30,14 +30,14 @@ pub type Place = [u8; 3];
 /// Steps of the lattice along each edge of the frame.
 pub(super) const LATTICE: u8 = 128;
 
-/// How far beyond the frame the distance to the outer surface is led over to the field, in the unit frame: nearer than that,
-/// its own error does not count in full.
-pub(super) const BAND: f32 = 0.25;
+/// How much the distance to the outer surface may be off, as a share of the distance and [`SLACK`].
+const DISTANCE_ERROR: f64 = 0.006;
 
-/// How much the distance to the outer surface may be off, as a share of the distance beyond [`BAND`].
-const DISTANCE_ERROR: f64 = 0.004;
+/// In the unit frame: less than the tenth of it that lies between a shape and the frame's border at least, so that a share
+/// of both is a share of the distance.
+const SLACK: f64 = 0.03;
 
-/// How far an interpolated nearest point may be off, as a share of that distance: about one degree.
+/// How far an interpolated nearest point may be off, as a share of the same: about one degree.
 const PLACE_ERROR: f64 = 0.02;
 
 /// Sides of cells, in steps of the lattice: the largest ones are quartered where they are off, down to the least, which have
@@ -247,7 +247,7 @@ fn stands_for(places: &[Place; 9], feet: &[[f32; 3]; 9]) -> bool {
         });
         let share = [(at % 3) as f64 / 2.0, (at / 3) as f64 / 2.0];
         let place = interpolated(corners.map(|corner| corner.map(f64::from)), share);
-        let scale = exact + f64::from(BAND);
+        let scale = exact + SLACK;
         (distances[0].min(distances[1]) - exact).abs() <= DISTANCE_ERROR * scale
             && length(place, feet[at].map(f64::from)) <= PLACE_ERROR * scale
     })

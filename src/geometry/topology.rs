@@ -36,12 +36,15 @@ impl Topology {
             "fewer than 2^31 vertices"
         );
         let place = first_at_same_place(&mesh.positions);
-        let mut edges: Vec<u64> = mesh
+        let faces: Vec<[u32; 3]> = mesh
             .triangles
             .par_iter()
             .map(|triangle| triangle.map(|vertex| place[vertex as usize]))
             .filter(|[a, b, c]| a != b && b != c && c != a)
-            .flat_map_iter(|[a, b, c]| {
+            .collect();
+        let mut edges: Vec<u64> = faces
+            .par_iter()
+            .flat_map_iter(|&[a, b, c]| {
                 [
                     directed_edge(a, b),
                     directed_edge(b, c),
@@ -72,7 +75,7 @@ impl Topology {
                 }
             }
         }
-        topology.bodies = u64::from(Components::joined(&mesh.triangles, place).count);
+        topology.bodies = u64::from(Components::joined(&faces, place).count);
         topology
     }
 

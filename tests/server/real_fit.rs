@@ -104,8 +104,9 @@ async fn a_box_is_fitted_and_its_distances_come_back() {
         .model
         .unwrap();
     assert_eq!(preset.parameters, model.parameters);
-    let size = preset.size_bytes as f64 / model.size_bytes as f64;
-    assert!((size - 1.0).abs() < 0.01, "{size}");
+    // What is known of the shape's outside comes on top.
+    let outside = model.size_bytes.checked_sub(preset.size_bytes);
+    assert!(outside.is_some_and(|bytes| bytes < 700_000), "{outside:?}");
 
     // In the middle of faces, where the distance is the one to the face's plane.
     let cases = [

@@ -37,4 +37,4 @@ def test_reflection_is_enough_to_call_the_server(daemon):
     assert all(preset["name"] and preset["description"] and preset["seconds"] > 0 for preset in info["presets"])
     assert "cpu" in {device["id"] for device in info["devices"]}
     assert all(int(limit) > 0 for limit in info["limits"].values())
-    assert len(info["limits"]) == 7
+    assert len(info["limits"]) == 8

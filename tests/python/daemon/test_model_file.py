@@ -66,7 +66,7 @@ def squared_distances(points, a, b, c):
 
 
 def outer_distance(points, nearest, cells):
-    """From points beyond the unit frame to what of the shape is nearest to anything there."""
+    """From points at the border of the unit frame and beyond to what of the shape is nearest to anything there."""
     corner = nearest.astype(np.float64)[cells.astype(np.int64)]
     a, b, c = (np.concatenate([corner[:, i], corner[:, j]]) for i, j in ((0, 0), (1, 3), (3, 2)))
     alone = np.delete(nearest, np.unique(cells), axis=0)
@@ -85,15 +85,14 @@ def evaluate(path, points):
     q = np.clip(u, -1, 1)
     low, high = ((np.array(metadata["bounds"][end]) - frame["center"]) * frame["scale"] for end in ("min", "max"))
     value = np.maximum(network(metadata["architecture"], tensors, q), bounded(q, low, high))
-    away = np.linalg.norm(u - q, axis=1)
-    beyond = away > 0
-    if "outer.nearest" not in tensors:
-        value = value + away
-    elif beyond.any():
-        outer = tensors["outer.nearest"], tensors["outer.cells"]
-        share = np.maximum(1 - away[beyond] / 0.25, 0)
-        difference = value[beyond] - outer_distance(q[beyond], *outer)
-        value[beyond] = outer_distance(u[beyond], *outer) + share * difference
+    if "outer.nearest" in tensors:
+        depth = 1 - np.abs(u).max(1)
+        shell = depth < 1 / 16
+        outer = outer_distance(u[shell], tensors["outer.nearest"], tensors["outer.cells"])
+        share = 1 - 16 * np.maximum(depth[shell], 0)
+        value[shell] += share * (outer - value[shell])
+    else:
+        value = value + np.linalg.norm(u - q, axis=1)
     return value / frame["scale"]
 
 
@@ -146,8 +145,8 @@ def test_numpy_reproduces_the_field(binary, tmp_path, preset, steps):
         assert (np.abs(ours - theirs) / (side + theirs)).max() < 1e-5
         # A field, not a constant: the surface lies among the points.
         assert theirs.min() < 0 < theirs.max()
-    # From 0.25 beyond the unit frame on, the network has no part in it.
-    outside = np.abs(p - 7).max(1) > 0.8 * side
+    # Beyond the unit frame, whose side is 1/0.9 of the mesh's, the network has no part in it.
+    outside = np.abs(p - 7).max(1) > 0.56 * side
     exact = np.linalg.norm(p[outside] - 7, axis=1) - 3
     run = [binary, "eval", model, "--points", points, "-o", values]
     subprocess.run(run, check=True, capture_output=True)
