@@ -152,7 +152,7 @@ fn fit_on_device(
         parameters: Vec::new(),
         frame,
         bounds,
-        outer: outer_surface(&oracle, cancel)?,
+        outer: None,
         training: Training {
             name: name.to_owned(),
             version: crate::VERSION.to_owned(),
@@ -175,6 +175,7 @@ fn fit_on_device(
         ..run.latest
     });
     let mut model = run.into_best();
+    model.outer = outer_surface(&oracle, cancel)?;
     let field = engine.load(&model.architecture, &model.parameters);
     let held_out = HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?;
     model.training.metrics = Some(held_out.judge(&*field, cancel)?);

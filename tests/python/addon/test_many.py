@@ -523,7 +523,7 @@ def test_what_a_mesh_has_lost_is_said_with_the_resolution_that_keeps_it(suzanne,
     select(result)
     bpy.ops.overfit.extract_mesh(resolution=64)
     again = session().jobs[-1]
-    pump_until(lambda: not again.running, 20.0, fake.pump)
+    pump_until(lambda: not again.running, fake.pump)
     assert fake.extractions[-1].grid.resolution == 64 and words in again.notes
     about_result = part("jobs.advice").about_result
     made = part("api.query_pb2").ExtractMeshHeader(resolution=256, warnings=["Resolution 90000 keeps them."])
@@ -548,13 +548,13 @@ def test_an_error_that_shows_asks_for_time_and_the_buttons_set_what_they_say(fak
 
 
 def test_normals_that_were_put_right_are_told_as_such(fake):
-    advise = part("jobs.advice").advise
+    about_mesh = part("jobs.advice").about_mesh
     report = part("api.mesh_pb2").HealthReport
     order = part("jobs.fit_order").FitOrder.of(bpy.context.scene.overfit)
 
     def told(**values):
         health = report(vertices=8, bodies=2, watertight=True, consistently_wound=True, **values)
-        return [(advice.fix, advice.text.format(**advice.values)) for advice in advise(health, None, order)]
+        return [(advice.fix, advice.text.format(**advice.values)) for advice in about_mesh(health, order)]
 
     assert told() == []
     (faces,) = told(turned_faces=3)
