@@ -33,8 +33,8 @@ pub(super) const LATTICE: u8 = 128;
 /// How much the distance to the outer surface may be off, as a share of the distance and [`SLACK`].
 const DISTANCE_ERROR: f64 = 0.004;
 
-/// In the unit frame: where a shape is nearly at the border, cells are finer than the distance to it asks for soon enough.
-/// With this much the closed forms of the tests are within 1 % and 2° all the same.
+/// In the unit frame. A surface may be a tenth of it below the border, and a share of that alone would ask for finer cells than
+/// 1 % and 2° need, as the tests' closed forms show.
 const SLACK: f64 = 0.25;
 
 /// How far an interpolated nearest point may be off, as a share of the same: about one degree.
