@@ -19,6 +19,7 @@ fn untrained_model() -> Model {
             min: [-0.9; 3],
             max: [0.9; 3],
         },
+        spline: None,
         outer: None,
         training: Training::default(),
     }

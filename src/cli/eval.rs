@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
     let mut points = PointFile::open(&arguments.points)?;
     let loaded = model::open(&arguments.model, arguments.device.device)?;
     if arguments.hessian {
-        ensure_twice_differentiable(&loaded.model().architecture)?;
+        ensure_twice_differentiable(loaded.model())?;
     }
     let columns = 1 + 3 * u64::from(arguments.gradient) + 6 * u64::from(arguments.hessian);
     let count = points.count();

@@ -155,7 +155,7 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
         steps: training.steps,
         samples: training.samples,
         samples_per_second: training.samples as f64 / training.seconds.max(1e-9),
-        parameters: model.parameters.len(),
+        parameters: model.parameter_count(),
         bytes: file_bytes(&arguments.output)?,
         metrics: training.metrics,
         warnings,
@@ -263,12 +263,15 @@ impl FitReport {
 /// The protocol's figures in one line.
 pub(super) fn metrics_in_words(metrics: &Metrics) -> String {
     let iou = metrics.iou.map(|iou| format!(", IoU {iou:.4}"));
+    let degrees = metrics.gradient_degrees;
+    let degrees = degrees.map(|degrees| format!(", gradient {degrees:.2} degrees off"));
     format!(
-        "near error {:.2e}, right sign {:.2} %, uniform error {:.2e}{} (lengths: longest side 1)",
+        "near error {:.2e}, right sign {:.2} %, uniform error {:.2e}{}{} (lengths: longest side 1)",
         metrics.near_mae,
         100.0 * metrics.sign_agreement,
         metrics.uniform_mae,
-        iou.unwrap_or_default()
+        iou.unwrap_or_default(),
+        degrees.unwrap_or_default()
     )
 }
 
@@ -347,6 +350,7 @@ mod tests {
                 min: [-0.9; 3],
                 max: [0.9; 3],
             },
+            spline: None,
             outer: None,
             training: Training::default(),
         };

@@ -104,8 +104,8 @@ fn inspect_model(model: Model, bytes: u64) -> ModelFileReport {
         });
     ModelFileReport {
         kind: "model",
-        network: model.architecture.to_string(),
-        parameters: model.parameters.len(),
+        network: model.to_string(),
+        parameters: model.parameter_count(),
         bytes,
         tensors: tensors.collect(),
         frame: model.frame,

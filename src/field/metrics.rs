@@ -12,4 +12,14 @@ pub struct Metrics {
     pub uniform_mae: f64,
     /// Intersection over union of the insides there; `None` for a mesh without an inside.
     pub iou: Option<f64>,
+    /// Angle between the field's gradient and the exact one, in degrees: the median over the points near the surface whose
+    /// distance is over 1e-4. `None` in older models.
+    #[serde(default)]
+    pub gradient_degrees: Option<f64>,
+    /// The same, the mean.
+    #[serde(default)]
+    pub gradient_degrees_mean: Option<f64>,
+    /// Mean of | |gradient| - 1 | there.
+    #[serde(default)]
+    pub gradient_length_error: Option<f64>,
 }

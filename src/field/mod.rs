@@ -7,6 +7,7 @@ mod batch_draw;
 mod bodies;
 mod bounded;
 pub mod composed;
+mod corrected;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod cube;
 mod device;
@@ -17,9 +18,11 @@ mod flex;
 mod initial;
 mod metrics;
 mod model;
+mod model_tensors;
 mod outer_distance;
 mod outer_surface;
 mod scalar_field;
+mod spline;
 
 pub use architecture::{
     Activation, Architecture, ArchitectureError, Encoding, GridLevel, HashGrid, LayerSize, Mlp,
@@ -29,6 +32,7 @@ pub use backend::{AdamState, AdamStep, FieldBackend, Loss};
 pub use batch_draw::BatchDraw;
 pub use bodies::{Bodies, Body};
 pub use bounded::BoundedBelow;
+pub use corrected::Corrected;
 pub use device::{Device, DeviceChoice, DeviceError};
 pub use device_failure::{device_failure, panic_message};
 pub use engine::{Engine, Learner, SharedField, available_devices, open_engine};
@@ -38,3 +42,6 @@ pub use metrics::Metrics;
 pub use model::{Model, ModelError, Training};
 pub use outer_surface::OuterSurface;
 pub use scalar_field::ScalarField;
+pub use spline::{
+    Degree, MOST_CELLS, Refinement, SparseSpline, SplineField, SplineLevel, interpolate,
+};

@@ -4,7 +4,9 @@
 //! metadata that says how to evaluate them (docs/model-format.md).
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
@@ -12,13 +14,20 @@ use thiserror::Error;
 
 use super::architecture::{Architecture, ArchitectureError};
 use super::bodies::Bodies;
+use super::corrected::Corrected;
+use super::engine::{Engine, SharedField};
 use super::metrics::Metrics;
+use super::model_tensors::{outer_tensors, read_outer, read_spline, spline_tensors};
 use super::outer_surface::OuterSurface;
+use super::spline::{Degree, SparseSpline, SplineField};
 use crate::geometry::{Bounds, Similarity};
 
 /// A field with everything needed to use it in the mesh's own units.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
+    /// What the network's value is added to: a spline of what was known of the shape before training. `None` where the network
+    /// is alone.
+    pub spline: Option<Arc<SparseSpline>>,
     /// The network.
     pub architecture: Architecture,
     /// Its parameters, flat, as [`Architecture::tensors`] lays them out.
@@ -107,13 +116,42 @@ const FORMAT: &str = "overfit.field.v1";
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Description {
     format: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spline: Option<SplineDescription>,
     architecture: Architecture,
     frame: Similarity,
     bounds: Bounds,
     training: Training,
 }
 
+/// What a file says of its spline beside its tensors.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct SplineDescription {
+    degree: Degree,
+    /// Cells along an axis, by level.
+    cells: Vec<u32>,
+}
+
 impl Model {
+    /// How many numbers the field is made of: those of the network and of the spline.
+    pub fn parameter_count(&self) -> usize {
+        let spline = self.spline.as_ref();
+        self.parameters.len() + spline.map_or(0, |spline| spline.coefficient_count())
+    }
+
+    /// Moves the network to an engine's device. The result evaluates the field in the unit frame, as it was trained.
+    pub fn unit_field(&self, engine: &dyn Engine) -> SharedField {
+        let network = engine.load(&self.architecture, &self.parameters);
+        match &self.spline {
+            None => network,
+            Some(spline) => Arc::new(Corrected {
+                spline: Arc::new(SplineField::new(spline)),
+                network,
+                scale: 1.0,
+            }),
+        }
+    }
+
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let bytes: &[u8] = bytemuck::cast_slice(&self.parameters);
@@ -123,8 +161,13 @@ impl Model {
             (spec.name, view.expect("specs tile the parameters"))
         });
         let outer = self.outer.iter().flat_map(outer_tensors);
+        let spline = self.spline.iter().flat_map(|spline| spline_tensors(spline));
         let description = serde_json::json!(Description {
             format: FORMAT.to_owned(),
+            spline: self.spline.as_ref().map(|spline| SplineDescription {
+                degree: spline.degree,
+                cells: spline.levels.iter().map(|level| level.cells).collect(),
+            }),
             architecture: self.architecture.clone(),
             frame: self.frame,
             bounds: self.bounds,
@@ -132,7 +175,7 @@ impl Model {
         });
         // One entry: several would come out in a new order each time, and the same model would not be the same file.
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), description.to_string())]);
-        serialize(tensors.chain(outer), Some(metadata)).expect("names are unique and sizes match")
+        serialize(tensors.chain(outer).chain(spline), Some(metadata)).expect("names are unique and sizes match")
     }
 
     /// Reads a file's bytes.
@@ -150,6 +193,7 @@ impl Model {
         })?;
         let Description {
             format,
+            spline,
             architecture,
             frame,
             bounds,
@@ -189,7 +233,11 @@ impl Model {
                 "its frame is no similarity".to_owned(),
             ));
         }
+        let spline = spline.map(|SplineDescription { degree, cells }| {
+            read_spline(&tensors, degree, &cells).map(Arc::new)
+        });
         Ok(Model {
+            spline: spline.transpose()?,
             architecture,
             parameters,
             frame,
@@ -226,78 +274,6 @@ impl Model {
     }
 }
 
-/// Names of the tensors that hold the outer surface.
-const OUTER_PLACES: &str = "outer.places";
-const OUTER_NEAREST: &str = "outer.nearest";
-const OUTER_CELLS: &str = "outer.cells";
-
-fn outer_tensors(outer: &OuterSurface) -> [(String, TensorView<'_>); 3] {
-    let tensor = |name: &str, dtype, shape: [usize; 2], bytes| {
-        let view = TensorView::new(dtype, shape.to_vec(), bytes).expect("the bytes of that shape");
-        (name.to_owned(), view)
-    };
-    let (count, cells) = (outer.places.len(), outer.cells.len());
-    [
-        tensor(
-            OUTER_PLACES,
-            Dtype::U8,
-            [count, 3],
-            outer.places.as_flattened(),
-        ),
-        tensor(
-            OUTER_NEAREST,
-            Dtype::F32,
-            [count, 3],
-            bytemuck::cast_slice(&outer.nearest),
-        ),
-        tensor(
-            OUTER_CELLS,
-            Dtype::U32,
-            [cells, 4],
-            bytemuck::cast_slice(&outer.cells),
-        ),
-    ]
-}
-
-/// The outer surface, if the file has one.
-fn read_outer(tensors: &SafeTensors<'_>) -> Result<Option<OuterSurface>, ModelError> {
-    if tensors.tensor(OUTER_PLACES).is_err() {
-        return Ok(None);
-    }
-    let places = rows_of(tensors, OUTER_PLACES, Dtype::U8, u8::from_le_bytes)?;
-    let nearest = rows_of(tensors, OUTER_NEAREST, Dtype::F32, f32::from_le_bytes)?;
-    let cells = rows_of(tensors, OUTER_CELLS, Dtype::U32, u32::from_le_bytes)?;
-    let outer = OuterSurface {
-        places,
-        nearest,
-        cells,
-    };
-    let wrong = |text| ModelError::Incomplete(format!("its outer surface is damaged: {text}"));
-    outer.check().map_err(wrong)?;
-    Ok(Some(outer))
-}
-
-/// A tensor `[N, COLUMNS]` of numbers of `BYTES` bytes.
-fn rows_of<T: Copy, const BYTES: usize, const COLUMNS: usize>(
-    tensors: &SafeTensors<'_>,
-    name: &str,
-    dtype: Dtype,
-    from_bytes: fn([u8; BYTES]) -> T,
-) -> Result<Vec<[T; COLUMNS]>, ModelError> {
-    let tensor = (tensors.tensor(name))
-        .map_err(|_| ModelError::Incomplete(format!("tensor '{name}' is missing")))?;
-    if tensor.dtype() != dtype || !matches!(tensor.shape(), &[_, columns] if columns == COLUMNS) {
-        return Err(ModelError::Incomplete(format!(
-            "tensor '{name}' is {:?} {:?}, it must be {dtype:?} [N, {COLUMNS}]",
-            tensor.dtype(),
-            tensor.shape()
-        )));
-    }
-    let (numbers, _) = tensor.data().as_chunks::<BYTES>();
-    let (rows, _) = numbers.as_chunks::<COLUMNS>();
-    Ok(rows.iter().map(|row| row.map(from_bytes)).collect())
-}
-
 fn parse_description(text: &str) -> Result<Description, ModelError> {
     serde_json::from_str(text).map_err(|error| {
         ModelError::Incomplete(format!(
@@ -306,11 +282,20 @@ fn parse_description(text: &str) -> Result<Description, ModelError> {
     })
 }
 
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(spline) = &self.spline {
+            write!(f, "{spline}, ")?;
+        }
+        self.architecture.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::field::architecture::{Activation, Encoding, Mlp};
-    use crate::field::initial_parameters;
+    use crate::field::{SplineLevel, initial_parameters};
 
     fn model() -> Model {
         let architecture = Architecture {
@@ -322,6 +307,15 @@ mod tests {
             },
         };
         Model {
+            spline: Some(Arc::new(SparseSpline {
+                degree: Degree::Cubic,
+                levels: vec![SplineLevel {
+                    cells: 16,
+                    bricks: vec![3, 7],
+                    masks: vec![0x8000_0000_0000_0001, 0x10],
+                    coefficients: vec![0.5, -0.25, 1e-3],
+                }],
+            })),
             parameters: initial_parameters(&architecture, 1),
             architecture,
             frame: Similarity {
@@ -385,6 +379,24 @@ mod tests {
             .to_string();
         assert!(
             words.contains("outer surface") && words.contains("cell 0"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn a_spline_is_optional_and_checked() {
+        let alone = Model {
+            spline: None,
+            ..model()
+        };
+        assert_eq!(Model::from_bytes(&alone.to_bytes()).unwrap(), alone);
+        let mut damaged = model();
+        Arc::make_mut(damaged.spline.as_mut().unwrap()).levels[0].bricks[1] = 1_000_000;
+        let words = Model::from_bytes(&damaged.to_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            words.contains("spline") && words.contains("brick 1000000"),
             "{words}"
         );
     }

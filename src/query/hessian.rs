@@ -1,29 +1,29 @@
 //! Second derivatives of a finished field.
 
 use super::LoadedModel;
-use crate::field::{Activation, Architecture, Encoding, ScalarField};
+use crate::field::{Activation, Degree, Encoding, Model, ScalarField};
 
-/// A network without second derivatives.
+/// A field without second derivatives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "second derivatives of this model ({architecture}) are zero or undefined almost everywhere: it is put together from pieces with kinks between them. Fit with the preset smooth (a SIREN) for a field that has them"
+    "second derivatives of this model ({field}) are zero or undefined almost everywhere: it is put together from pieces with kinks between them. Fit with the preset smooth (a SIREN) for a field that has them"
 )]
 pub struct NotTwiceDifferentiable {
-    architecture: String,
+    field: String,
 }
 
-/// Checks that a network has second derivatives everywhere: sine layers on plain coordinates do; ReLU has kinks, and so
-/// has the interpolation of a grid.
+/// Checks that a model has second derivatives everywhere: sine layers on plain coordinates do, and cubic splines; ReLU has kinks,
+/// so has the interpolation of a grid, and the second derivatives of quadratic splines jump.
 ///
 /// # Errors
 /// [`NotTwiceDifferentiable`], which says what to do instead.
-pub fn ensure_twice_differentiable(
-    architecture: &Architecture,
-) -> Result<(), NotTwiceDifferentiable> {
-    match (&architecture.encoding, architecture.mlp.activation) {
-        (Encoding::Identity, Activation::Sine { .. }) => Ok(()),
+pub fn ensure_twice_differentiable(model: &Model) -> Result<(), NotTwiceDifferentiable> {
+    let architecture = &model.architecture;
+    let spline = model.spline.as_ref().map(|spline| spline.degree);
+    match (&architecture.encoding, architecture.mlp.activation, spline) {
+        (Encoding::Identity, Activation::Sine { .. }, None | Some(Degree::Cubic)) => Ok(()),
         _ => Err(NotTwiceDifferentiable {
-            architecture: architecture.to_string(),
+            field: model.to_string(),
         }),
     }
 }
@@ -99,7 +99,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::field::{DeviceChoice, Mlp, Model, Training, initial_parameters, open_engine};
+    use crate::field::{
+        Architecture, DeviceChoice, Mlp, SparseSpline, Training, initial_parameters, open_engine,
+    };
     use crate::geometry::{Bounds, Similarity};
     use crate::train::Preset;
 
@@ -114,6 +116,21 @@ mod tests {
                     omega: 30.0,
                 },
             },
+        }
+    }
+
+    fn model(architecture: Architecture) -> Model {
+        Model {
+            spline: None,
+            parameters: initial_parameters(&architecture, 3),
+            architecture,
+            frame: Similarity::IDENTITY,
+            bounds: Bounds {
+                min: [-0.9; 3],
+                max: [0.9; 3],
+            },
+            outer: None,
+            training: Training::default(),
         }
     }
 
@@ -157,15 +174,12 @@ mod tests {
             scale: 0.5,
         };
         let model = Model {
-            architecture: architecture.clone(),
-            parameters: parameters.clone(),
             frame,
             bounds: Bounds {
                 min: [3.0, -2.0, -3.0],
                 max: [7.0, 2.0, 1.0],
             },
-            outer: None,
-            training: Training::default(),
+            ..model(architecture.clone())
         };
         let engine = open_engine(DeviceChoice::Auto).unwrap();
         let loaded = LoadedModel::new(Arc::new(model), &*engine);
@@ -198,14 +212,25 @@ mod tests {
     }
 
     #[test]
-    fn only_smooth_networks_pass() {
-        assert_eq!(ensure_twice_differentiable(&siren()), Ok(()));
+    fn only_smooth_fields_pass() {
+        let smooth = model(siren());
+        assert_eq!(ensure_twice_differentiable(&smooth), Ok(()));
+        let preset = |preset: Preset| model(preset.settings().architecture);
         assert_eq!(
-            ensure_twice_differentiable(&Preset::Smooth.settings().architecture),
+            ensure_twice_differentiable(&preset(Preset::Smooth)),
             Ok(())
         );
-        let refused =
-            ensure_twice_differentiable(&Preset::Standard.settings().architecture).unwrap_err();
-        assert!(refused.to_string().contains("preset smooth"), "{refused}");
+        let with_spline = |degree| Model {
+            spline: Some(Arc::new(SparseSpline {
+                degree,
+                levels: Vec::new(),
+            })),
+            ..smooth.clone()
+        };
+        assert!(ensure_twice_differentiable(&with_spline(Degree::Cubic)).is_ok());
+        for refused in [with_spline(Degree::Quadratic), preset(Preset::Standard)] {
+            let words = ensure_twice_differentiable(&refused).unwrap_err().to_string();
+            assert!(words.contains("preset smooth"), "{words}");
+        }
     }
 }

@@ -14,11 +14,11 @@ pub struct LoadedModel {
 impl LoadedModel {
     /// Moves a model's parameters to the engine's device.
     pub fn new(model: Arc<Model>, engine: &dyn Engine) -> Self {
-        let network = engine.load(&model.architecture, &model.parameters);
+        let field = model.unit_field(engine);
         let bounds = model.frame.apply_to_bounds(&model.bounds);
         Self {
             field: Arc::new(Extended::new(
-                BoundedBelow::new(network, &bounds),
+                BoundedBelow::new(field, &bounds),
                 model.outer.as_ref(),
             )),
             model,

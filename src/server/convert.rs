@@ -24,6 +24,9 @@ impl From<&Metrics> for proto::Metrics {
             sign_agreement: metrics.sign_agreement,
             uniform_mae: metrics.uniform_mae,
             iou: metrics.iou,
+            gradient_degrees: metrics.gradient_degrees,
+            gradient_degrees_mean: metrics.gradient_degrees_mean,
+            gradient_length_error: metrics.gradient_length_error,
         }
     }
 }
@@ -98,7 +101,7 @@ impl From<&Model> for proto::Model {
         Self {
             display_name: model.training.name.clone(),
             architecture: architecture_in_words(model),
-            parameters: model.parameters.len() as u64,
+            parameters: model.parameter_count() as u64,
             bounds: Some((&model.bounds).into()),
             metrics: model.training.metrics.as_ref().map(Into::into),
             preset: model.training.preset.clone(),
@@ -111,17 +114,23 @@ impl From<&Model> for proto::Model {
     }
 }
 
-/// As the .proto file promises: `hash-grid 8x4 2^15, mlp 64x2`.
+/// As the .proto file promises: `spline 256 382k + hash-grid 6x4 2^13, mlp 64x2`.
 fn architecture_in_words(model: &Model) -> String {
     let mlp = &model.architecture.mlp;
     let (width, layers) = (mlp.hidden_width, mlp.hidden_layers);
-    match &model.architecture.encoding {
+    let network = match &model.architecture.encoding {
         Encoding::Identity => format!("{} {width}x{layers}", activation_in_words(model)),
         Encoding::HashGrid(grid) => format!(
             "hash-grid {}x{} 2^{}, mlp {width}x{layers}",
             grid.levels, grid.features, grid.log2_entries
         ),
-    }
+    };
+    let Some(spline) = &model.spline else {
+        return network;
+    };
+    let finest = spline.levels.last().map_or(0, |level| level.cells);
+    let thousands = spline.coefficient_count().div_ceil(1000);
+    format!("spline {finest} {thousands}k + {network}")
 }
 
 fn activation_in_words(model: &Model) -> &'static str {

@@ -36,6 +36,9 @@ const STRETCH: f64 = 1.05;
 /// More than this share of the inside in doubt is told.
 const DOUBT: f64 = 0.002;
 
+/// Points evaluated between two looks at the cancel token.
+const BATCH: usize = 1 << 15;
+
 /// What is said about a field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
@@ -68,6 +71,8 @@ pub fn evaluate(
 /// Points with their true distances, drawn once and asked again and again.
 pub(super) struct HeldOut {
     near: Samples,
+    /// The exact gradients there; zero where there is none.
+    gradients: Vec<[f32; 3]>,
     uniform: Samples,
     rule: SignRule,
     doubt: Option<Doubt>,
@@ -94,10 +99,16 @@ impl HeldOut {
         let uniform = source.uniform(protocol.uniform, &within, !protocol.seed, cancel)?;
         Ok(Self {
             doubt: Doubt::about(source, &near, &uniform, cancel)?,
+            gradients: source.gradients(&near, cancel)?,
             near,
             uniform,
             rule,
         })
+    }
+
+    /// The points near the surface.
+    pub(super) fn near(&self) -> &Samples {
+        &self.near
     }
 
     /// What the user should know about the signs of these points.
@@ -124,7 +135,8 @@ impl HeldOut {
         field: &dyn ScalarField,
         cancel: &CancelToken,
     ) -> Result<Metrics, Cancelled> {
-        let near = values(field, &self.near, cancel)?;
+        let (near, slopes) = values_and_gradients(field, &self.near, cancel)?;
+        let gradient = GradientError::of(&slopes, &self.gradients);
         let uniform = values(field, &self.uniform, cancel)?;
         // A point in doubt is inside by one rule and outside by the other: no answer about it is right.
         let doubts = |which: fn(&Doubt) -> &Vec<bool>, point: usize| {
@@ -153,6 +165,9 @@ impl HeldOut {
             uniform_mae: mean_error(&uniform, &self.uniform.distances),
             // An open sheet has no inside: a ratio of nothing to nothing would say nothing.
             iou: (signed && truly > 0).then(|| both as f64 / either as f64),
+            gradient_degrees: gradient.map(|error| error.median),
+            gradient_degrees_mean: gradient.map(|error| error.mean),
+            gradient_length_error: gradient.map(|error| error.length),
         })
     }
 }
@@ -186,7 +201,6 @@ fn values(
     samples: &Samples,
     cancel: &CancelToken,
 ) -> Result<Vec<f32>, Cancelled> {
-    const BATCH: usize = 1 << 15;
     let mut values = vec![0.0; samples.points.len()];
     for (points, values) in samples.points.chunks(BATCH).zip(values.chunks_mut(BATCH)) {
         if cancel.is_cancelled() {
@@ -195,6 +209,65 @@ fn values(
         field.values(points, values);
     }
     Ok(values)
+}
+
+/// Values and gradients.
+fn values_and_gradients(
+    field: &dyn ScalarField,
+    samples: &Samples,
+    cancel: &CancelToken,
+) -> Result<(Vec<f32>, Vec<[f32; 3]>), Cancelled> {
+    let count = samples.points.len();
+    let (mut values, mut gradients) = (vec![0.0; count], vec![[0.0; 3]; count]);
+    let outputs = values
+        .chunks_mut(BATCH)
+        .zip(gradients.chunks_mut(BATCH));
+    for (points, (values, gradients)) in samples.points.chunks(BATCH).zip(outputs) {
+        if cancel.is_cancelled() {
+            return Err(Cancelled);
+        }
+        field.values_and_gradients(points, values, gradients);
+    }
+    Ok((values, gradients))
+}
+
+/// How far gradients are from the exact ones.
+#[derive(Clone, Copy)]
+struct GradientError {
+    /// Of the angles, in degrees.
+    median: f64,
+    mean: f64,
+    /// Mean of | |gradient| - 1 |.
+    length: f64,
+}
+
+impl GradientError {
+    /// `None` if no point has an exact gradient.
+    fn of(found: &[[f32; 3]], exact: &[[f32; 3]]) -> Option<Self> {
+        let dot = |a: &[f32; 3], b: &[f32; 3]| -> f64 {
+            (0..3).map(|i| f64::from(a[i]) * f64::from(b[i])).sum()
+        };
+        let pairs = found.iter().zip(exact);
+        let pairs = pairs.filter(|(_, exact)| dot(exact, exact) > 0.0);
+        let (mut angles, mut length) = (Vec::with_capacity(exact.len()), 0.0);
+        for (found, exact) in pairs {
+            let found_length = dot(found, found).sqrt();
+            length += (found_length - 1.0).abs();
+            let cosine = dot(found, exact) / (found_length * dot(exact, exact).sqrt()).max(1e-30);
+            angles.push(cosine.clamp(-1.0, 1.0).acos().to_degrees());
+        }
+        let count = angles.len();
+        if count == 0 {
+            return None;
+        }
+        let mean = angles.iter().sum::<f64>() / count as f64;
+        let (_, &mut median, _) = angles.select_nth_unstable_by(count / 2, f64::total_cmp);
+        Some(Self {
+            median,
+            mean,
+            length: length / count as f64,
+        })
+    }
 }
 
 /// Mean |a - b|, longest side 1.
@@ -222,8 +295,48 @@ mod tests {
             }
         }
 
-        fn values_and_gradients(&self, _: &[[f32; 3]], _: &mut [f32], _: &mut [[f32; 3]]) {
-            unreachable!("the protocol takes no gradients")
+        fn values_and_gradients(
+            &self,
+            points: &[[f32; 3]],
+            values: &mut [f32],
+            gradients: &mut [[f32; 3]],
+        ) {
+            self.values(points, values);
+            for (gradient, point) in gradients.iter_mut().zip(points) {
+                let radius = point.iter().map(|x| x * x).sum::<f32>().sqrt();
+                *gradient = point.map(|x| x / radius);
+            }
+        }
+    }
+
+    /// A field whose gradient is turned by 10 degrees towards the axes' sum, and 3 % too long.
+    struct Turned(Sphere);
+
+    impl ScalarField for Turned {
+        fn values(&self, points: &[[f32; 3]], values: &mut [f32]) {
+            self.0.values(points, values);
+        }
+
+        fn values_and_gradients(
+            &self,
+            points: &[[f32; 3]],
+            values: &mut [f32],
+            gradients: &mut [[f32; 3]],
+        ) {
+            self.0.values_and_gradients(points, values, gradients);
+            let (sine, cosine) = 10f32.to_radians().sin_cos();
+            for gradient in gradients {
+                let [x, y, z] = *gradient;
+                // Some direction across it.
+                let across = match x.abs() < 0.5 {
+                    true => [0.0, -z, y],
+                    false => [-z, 0.0, x],
+                };
+                let length = across.iter().map(|x| x * x).sum::<f32>().sqrt();
+                *gradient = std::array::from_fn(|axis| {
+                    1.03 * (cosine * gradient[axis] + sine * across[axis] / length)
+                });
+            }
         }
     }
 
@@ -235,8 +348,14 @@ mod tests {
             self.0.distances(points, values);
         }
 
-        fn values_and_gradients(&self, _: &[[f32; 3]], _: &mut [f32], _: &mut [[f32; 3]]) {
-            unreachable!("the protocol takes no gradients")
+        fn values_and_gradients(
+            &self,
+            points: &[[f32; 3]],
+            values: &mut [f32],
+            gradients: &mut [[f32; 3]],
+        ) {
+            self.values(points, values);
+            gradients.fill([1.0, 0.0, 0.0]);
         }
     }
 
@@ -262,6 +381,28 @@ mod tests {
         assert!(wrong.metrics.sign_agreement < 0.95, "{wrong:?}");
         let right = judge(SignPolicy::Parity);
         assert_eq!((right.metrics.iou, right.warnings.len()), (Some(1.0), 0));
+    }
+
+    #[test]
+    fn the_angle_and_length_of_gradients_are_measured() {
+        let mesh = shapes::icosphere(6, 0.9);
+        let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
+        let surface = SurfaceSampler::new(&mesh);
+        let judge = |field: &dyn ScalarField| {
+            let (cancel, protocol) = (CancelToken::new(), Protocol::default());
+            let found = evaluate(field, &oracle, &surface, mesh.bounds(), &protocol, &cancel);
+            found.unwrap().metrics
+        };
+        let exact = judge(&Sphere { offset: 0.0 });
+        // A fine polyhedron's faces are turned from the sphere by up to a degree.
+        assert!(exact.gradient_degrees.unwrap() < 1.0, "{exact:?}");
+        assert!(exact.gradient_length_error.unwrap() < 1e-5, "{exact:?}");
+        let turned = judge(&Turned(Sphere { offset: 0.0 }));
+        for degrees in [turned.gradient_degrees, turned.gradient_degrees_mean] {
+            assert!((degrees.unwrap() - 10.0).abs() < 0.5, "{turned:?}");
+        }
+        let length = turned.gradient_length_error.unwrap();
+        assert!((length - 0.03).abs() < 1e-4, "{turned:?}");
     }
 
     #[test]

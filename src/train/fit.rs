@@ -1,6 +1,7 @@
 //! The loop: from a mesh to a model.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use super::evaluate::{HeldOut, Protocol};
 use super::observer::Observer;
 use super::parts::Parts;
 use super::progress::{Phase, Progress};
+use super::residual::{Residual, spline_of};
 use super::samples::{Cancelled, SamplePool, SampleSource};
 use super::schedule::{learning_rate, used_share};
 use super::settings::{FitSettings, SettingsError};
@@ -140,14 +142,19 @@ fn fit_on_device(
     let source = SampleSource::new(&oracle, &surface, frame.apply_to_bounds(&bounds))
         .with_details(&parts.details);
     let held_out = HeldOut::draw(&source, sign.rule, &CHECK, cancel)?;
+    let spline = settings.spline.as_ref();
+    let spline = spline.map(|refinement| spline_of(&oracle, refinement, cancel));
+    let spline = spline.transpose()?.map(Arc::new);
+    let residual = Residual::of(spline.as_deref(), held_out.near());
     let mut pool = SamplePool::new(settings.sampling, settings.seed);
     let parameters = initial_parameters(&settings.architecture, settings.seed);
     let pool_size = settings.sampling.pool_size as usize;
     let mut learner = engine.learner(&settings.architecture, &parameters, pool_size);
     pool.refresh(&source, FIRST_SAMPLES, cancel, &mut |at, rows| {
-        learner.store(at, rows);
+        learner.store(at, &residual.of_rows(rows));
     })?;
     let unfinished = Model {
+        spline,
         architecture: settings.architecture.clone(),
         parameters: Vec::new(),
         frame,
@@ -167,7 +174,7 @@ fn fit_on_device(
             ..Training::default()
         },
     };
-    let mut run = Run::new(settings, learner, &held_out, &unfinished);
+    let mut run = Run::new(settings, learner, &residual, &held_out, &unfinished);
     run.train(&mut pool, &source, cancel, observer)?;
 
     observer.progress(Progress {
@@ -176,7 +183,7 @@ fn fit_on_device(
     });
     let mut model = run.into_best();
     model.outer = outer_surface(&oracle, cancel)?;
-    let field = engine.load(&model.architecture, &model.parameters);
+    let field = model.unit_field(&*engine);
     let held_out = HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?;
     model.training.metrics = Some(held_out.judge(&*field, cancel)?);
     model.training.warnings.extend(held_out.warnings());
@@ -203,6 +210,7 @@ fn outer_surface(
 struct Run<'a> {
     settings: &'a FitSettings,
     learner: Box<dyn Learner>,
+    residual: &'a Residual,
     held_out: &'a HeldOut,
     /// What the model will be but for parameters and figures.
     unfinished: &'a Model,
@@ -220,6 +228,7 @@ impl<'a> Run<'a> {
     fn new(
         settings: &'a FitSettings,
         learner: Box<dyn Learner>,
+        residual: &'a Residual,
         held_out: &'a HeldOut,
         unfinished: &'a Model,
     ) -> Self {
@@ -230,6 +239,7 @@ impl<'a> Run<'a> {
         Self {
             settings,
             learner,
+            residual,
             held_out,
             unfinished,
             latest,
@@ -268,7 +278,10 @@ impl<'a> Run<'a> {
             due += fresh;
             if due >= REFRESH {
                 let learner = &mut self.learner;
-                pool.refresh(source, due, cancel, &mut |at, rows| learner.store(at, rows))?;
+                let residual = self.residual;
+                pool.refresh(source, due, cancel, &mut |at, rows| {
+                    learner.store(at, &residual.of_rows(rows));
+                })?;
                 due = 0;
             }
             self.step(pool.kept());
@@ -320,7 +333,8 @@ impl<'a> Run<'a> {
 
     /// Judges the state on held-out points and keeps it if it is the best so far.
     fn check(&mut self, cancel: &CancelToken) -> Result<Metrics, FitError> {
-        let quality = self.held_out.judge(&*self.learner.field(), cancel)?;
+        let field = self.residual.corrected(self.learner.field());
+        let quality = self.held_out.judge(&*field, cancel)?;
         self.latest.quality = Some(quality);
         let best = self.best.as_ref().map_or(f64::INFINITY, |best| best.0);
         if quality.near_mae < best {
@@ -337,7 +351,7 @@ impl<'a> Run<'a> {
             return Err(FitError::Diverged { step, loss });
         }
         let batch_size = f64::from(self.settings.optimizer.batch_size);
-        latest.loss = f64::from(loss);
+        latest.loss = f64::from(loss) * self.residual.scale();
         latest.samples_per_second =
             since.steps as f64 * batch_size / since.at.elapsed().as_secs_f64();
         let rest = (1.0 - latest.fraction) / latest.fraction;
@@ -352,7 +366,7 @@ impl<'a> Run<'a> {
     /// A model with these parameters, without metrics.
     fn model(&self, parameters: Vec<f32>) -> Model {
         let mut model = self.unfinished.clone();
-        model.parameters = parameters;
+        model.parameters = (self.residual).in_unit_frame(&model.architecture, parameters);
         model.training.steps = self.latest.step;
         model.training.samples = self.latest.samples;
         model.training.seconds = self.latest.elapsed_seconds;

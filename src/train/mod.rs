@@ -6,6 +6,7 @@ mod observer;
 mod parts;
 mod preset;
 mod progress;
+mod residual;
 mod samples;
 mod schedule;
 mod settings;

@@ -8,7 +8,9 @@ use thiserror::Error;
 
 use super::settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling};
 use crate::distance::SignPolicy;
-use crate::field::{Activation, Architecture, DeviceChoice, Encoding, HashGrid, Loss, Mlp};
+use crate::field::{
+    Activation, Architecture, Degree, DeviceChoice, Encoding, HashGrid, Loss, Mlp, Refinement,
+};
 
 /// A named choice of network, schedule and budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,7 +18,7 @@ use crate::field::{Activation, Architecture, DeviceChoice, Encoding, HashGrid, L
 pub enum Preset {
     /// A few seconds: a first look.
     Draft,
-    /// The default: true to the shape in half a minute.
+    /// The default: true to the shape, normals included, in seconds.
     #[default]
     Standard,
     /// Fine detail, a bigger file, minutes.
@@ -52,9 +54,9 @@ impl Preset {
     /// One line for users.
     pub fn description(self) -> &'static str {
         match self {
-            Preset::Draft => "A first look in seconds: small hash grid",
-            Preset::Standard => "True to the shape in half a minute: hash grid",
-            Preset::Detail => "Fine detail in a bigger file: large hash grid",
+            Preset::Draft => "A first look: coarse spline and small network",
+            Preset::Standard => "True to the shape and its normals: spline and network",
+            Preset::Detail => "Fine detail in a bigger file: fine spline and network",
             Preset::Smooth => "Smooth with exact derivatives in a small file, slow: SIREN",
         }
     }
@@ -62,30 +64,27 @@ impl Preset {
     /// Training time unless a budget is given.
     pub fn seconds(self) -> f64 {
         match self {
-            Preset::Draft => 5.0,
-            Preset::Standard => 30.0,
-            Preset::Detail => 120.0,
+            Preset::Draft => 3.0,
+            Preset::Standard => 10.0,
+            Preset::Detail => 40.0,
             Preset::Smooth => 120.0,
         }
     }
 
     /// The whole settings.
     pub fn settings(self) -> FitSettings {
-        let (log2_entries, finest_resolution) = match self {
-            Preset::Draft => (13, 128),
-            Preset::Standard | Preset::Smooth => (15, 256),
-            Preset::Detail => (18, 512),
-        };
-        let hash_grid = Architecture {
+        // What the spline of the exact distance leaves near the surface is beyond what a network of any size learns in the time
+        // (measured); the network here mends what the spline leaves out far from the surface, and is small and coarse.
+        let residual = |levels, log2_entries, finest_resolution, hidden_width| Architecture {
             encoding: Encoding::HashGrid(HashGrid {
-                levels: 8,
+                levels,
                 features: 4,
                 log2_entries,
                 base_resolution: 8,
                 finest_resolution,
             }),
             mlp: Mlp {
-                hidden_width: 64,
+                hidden_width,
                 hidden_layers: 2,
                 activation: Activation::Relu,
             },
@@ -101,18 +100,31 @@ impl Preset {
                 },
             },
         };
-        let is_siren = self == Preset::Smooth;
-        // Measured on the Armadillo over 2 to 20 seconds: small tables gain from more and smaller steps; in a large one each
-        // step has more to update, so fewer and larger ones are better.
+        let refined = |finest, coefficients| {
+            Some(Refinement {
+                degree: Degree::Quadratic,
+                coarsest: 16,
+                finest,
+                tolerance: 1e-5,
+                share: 0.12,
+                coefficients,
+            })
+        };
+        let (spline, architecture) = match self {
+            Preset::Draft => (refined(128, 1 << 19), residual(4, 12, 64, 32)),
+            Preset::Standard => (refined(256, 1 << 21), residual(6, 13, 64, 64)),
+            Preset::Detail => (refined(512, 1 << 23), residual(6, 15, 128, 64)),
+            Preset::Smooth => (None, siren),
+        };
         let (batch_size, learning_rate) = match self {
-            Preset::Draft => (8192, 5e-3),
-            Preset::Standard => (8192, 3e-3),
-            Preset::Detail => (16_384, 5e-3),
+            Preset::Draft | Preset::Standard => (8192, 3e-3),
+            Preset::Detail => (16_384, 3e-3),
             Preset::Smooth => (4096, 5e-4),
         };
         FitSettings {
             preset: self,
-            architecture: if is_siren { siren } else { hash_grid },
+            spline,
+            architecture,
             budget: Budget {
                 seconds: Some(self.seconds()),
                 ..Budget::default()

@@ -5,13 +5,16 @@ use thiserror::Error;
 
 use super::preset::Preset;
 use crate::distance::SignPolicy;
-use crate::field::{Architecture, ArchitectureError, DeviceChoice, Loss};
+use crate::field::{Architecture, ArchitectureError, DeviceChoice, Loss, MOST_CELLS, Refinement};
 
 /// Everything that decides a fit. [`Preset::settings`] is where to start from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FitSettings {
     /// The preset that these settings started from.
     pub preset: Preset,
+    /// The spline that the network corrects; none for a network alone.
+    #[serde(default)]
+    pub spline: Option<Refinement>,
     /// The network.
     pub architecture: Architecture,
     /// When to stop.
@@ -113,6 +116,9 @@ impl FitSettings {
     /// Names the first setting that is out of range and says what it must be.
     pub fn validate(&self) -> Result<(), SettingsError> {
         self.architecture.validate()?;
+        if let Some(spline) = &self.spline {
+            check_spline(spline)?;
+        }
         let Budget {
             seconds,
             steps,
@@ -213,6 +219,51 @@ impl FitSettings {
     }
 }
 
+/// Checks how a spline is to be refined.
+fn check_spline(spline: &Refinement) -> Result<(), SettingsError> {
+    let nodes = u64::from(spline.coarsest + 3).pow(3);
+    let checks = [
+        (
+            "spline.coarsest",
+            f64::from(spline.coarsest),
+            (4..=64).contains(&spline.coarsest),
+            "it must be from 4 to 64 cells",
+        ),
+        (
+            "spline.finest",
+            f64::from(spline.finest),
+            (spline.coarsest..=MOST_CELLS).contains(&spline.finest),
+            "it must be at least the coarsest and at most 1024 cells",
+        ),
+        (
+            "spline.tolerance",
+            spline.tolerance,
+            spline.tolerance > 0.0 && spline.tolerance.is_finite(),
+            "it must be positive and finite",
+        ),
+        (
+            "spline.share",
+            spline.share,
+            (0.0..1.0).contains(&spline.share),
+            "it must be from 0 to below 1",
+        ),
+        (
+            "spline.coefficients",
+            f64::from(spline.coefficients),
+            (nodes..=1 << 26).contains(&u64::from(spline.coefficients)),
+            "it must be at least the nodes of the coarsest level and at most 67108864",
+        ),
+    ];
+    match checks.into_iter().find(|(_, _, valid, _)| !valid) {
+        None => Ok(()),
+        Some((field, value, _, requirement)) => Err(SettingsError::OutOfRange {
+            field,
+            value: value.to_string(),
+            requirement,
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,5 +285,8 @@ mod tests {
         refused(|s| s.optimizer.batch_size = 0, "batch_size is 0");
         refused(|s| s.sampling.shares.near = -1.0, "shares");
         refused(|s| s.optimizer.learning_rate = 7.0, "learning_rate is 7");
+        refused(|s| s.spline.as_mut().unwrap().finest = 2048, "spline.finest is 2048");
+        refused(|s| s.spline.as_mut().unwrap().coefficients = 10, "spline.coefficients is 10");
+        refused(|s| s.spline.as_mut().unwrap().tolerance = f64::NAN, "spline.tolerance");
     }
 }

@@ -119,6 +119,7 @@ pub fn model(mesh: &Mesh, name: &str, settings: &FitSettings) -> Model {
         parameters,
         frame,
         bounds,
+        spline: None,
         outer: None,
         training: Training {
             name: name.to_owned(),

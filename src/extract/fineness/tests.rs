@@ -28,6 +28,7 @@ fn model(size: [f64; 3], thickness: f64, area: f64, bodies: &[(f64, f64)]) -> Mo
             min: [0.0; 3],
             max: size,
         },
+        spline: None,
         outer: None,
         training: Training {
             thickness: Some(thickness),

@@ -1,0 +1,163 @@
+//! Those tensors of a model file that are no parameters of the network: its spline and its outer surface.
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::model::ModelError;
+use super::outer_surface::OuterSurface;
+use super::spline::{Degree, SparseSpline, SplineLevel};
+
+/// Names of the tensors that hold the outer surface.
+const OUTER_PLACES: &str = "outer.places";
+const OUTER_NEAREST: &str = "outer.nearest";
+const OUTER_CELLS: &str = "outer.cells";
+
+/// The tensors of an outer surface, with their names.
+pub(super) fn outer_tensors(outer: &OuterSurface) -> [(String, TensorView<'_>); 3] {
+    let tensor = |name: &str, dtype, shape: [usize; 2], bytes| {
+        let view = TensorView::new(dtype, shape.to_vec(), bytes).expect("the bytes of that shape");
+        (name.to_owned(), view)
+    };
+    let (count, cells) = (outer.places.len(), outer.cells.len());
+    [
+        tensor(
+            OUTER_PLACES,
+            Dtype::U8,
+            [count, 3],
+            outer.places.as_flattened(),
+        ),
+        tensor(
+            OUTER_NEAREST,
+            Dtype::F32,
+            [count, 3],
+            bytemuck::cast_slice(&outer.nearest),
+        ),
+        tensor(
+            OUTER_CELLS,
+            Dtype::U32,
+            [cells, 4],
+            bytemuck::cast_slice(&outer.cells),
+        ),
+    ]
+}
+
+/// The outer surface, if the file has one.
+pub(super) fn read_outer(tensors: &SafeTensors<'_>) -> Result<Option<OuterSurface>, ModelError> {
+    if tensors.tensor(OUTER_PLACES).is_err() {
+        return Ok(None);
+    }
+    let places = rows_of(tensors, OUTER_PLACES, Dtype::U8, u8::from_le_bytes)?;
+    let nearest = rows_of(tensors, OUTER_NEAREST, Dtype::F32, f32::from_le_bytes)?;
+    let cells = rows_of(tensors, OUTER_CELLS, Dtype::U32, u32::from_le_bytes)?;
+    let outer = OuterSurface {
+        places,
+        nearest,
+        cells,
+    };
+    let wrong = |text| ModelError::Incomplete(format!("its outer surface is damaged: {text}"));
+    outer.check().map_err(wrong)?;
+    Ok(Some(outer))
+}
+
+/// A tensor `[N, COLUMNS]` of numbers of `BYTES` bytes.
+fn rows_of<T: Copy, const BYTES: usize, const COLUMNS: usize>(
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    dtype: Dtype,
+    from_bytes: fn([u8; BYTES]) -> T,
+) -> Result<Vec<[T; COLUMNS]>, ModelError> {
+    let tensor = (tensors.tensor(name))
+        .map_err(|_| ModelError::Incomplete(format!("tensor '{name}' is missing")))?;
+    if tensor.dtype() != dtype || !matches!(tensor.shape(), &[_, columns] if columns == COLUMNS) {
+        return Err(ModelError::Incomplete(format!(
+            "tensor '{name}' is {:?} {:?}, it must be {dtype:?} [N, {COLUMNS}]",
+            tensor.dtype(),
+            tensor.shape()
+        )));
+    }
+    let (numbers, _) = tensor.data().as_chunks::<BYTES>();
+    let (rows, _) = numbers.as_chunks::<COLUMNS>();
+    Ok(rows.iter().map(|row| row.map(from_bytes)).collect())
+}
+
+/// Names of the tensors of a spline's level.
+fn spline_names(level: usize) -> [String; 3] {
+    ["bricks", "masks", "coefficients"].map(|part| format!("spline.{level}.{part}"))
+}
+
+/// The tensors of a spline, with their names.
+pub(super) fn spline_tensors(spline: &SparseSpline) -> Vec<(String, TensorView<'_>)> {
+    let tensors = spline.levels.iter().enumerate().flat_map(|(index, level)| {
+        let [bricks, masks, coefficients] = spline_names(index);
+        let tensor = |name, dtype, count, bytes| {
+            let view = TensorView::new(dtype, vec![count], bytes).expect("the bytes of that shape");
+            (name, view)
+        };
+        let SplineLevel {
+            bricks: numbers,
+            masks: bits,
+            coefficients: values,
+            ..
+        } = level;
+        [
+            tensor(
+                bricks,
+                Dtype::U32,
+                numbers.len(),
+                bytemuck::cast_slice(numbers),
+            ),
+            tensor(masks, Dtype::U64, bits.len(), bytemuck::cast_slice(bits)),
+            tensor(
+                coefficients,
+                Dtype::F32,
+                values.len(),
+                bytemuck::cast_slice(values),
+            ),
+        ]
+    });
+    tensors.collect()
+}
+
+/// The spline of a file, whose levels have so many cells an axis.
+pub(super) fn read_spline(
+    tensors: &SafeTensors<'_>,
+    degree: Degree,
+    cells: &[u32],
+) -> Result<SparseSpline, ModelError> {
+    let levels = cells.iter().enumerate().map(|(index, &cells)| {
+        let [bricks, masks, coefficients] = spline_names(index);
+        Ok(SplineLevel {
+            cells,
+            bricks: numbers_of(tensors, &bricks, Dtype::U32, u32::from_le_bytes)?,
+            masks: numbers_of(tensors, &masks, Dtype::U64, u64::from_le_bytes)?,
+            coefficients: numbers_of(tensors, &coefficients, Dtype::F32, f32::from_le_bytes)?,
+        })
+    });
+    let spline = SparseSpline {
+        degree,
+        levels: levels.collect::<Result<_, ModelError>>()?,
+    };
+    let wrong = |text| ModelError::Incomplete(format!("its spline is damaged: {text}"));
+    spline.check().map_err(wrong)?;
+    Ok(spline)
+}
+
+/// A tensor `[N]` of numbers of `BYTES` bytes.
+fn numbers_of<T, const BYTES: usize>(
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    dtype: Dtype,
+    from_bytes: fn([u8; BYTES]) -> T,
+) -> Result<Vec<T>, ModelError> {
+    let tensor = (tensors.tensor(name))
+        .map_err(|_| ModelError::Incomplete(format!("tensor '{name}' is missing")))?;
+    if tensor.dtype() != dtype || tensor.shape().len() != 1 {
+        return Err(ModelError::Incomplete(format!(
+            "tensor '{name}' is {:?} {:?}, it must be {dtype:?} [N]",
+            tensor.dtype(),
+            tensor.shape()
+        )));
+    }
+    let (numbers, _) = tensor.data().as_chunks::<BYTES>();
+    Ok(numbers.iter().copied().map(from_bytes).collect())
+}

@@ -1,0 +1,110 @@
+//! What a spline leaves for the network to learn.
+
+use std::sync::Arc;
+
+use super::samples::{Cancelled, Samples};
+use crate::CancelToken;
+use crate::distance::{CHUNK, SignedDistance};
+use crate::field::{
+    Architecture, Corrected, Refinement, SharedField, SparseSpline, SplineField, interpolate,
+};
+
+/// The exact distance less a spline, in a unit in which a network learns well.
+pub(super) struct Residual {
+    spline: Option<Arc<SplineField>>,
+    /// One unit of the network's value, in the unit frame.
+    scale: f32,
+}
+
+impl Residual {
+    /// What `spline` leaves; its size is taken from what it leaves at `samples`. Without a spline it is the distance itself.
+    pub(super) fn of(spline: Option<&SparseSpline>, samples: &Samples) -> Self {
+        let Some(spline) = spline else {
+            let scale = 1.0;
+            return Self {
+                spline: None,
+                scale,
+            };
+        };
+        let spline = SplineField::new(spline);
+        let mut left: Vec<f32> = samples.distances.iter().map(|d| -d).collect();
+        spline.add(&samples.points, &mut left, None);
+        let mean = left.iter().map(|x| f64::from(x.abs())).sum::<f64>() / left.len().max(1) as f64;
+        Self {
+            spline: Some(Arc::new(spline)),
+            // A spline that leaves nothing still needs a unit.
+            scale: (mean as f32 * UNITS).max(f32::EPSILON),
+        }
+    }
+
+    /// Rows of a point and its distance become rows of a point and what the network is to learn there.
+    pub(super) fn of_rows(&self, rows: &[[f32; 4]]) -> Vec<[f32; 4]> {
+        let Some(spline) = &self.spline else {
+            return rows.to_vec();
+        };
+        let points: Vec<[f32; 3]> = rows.iter().map(|&[x, y, z, _]| [x, y, z]).collect();
+        let mut known = vec![0.0; rows.len()];
+        spline.add(&points, &mut known, None);
+        let rows = rows.iter().zip(known);
+        let rows = rows.map(|(&[x, y, z, d], known)| [x, y, z, (d - known) / self.scale]);
+        rows.collect()
+    }
+
+    /// The whole field, out of the network in training.
+    pub(super) fn corrected(&self, network: SharedField) -> SharedField {
+        match &self.spline {
+            None => network,
+            Some(spline) => Arc::new(Corrected {
+                spline: Arc::clone(spline),
+                network,
+                scale: self.scale,
+            }),
+        }
+    }
+
+    /// Parameters of a network whose value is the distance that is left, in the unit frame.
+    pub(super) fn in_unit_frame(
+        &self,
+        architecture: &Architecture,
+        mut parameters: Vec<f32>,
+    ) -> Vec<f32> {
+        // The last layer is linear: its weight, then its bias.
+        let tensors = architecture.tensors();
+        for spec in tensors.iter().rev().take(2) {
+            for parameter in &mut parameters[spec.range()] {
+                *parameter *= self.scale;
+            }
+        }
+        parameters
+    }
+
+    /// One unit of the network's value, in the unit frame.
+    pub(super) fn scale(&self) -> f64 {
+        self.scale.into()
+    }
+}
+
+/// The unit of the network's value, as a multiple of the mean of what is left near the surface.
+const UNITS: f32 = 8.0;
+
+/// Takes a spline of the exact distance.
+pub(super) fn spline_of(
+    oracle: &SignedDistance,
+    refinement: &Refinement,
+    cancel: &CancelToken,
+) -> Result<SparseSpline, Cancelled> {
+    interpolate(refinement, |points| {
+        let mut distances = vec![0.0; points.len()];
+        for (points, distances) in points.chunks(CHUNK).zip(distances.chunks_mut(CHUNK)) {
+            if cancel.is_cancelled() {
+                return Err(Cancelled);
+            }
+            oracle.distances(points, distances);
+        }
+        // The last of them may be unfinished.
+        match cancel.is_cancelled() {
+            true => Err(Cancelled),
+            false => Ok(distances),
+        }
+    })
+}
