@@ -313,7 +313,7 @@ mod tests {
                     cells: 16,
                     bricks: vec![3, 7],
                     masks: vec![0x8000_0000_0000_0001, 0x10],
-                    coefficients: vec![0.5, -0.25, 1e-3],
+                    coefficients: [0.5, -0.25, 1e-3].map(half::f16::from_f32).to_vec(),
                 }],
             })),
             parameters: initial_parameters(&architecture, 1),

@@ -1,5 +1,6 @@
 //! Those tensors of a model file that are no parameters of the network: its spline and its outer surface.
 
+use half::f16;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -109,7 +110,7 @@ pub(super) fn spline_tensors(spline: &SparseSpline) -> Vec<(String, TensorView<'
             tensor(masks, Dtype::U64, bits.len(), bytemuck::cast_slice(bits)),
             tensor(
                 coefficients,
-                Dtype::F32,
+                Dtype::F16,
                 values.len(),
                 bytemuck::cast_slice(values),
             ),
@@ -130,7 +131,7 @@ pub(super) fn read_spline(
             cells,
             bricks: numbers_of(tensors, &bricks, Dtype::U32, u32::from_le_bytes)?,
             masks: numbers_of(tensors, &masks, Dtype::U64, u64::from_le_bytes)?,
-            coefficients: numbers_of(tensors, &coefficients, Dtype::F32, f32::from_le_bytes)?,
+            coefficients: numbers_of(tensors, &coefficients, Dtype::F16, f16::from_le_bytes)?,
         })
     });
     let spline = SparseSpline {

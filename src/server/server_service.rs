@@ -49,14 +49,15 @@ const DESCRIPTION_BYTES: u64 = 2500;
 fn preset(preset: Preset) -> proto::Preset {
     let settings = preset.settings();
     let spline = settings.spline.map_or(0, |spline| spline.typical_coefficients());
-    let parameters = settings.architecture.parameter_count() as u64 + u64::from(spline);
+    let (network, spline) = (settings.architecture.parameter_count() as u64, u64::from(spline));
     proto::Preset {
         name: preset.name().to_owned(),
         description: preset.description().to_owned(),
         seconds: preset.seconds(),
         default: preset == Preset::default(),
-        parameters,
-        size_bytes: parameters * size_of::<f32>() as u64 + DESCRIPTION_BYTES,
+        parameters: network + spline,
+        // A coefficient takes two bytes, and half a byte of the masks.
+        size_bytes: 4 * network + 5 * spline / 2 + DESCRIPTION_BYTES,
     }
 }
 

@@ -100,20 +100,20 @@ impl Preset {
                 },
             },
         };
-        let refined = |finest, coefficients| {
+        let refined = |finest, share, coefficients| {
             Some(Refinement {
                 degree: Degree::Quadratic,
-                coarsest: 16,
+                coarsest: 20,
                 finest,
                 tolerance: 1e-5,
-                share: 0.12,
+                share,
                 coefficients,
             })
         };
         let (spline, architecture) = match self {
-            Preset::Draft => (refined(128, 1 << 19), residual(4, 12, 64, 32)),
-            Preset::Standard => (refined(256, 1 << 21), residual(6, 13, 64, 64)),
-            Preset::Detail => (refined(512, 1 << 23), residual(6, 15, 128, 64)),
+            Preset::Draft => (refined(160, 0.12, 1 << 19), residual(4, 12, 64, 32)),
+            Preset::Standard => (refined(320, 0.12, 1 << 21), residual(6, 13, 64, 64)),
+            Preset::Detail => (refined(640, 0.07, 1 << 23), residual(6, 15, 128, 64)),
             Preset::Smooth => (None, siren),
         };
         let (batch_size, learning_rate) = match self {

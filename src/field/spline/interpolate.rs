@@ -1,5 +1,6 @@
 //! From an exact distance to a sparse spline.
 
+use half::f16;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,9 @@ pub struct Refinement {
     /// Most coefficients.
     pub coefficients: u32,
 }
+
+/// Nodes that are looked at for one level, some 30 bytes each: a shape that would take more is left as it is by then.
+const MOST_CANDIDATES: usize = 1 << 25;
 
 impl Refinement {
     /// About how many coefficients a shape takes: they lie along its surface.
@@ -54,7 +58,7 @@ pub fn interpolate<E>(
     let coarsest = Nodes::all(Lattice::new(refinement.coarsest));
     spline.levels.push(dense(&coarsest, degree, &mut oracle)?);
     let mut candidates = coarsest.refined();
-    while candidates.lattice.cells <= refinement.finest {
+    while candidates.lattice.cells <= refinement.finest && candidates.count() <= MOST_CANDIDATES {
         let lattice = candidates.lattice;
         let points = candidates.points();
         let exact = oracle(&points)?;
@@ -104,7 +108,7 @@ fn dense<E>(
         cells: nodes.lattice.cells,
         bricks: nodes.bricks.clone(),
         masks: nodes.masks.clone(),
-        coefficients,
+        coefficients: rounded(&coefficients),
     })
 }
 
@@ -158,10 +162,15 @@ fn solved(nodes: &Nodes, values: &Numbers, degree: Degree) -> SplineLevel {
     }
     SplineLevel {
         cells: nodes.lattice.cells,
-        coefficients: nodes.flat(&solution),
+        coefficients: rounded(&nodes.flat(&solution)),
         bricks: nodes.bricks.clone(),
         masks: nodes.masks.clone(),
     }
+}
+
+/// To half precision.
+fn rounded(numbers: &[f32]) -> Vec<f16> {
+    numbers.iter().map(|&number| f16::from_f32(number)).collect()
 }
 
 /// `a + factor b`

@@ -18,6 +18,7 @@ mod tests;
 
 use std::fmt;
 
+use half::f16;
 use serde::{Deserialize, Serialize};
 
 pub use evaluate::SplineField;
@@ -56,8 +57,9 @@ pub struct SplineLevel {
     pub bricks: Vec<u32>,
     /// `[B]`: which nodes of each brick have one; node `(x, y, z)` is bit `x + 4 (y + 4 z)`.
     pub masks: Vec<u64>,
-    /// `[N]`: the coefficients, brick by brick, each from its lowest bit to its highest.
-    pub coefficients: Vec<f32>,
+    /// `[N]`: the coefficients, brick by brick, each from its lowest bit to its highest. Half precision, which what coarser
+    /// levels leave is small enough for; the next level makes up for the rounding.
+    pub coefficients: Vec<f16>,
 }
 
 /// Most cells along an axis of a level.

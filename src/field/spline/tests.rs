@@ -150,5 +150,5 @@ fn a_damaged_spline_is_refused_in_words() {
     refused(|level| *level.bricks.last_mut().unwrap() = u32::MAX, "beyond");
     refused(|level| drop(level.masks.pop()), "masks");
     refused(|level| drop(level.coefficients.pop()), "coefficients");
-    refused(|level| level.coefficients[3] = f32::NAN, "NaN");
+    refused(|level| level.coefficients[3] = f16::NAN, "NaN");
 }

@@ -63,6 +63,8 @@ class FakeDaemon:
         """What its running fit is called."""
         self.models: dict[str, bytes] = {}
         """The files of its models by name."""
+        self.gradient_degrees: float | None = 3.14
+        """The median angle of its models' gradients; `None` for an older daemon, which measures none."""
         self.chosen_resolution, self.resolution_needed = 256, 0
         """What it takes where none is asked for, and what it says would do."""
         self.lost: list[str] = []
@@ -239,6 +241,8 @@ class FakeDaemon:
                 return
         ended = fit_pb2.Fit(name="fits/1", state=fit_pb2.FIT_STATE_SUCCEEDED, model="models/1")
         ended.metrics.near_mae, ended.metrics.iou = 1e-3, 0.99
+        if self.gradient_degrees is not None:
+            ended.metrics.gradient_degrees = self.gradient_degrees
         if self.fail_with:
             ended = fit_pb2.Fit(name="fits/1", state=fit_pb2.FIT_STATE_FAILED)
             ended.error.message = self.fail_with
@@ -257,6 +261,8 @@ class FakeDaemon:
         model.size_bytes = len(self.models[name])
         model.metrics.near_mae, model.metrics.sign_agreement = 1e-3, 0.98
         model.metrics.uniform_mae, model.metrics.iou = 2e-3, 0.99
+        if self.gradient_degrees is not None:
+            model.metrics.gradient_degrees = self.gradient_degrees
         return model
 
     async def _get_model(self, stream) -> None:

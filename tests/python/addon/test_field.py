@@ -443,17 +443,81 @@ def test_complete_field_keeps_small_models_only(suzanne, fake, monkeypatch):
     assert field.data is None
 
 
-def test_all_four_figures_are_there_and_explained(suzanne, fake):
-    result = result_of(bpy.ops.overfit.fit, fake)
-    embed(result, fake)
-    figures, percentage = part("interface.figures").FIGURES, part("scene.field").percentage
-    values = [percentage(getattr(result.overfit, figure.name), figure.digits) for figure in figures]
-    assert values == ["0.1 %", "98 %", "0.2 %", "99 %"]
+class FieldLayout:
+    """Remembers the texts of labels and buttons."""
+
+    def __init__(self) -> None:
+        self.drawn: list[str] = []
+
+    def row(self, **_options):
+        return self
+
+    column = split = row
+
+    def label(self, text: str) -> None:
+        self.drawn.append(text)
+
+    def operator(self, _name: str, text: str, **_options) -> SimpleNamespace:
+        self.drawn.append(text)
+        return SimpleNamespace()
+
+
+def shown_figures(obj: bpy.types.Object) -> list[str]:
+    """What the panel Field shows of an object: names and values in turn."""
+    layout = FieldLayout()
+    panel = part("interface.field_panel").OVERFIT_PT_field
+    panel.draw(SimpleNamespace(layout=layout), SimpleNamespace(active_object=obj))
+    return layout.drawn
+
+
+def copied_figure(obj: bpy.types.Object, name: str) -> str:
+    """What a click on a figure puts on the clipboard, which Blender without a window does not have."""
+    window = SimpleNamespace(clipboard="")
+    context = SimpleNamespace(active_object=obj, window_manager=window)
     operator = part("interface.figures").OVERFIT_OT_copy_figure
-    for figure in figures:
+    assert operator.execute(SimpleNamespace(figure=name), context) == {"FINISHED"}
+    return window.clipboard
+
+
+PERCENTAGES = ["Near Error", "0.1 %", "Sign", "98 %", "Uniform Error", "0.2 %", "IoU", "99 %"]
+
+
+def test_all_figures_are_there_and_explained(suzanne, fake):
+    result = result_of(bpy.ops.overfit.fit, fake)
+    assert result.overfit.gradient_degrees == pytest.approx(3.14)
+    embed(result, fake)
+    assert shown_figures(result) == [*PERCENTAGES, "Normals", "3.1°"]
+    operator = part("interface.figures").OVERFIT_OT_copy_figure
+    for figure in part("interface.figures").FIGURES:
         assert figure.words in operator.description(bpy.context, SimpleNamespace(figure=figure.name))
         assert bpy.ops.overfit.copy_figure(figure=figure.name) == {"FINISHED"}
-    assert percentage(-1.0, 2) == "unknown"
+    assert copied_figure(result, "gradient_degrees") == "Normals: 3.1°"
+    assert copied_figure(result, "iou") == "IoU: 99 %"
+    assert "Normals turned by: 3.14°" in result.overfit.embedded.as_string()
+
+
+def test_figures_as_texts():
+    percentage, degrees = part("scene.field").percentage, part("scene.field").degrees
+    assert percentage(-1.0, 2) == degrees(-1.0, 2) == "unknown"
+    assert [degrees(angle, 2) for angle in (0.0, 0.0123, 9.96, 99.6, 123.4)] == ["0°", "0.012°", "10°", "100°", "123°"]
+
+
+def test_an_older_daemon_does_not_know_the_angle(suzanne, fake):
+    fake.gradient_degrees = None
+    result = result_of(bpy.ops.overfit.fit, fake)
+    embed(result, fake)
+    assert shown_figures(result) == PERCENTAGES
+    assert copied_figure(result, "gradient_degrees") == "Normals: unknown"
+    assert "Normals turned by: unknown" in result.overfit.embedded.as_string()
+
+
+def test_the_angle_is_kept_with_the_file(suzanne, fake, tmp_path):
+    embed(result_of(bpy.ops.overfit.fit, fake), fake)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "angle.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "angle.blend"))
+    for name in ("Suzanne", "Suzanne INR"):
+        assert shown_figures(bpy.data.objects[name]) == [*PERCENTAGES, "Normals", "3.1°"]
 
 
 # Models as files.
