@@ -231,6 +231,12 @@ class OverfitField(bpy.types.PropertyGroup):
     iou: bpy.props.FloatProperty(
         name="Overlap", description="Intersection over union of the insides, 0 to 1; negative if unknown", default=-1.0
     )
+    gradient_degrees: bpy.props.FloatProperty(
+        name="Normals",
+        description="Median angle between the field's normals near the surface and the exact ones, in degrees; "
+        "negative if unknown",
+        default=-1.0,
+    )
 
     spacing: bpy.props.EnumProperty(**SPACING)
     resolution: bpy.props.IntProperty(**MESH_RESOLUTION)

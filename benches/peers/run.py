@@ -25,8 +25,6 @@ from table import write_table
 HERE = Path(__file__).resolve().parent
 SPHERE_CELLS = 83
 """Of the mesh that is measured with unless another is given: 82,668 triangles."""
-FIT = "fit"
-"""Ours from end to end: `overfit fit`, which finds its ground truth while it trains."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Case:
     work: str
     peers: list[str]
     ours: list[str]
-    """Cases of `overfit bench`, or FIT."""
+    """Cases of `overfit bench`."""
     peaks: list[str] = field(default_factory=list)
     """Cases of `overfit bench` that bound it."""
 
@@ -45,10 +43,12 @@ TORCH = ["torch", "torch-compiled"]
 DISTANCES = ["open3d-unsigned", "open3d-signed", "libigl"]
 FMA, BANDWIDTH = "peak/fma", "peak/bandwidth"
 CASES = [
-    Case("train/hash-grid", TORCH, [FIT, "train/hash-grid"], [FMA, BANDWIDTH]),
+    Case("train/hash-grid", TORCH, ["fit/hash-grid", "train/hash-grid"], [FMA, BANDWIDTH]),
     Case("train/siren", TORCH, ["train/siren"], [FMA]),
     Case("evaluate/hash-grid", TORCH, ["evaluate/hash-grid"], [FMA, BANDWIDTH]),
     Case("evaluate/siren", TORCH, ["evaluate/siren"], [FMA]),
+    Case("evaluate/spline", [], ["evaluate/spline"]),
+    Case("make/spline", [], ["make/spline"]),
     Case("distance/uniform", DISTANCES, ["distance/uniform"]),
     Case("distance/near", DISTANCES, ["distance/near"]),
     Case("extract/256", TORCH, ["extract/256"]),
@@ -114,14 +114,9 @@ class Ours:
 
     def measure(self, cases: list[str], seconds: float) -> dict[str, float]:
         """The figure of each case."""
-        values = {}
-        if FIT in cases:
-            model = self.folder / "fit.safetensors"
-            fit = self.run("fit", self.mesh, "-o", model, "--preset", "standard", "--seconds", str(seconds))
-            values[FIT] = fit["samples_per_second"]
-        named = [argument for case in cases if case != FIT for argument in ("--case", case)]
+        named = [argument for case in cases for argument in ("--case", case)]
         bench = self.run("bench", self.mesh, "--seconds", str(seconds), *named)
-        return values | {case["name"]: case["value"] for case in bench["cases"]}
+        return {case["name"]: case["value"] for case in bench["cases"]}
 
 
 def measure(case: Case, ours: Ours, shape: Path, seconds: float, rounds: int) -> dict:

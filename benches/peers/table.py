@@ -5,11 +5,13 @@ from pathlib import Path
 from statistics import median
 
 OURS = {
-    "fit": "training, hash grid, ground truth included",
+    "fit/hash-grid": "training, hash grid, ground truth included",
     "train/hash-grid": "training, hash grid, samples given",
     "train/siren": "training, SIREN, samples given",
     "evaluate/hash-grid": "evaluation, hash grid",
     "evaluate/siren": "evaluation, SIREN",
+    "evaluate/spline": "evaluation, spline of the preset `standard`, near the surface",
+    "make/spline": "that spline, from the mesh's distances",
     "distance/uniform": "signed distance, anywhere",
     "distance/near": "signed distance, near the surface",
     "extract/256": "mesh from a hash grid, 256 cells",
@@ -67,14 +69,14 @@ def shares(name: str, rate: float, peaks: dict[str, float]) -> dict[str, float]:
     """How much of each peak a rate is."""
     if not peaks:
         return {}
-    kind, network = name.split("/") if "/" in name else (name, "hash-grid")
+    kind, network = name.split("/")
     used = {"peak/fma": 2 * MULTIPLY_ADDS[network] * PASSES[kind], "peak/bandwidth": GRID_BYTES[kind]}
     return {peak: rate * used[peak] / most for peak, most in peaks.items()}
 
 
 def line_of(row: dict) -> str:
     """A row in Markdown."""
-    seconds = row["work"].startswith("extract")
+    seconds = row["work"].startswith(("extract", "make"))
     names = {"peak/fma": "FMA", "peak/bandwidth": "bandwidth"}
     share = ", ".join(f"{share:.0%} {names[peak]}" for peak, share in row["shares"].items())
     peer, theirs, ratio = PEERS.get(row.get("peer"), NONE), NONE, NONE

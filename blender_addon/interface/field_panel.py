@@ -3,7 +3,6 @@
 import bpy
 
 from ..field_settings import USUAL_RESOLUTION, VOXEL_SIZE
-from ..scene.field import percentage
 from ..scene.result import may_replace
 from ..scene.sdf_nodes import has_sdf_nodes
 from .figures import FIGURES
@@ -27,8 +26,8 @@ class OVERFIT_PT_field(FieldPanel, bpy.types.Panel):
     bl_parent_id = "OVERFIT_PT_main"
 
     def draw(self, context: bpy.types.Context) -> None:
-        kept, column = context.active_object.overfit, self.layout.column(align=True)
-        known = [figure for figure in FIGURES if getattr(kept, figure.name) >= 0.0]
+        obj, column = context.active_object, self.layout.column(align=True)
+        known = [figure for figure in FIGURES if getattr(obj.overfit, figure.name) >= 0.0]
         for figure in known:
             split = column.split(factor=0.45)
             name = split.row()
@@ -37,8 +36,7 @@ class OVERFIT_PT_field(FieldPanel, bpy.types.Panel):
             # A label has no description to show under the mouse; an operator has.
             value = split.row()
             value.alignment = "LEFT"
-            text = percentage(getattr(kept, figure.name), figure.digits)
-            value.operator("overfit.copy_figure", text=text, emboss=False).figure = figure.name
+            value.operator("overfit.copy_figure", text=figure.text(obj), emboss=False).figure = figure.name
         if not known:
             column.label(text="Its quality was not measured")
 

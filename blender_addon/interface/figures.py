@@ -1,10 +1,11 @@
 """The figures of the evaluation protocol, explained."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import bpy
 
-from ..scene.field import percentage
+from ..scene.field import degrees, percentage
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,12 @@ class Figure:
     """What it means."""
     digits: int
     """How many of them say something."""
+    unit: Callable[[float, int], str] = percentage
+    """Writes a value with so many digits in its unit."""
+
+    def text(self, obj: bpy.types.Object) -> str:
+        """Its value for the object's field."""
+        return self.unit(getattr(obj.overfit, self.name), self.digits)
 
 
 FIGURES = (
@@ -45,6 +52,14 @@ FIGURES = (
         "Volume that the insides of field and mesh have in common, over the volume of both together (IoU)",
         4,
     ),
+    Figure(
+        "gradient_degrees",
+        "Normals",
+        "How far normals taken from the field are turned from the exact ones, at half of the points near the surface "
+        "at most: the median angle",
+        2,
+        degrees,
+    ),
 )
 
 
@@ -65,6 +80,5 @@ class OVERFIT_OT_copy_figure(bpy.types.Operator):
         figure = next((known for known in FIGURES if known.name == self.figure), None)
         if figure is None or context.active_object is None:
             return {"CANCELLED"}
-        value = percentage(getattr(context.active_object.overfit, figure.name), figure.digits)
-        context.window_manager.clipboard = f"{figure.label}: {value}"
+        context.window_manager.clipboard = f"{figure.label}: {figure.text(context.active_object)}"
         return {"FINISHED"}

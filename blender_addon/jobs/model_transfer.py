@@ -97,3 +97,4 @@ def take_metrics(field: Field, metrics: Metrics) -> None:
     field.near_mae, field.sign_agreement = metrics.near_mae, metrics.sign_agreement
     field.uniform_mae = metrics.uniform_mae
     field.iou = metrics.iou if metrics.HasField("iou") else -1.0
+    field.gradient_degrees = metrics.gradient_degrees if metrics.HasField("gradient_degrees") else -1.0

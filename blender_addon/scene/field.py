@@ -7,7 +7,7 @@ import bpy
 from ..field_settings import USUAL_RESOLUTION
 from .embedded import find_text, new_text, read_text
 
-FIGURES = ("near_mae", "sign_agreement", "uniform_mae", "iou")
+FIGURES = ("near_mae", "sign_agreement", "uniform_mae", "iou", "gradient_degrees")
 KEPT = ("model", "architecture", *FIGURES)
 
 
@@ -25,6 +25,8 @@ class Field:
     """Mean error in the bounding box, relative to the longest side."""
     iou: float = -1.0
     """Intersection over union of the insides, 0 to 1."""
+    gradient_degrees: float = -1.0
+    """Median angle between the gradients near the surface and the exact ones."""
     architecture: str = ""
     size_bytes: int = 0
     name: str = ""
@@ -95,9 +97,13 @@ class Field:
 
     def _description(self) -> str:
         lines = [f"Network: {self.architecture}"] if self.architecture else []
-        words = ("Near error", "Right sign near the surface", "Uniform error", "Overlap (IoU)")
-        for word, name in zip(words, FIGURES, strict=True):
-            lines.append(f"{word}: {percentage(getattr(self, name), 4)}")
+        lines += [
+            f"Near error: {percentage(self.near_mae, 4)}",
+            f"Right sign near the surface: {percentage(self.sign_agreement, 4)}",
+            f"Uniform error: {percentage(self.uniform_mae, 4)}",
+            f"Overlap (IoU): {percentage(self.iou, 4)}",
+            f"Normals turned by: {degrees(self.gradient_degrees, 4)}",
+        ]
         lines.append("Errors are relative to the longest side of the mesh's bounding box.")
         return "\n".join(lines)
 
@@ -110,3 +116,10 @@ def longest_side(obj: bpy.types.Object) -> float:
 def percentage(share: float, digits: int) -> str:
     """A share as `97.91 %`; negative ones are unknown."""
     return f"{100.0 * share:.{digits}g} %" if share >= 0.0 else "unknown"
+
+
+def degrees(angle: float, digits: int) -> str:
+    """An angle in degrees as `3.1°`; negative ones are unknown."""
+    if angle >= 99.0:  # two digits of these would take an exponent
+        return f"{angle:.0f}°"
+    return f"{angle:.{digits}g}°" if angle >= 0.0 else "unknown"

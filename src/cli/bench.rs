@@ -66,7 +66,8 @@ struct Case {
     work: Work,
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 13] = [
+    case("fit/hash-grid", "samples/s", Work::Fit(Network::HashGrid)),
     case(
         "train/hash-grid",
         "samples/s",
@@ -85,6 +86,12 @@ const CASES: [Case; 10] = [
         Work::Distance(Region::Uniform),
     ),
     case("distance/near", "queries/s", Work::Distance(Region::Near)),
+    case(
+        "evaluate/spline",
+        "points/s",
+        Work::EvaluateSpline(Region::Near),
+    ),
+    case("make/spline", "s", Work::MakeSpline),
     case("extract/256", "s", Work::Extract(256)),
     case("extract/512", "s", Work::Extract(512)),
     case("peak/fma", "FLOP/s", Work::Peak(Peak::MultiplyAdd)),

@@ -1,6 +1,7 @@
 //! The work that `overfit bench` measures.
 
 use std::cell::OnceCell;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,18 +14,26 @@ use crate::CancelToken;
 use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::{
-    Activation, AdamStep, Architecture, BatchDraw, Encoding, Engine, Extended, HashGrid, Learner,
-    Loss, Mlp, SharedField, initial_parameters,
+    Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, Extended,
+    HashGrid, Learner, Loss, Mlp, ScalarField, SharedField, SparseSpline, SplineField,
+    initial_parameters, interpolate,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler, UNIT_LONGEST_SIDE, shapes};
+use crate::train::{Preset, Progress, fit};
 
 /// One kind of work.
 #[derive(Clone, Copy)]
 pub(super) enum Work {
+    /// A fit from the mesh, which finds its ground truth while it trains. Only its training counts.
+    Fit(Network),
     /// Training steps on samples drawn before.
     Train(Network),
     /// Values at random points.
     Evaluate(Network),
+    /// Values of the default preset's spline.
+    EvaluateSpline(Region),
+    /// The making of the default preset's spline.
+    MakeSpline,
     /// Signed distances, their sign by the rule that `auto` takes.
     Distance(Region),
     /// The surface of a hash grid after a few training steps, at this resolution.
@@ -148,6 +157,17 @@ impl<'a> Workload<'a> {
     /// The figure of one case, in its unit.
     pub(super) fn measure(&self, work: Work) -> anyhow::Result<f64> {
         match work {
+            Work::Fit(network) => {
+                let mut settings = Preset::default().settings();
+                settings.spline = None;
+                settings.architecture = network.architecture(self.log2_entries);
+                settings.device = DeviceChoice::Named(self.engine.device());
+                settings.optimizer.batch_size = network.batch_size() as u32;
+                settings.budget.seconds = Some(self.seconds);
+                let (cancel, observer) = (CancelToken::new(), &mut |_: Progress| {});
+                let model = fit(&self.mesh, "bench", &settings, &cancel, observer)?;
+                Ok(model.training.samples as f64 / model.training.seconds)
+            }
             Work::Train(network) => {
                 let mut training = self.training(network);
                 Ok(self.rate(|| training.steps()))
@@ -164,6 +184,20 @@ impl<'a> Workload<'a> {
                     points.len()
                 }))
             }
+            Work::EvaluateSpline(region) => {
+                let field = SplineField::new(&self.spline());
+                let points = self.points(region);
+                let mut values = vec![0.0; points.len()];
+                Ok(self.rate(|| {
+                    field.values(&points, &mut values);
+                    points.len()
+                }))
+            }
+            Work::MakeSpline => Ok(1.0
+                / self.rate(|| {
+                    self.spline();
+                    1
+                })),
             Work::Distance(region) => {
                 let points = self.points(region);
                 let mut distances = vec![0.0; points.len()];
@@ -226,6 +260,18 @@ impl<'a> Workload<'a> {
                 return Ok(elapsed / f64::from(runs));
             }
         }
+    }
+
+    fn spline(&self) -> SparseSpline {
+        let settings = Preset::default().settings();
+        let refinement = settings.spline.expect("the default preset has a spline");
+        let oracle = |points: &[[f32; 3]]| -> Result<Vec<f32>, Infallible> {
+            let mut distances = vec![0.0; points.len()];
+            self.distances.distances(points, &mut distances);
+            Ok(distances)
+        };
+        let Ok(spline) = interpolate(&refinement, oracle);
+        spline
     }
 
     fn points(&self, region: Region) -> Vec<[f32; 3]> {
@@ -330,7 +376,7 @@ fn normal(rng: &mut Pcg64Mcg) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{DeviceChoice, open_engine};
+    use crate::field::open_engine;
     use crate::geometry::Topology;
 
     #[test]

@@ -40,6 +40,41 @@ def hash_grid(encoding, table, u):
     return np.concatenate(features, axis=1)
 
 
+def b_spline(x, degree):
+    """The uniform B-spline about 0."""
+    x = np.abs(x)
+    if degree == "quadratic":
+        return np.where(x <= 0.5, 0.75 - x**2, np.maximum(1.5 - x, 0) ** 2 / 2)
+    return np.where(x <= 1, 2 / 3 - x**2 + x**3 / 2, np.maximum(2 - x, 0) ** 3 / 6)
+
+
+def spline(description, tensors, u):
+    """The sum of a spline's levels at points `u`, `[N, 3]` in the unit frame."""
+    total = np.zeros(len(u))
+    for level, cells in enumerate(description["cells"]):
+        bricks, masks, values = (tensors[f"spline.{level}.{part}"] for part in ("bricks", "masks", "coefficients"))
+        side = -(-(cells + 3) // 4)
+        has = np.unpackbits(masks.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little").astype(bool)
+        coefficients = np.zeros((len(bricks) + 1, 64))
+        coefficients[:-1][has] = values
+        # The last one is that of bricks that are not there: all zero.
+        table = np.full(side**3, len(bricks))
+        table[bricks] = np.arange(len(bricks))
+        position = (u.astype(np.float64) + 1) * cells / 2
+        # Five nodes an axis are more than any spline reaches; those beyond the lattice have no coefficient.
+        for k in range(-2, 3):
+            for j in range(-2, 3):
+                for i in range(-2, 3):
+                    node = np.round(position).astype(int) + [i, j, k]
+                    weight = b_spline(position - node, description["degree"]).prod(1)
+                    place = node + 1
+                    known = ((place >= 0) & (place < 4 * side)).all(1)
+                    place = np.where(known[:, None], place, 0)
+                    brick, within = place // 4 @ [1, side, side**2], place % 4 @ [1, 4, 16]
+                    total += np.where(known, weight * coefficients[table[brick], within], 0)
+    return total
+
+
 def bounded(points, low, high):
     """What the distance to the shape's box, with its slack, allows at least; nothing inside of it."""
     slack = 0.02 * (high - low).max()
@@ -84,7 +119,10 @@ def evaluate(path, points):
     u = ((points.astype(np.float64) - frame["center"]) * frame["scale"]).astype(np.float32)
     q = np.clip(u, -1, 1)
     low, high = ((np.array(metadata["bounds"][end]) - frame["center"]) * frame["scale"] for end in ("min", "max"))
-    value = np.maximum(network(metadata["architecture"], tensors, q), bounded(q, low, high))
+    value = network(metadata["architecture"], tensors, q)
+    if "spline" in metadata:
+        value = value + spline(metadata["spline"], tensors, q)
+    value = np.maximum(value, bounded(q, low, high))
     if "outer.nearest" in tensors:
         depth = 1 - np.abs(u).max(1)
         shell = depth < 1 / 16
