@@ -3,13 +3,14 @@
 //! One `.safetensors` file: the parameters as `f32` tensors with the names and shapes of [`Architecture::tensors`], and
 //! metadata that says how to evaluate them (docs/model-format.md).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView, serialize};
+use safetensors::tensor::{Dtype, serialize};
 use thiserror::Error;
 
 use super::architecture::{Architecture, ArchitectureError};
@@ -17,7 +18,7 @@ use super::bodies::Bodies;
 use super::corrected::Corrected;
 use super::engine::{Engine, SharedField};
 use super::metrics::Metrics;
-use super::model_tensors::{outer_tensors, read_outer, read_spline, spline_tensors};
+use super::model_tensors::{Stored, outer_tensors, read_outer, read_spline, spline_tensors};
 use super::outer_surface::OuterSurface;
 use super::spline::{Degree, SparseSpline, SplineField};
 use crate::geometry::{Bounds, Similarity};
@@ -157,8 +158,8 @@ impl Model {
         let bytes: &[u8] = bytemuck::cast_slice(&self.parameters);
         let tensors = self.architecture.tensors().into_iter().map(|spec| {
             let range = spec.offset * 4..(spec.offset + spec.len()) * 4;
-            let view = TensorView::new(Dtype::F32, spec.shape.clone(), &bytes[range]);
-            (spec.name, view.expect("specs tile the parameters"))
+            let bytes = Cow::Borrowed(&bytes[range]);
+            (spec.name, Stored::new(Dtype::F32, spec.shape, bytes))
         });
         let outer = self.outer.iter().flat_map(outer_tensors);
         let spline = self.spline.iter().flat_map(|spline| spline_tensors(spline));
@@ -309,12 +310,21 @@ mod tests {
         Model {
             spline: Some(Arc::new(SparseSpline {
                 degree: Degree::Cubic,
-                levels: vec![SplineLevel {
-                    cells: 16,
-                    bricks: vec![3, 7],
-                    masks: vec![0x8000_0000_0000_0001, 0x10],
-                    coefficients: [0.5, -0.25, 1e-3].map(half::f16::from_f32).to_vec(),
-                }],
+                levels: vec![
+                    SplineLevel {
+                        cells: 16,
+                        bricks: vec![3, 7],
+                        masks: vec![0x8000_0000_0000_0001, 0x10],
+                        coefficients: vec![0.5, -0.25, 1e-3],
+                    },
+                    SplineLevel {
+                        cells: 32,
+                        bricks: vec![500],
+                        masks: vec![0x3],
+                        // Half precision holds them.
+                        coefficients: vec![-0.125, 0.75],
+                    },
+                ],
             })),
             parameters: initial_parameters(&architecture, 1),
             architecture,

@@ -1,12 +1,50 @@
 //! Those tensors of a model file that are no parameters of the network: its spline and its outer surface.
 
+use std::borrow::Cow;
+
 use half::f16;
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, View};
 
 use super::model::ModelError;
 use super::outer_surface::OuterSurface;
 use super::spline::{Degree, SparseSpline, SplineLevel};
+
+/// A tensor on its way into a file.
+pub(super) struct Stored<'a> {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Stored<'a> {
+    /// `bytes` are those of that shape.
+    pub(super) fn new(dtype: Dtype, shape: Vec<usize>, bytes: Cow<'a, [u8]>) -> Self {
+        Self {
+            dtype,
+            shape,
+            bytes,
+        }
+    }
+}
+
+impl View for Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
 
 /// Names of the tensors that hold the outer surface.
 const OUTER_PLACES: &str = "outer.places";
@@ -14,10 +52,10 @@ const OUTER_NEAREST: &str = "outer.nearest";
 const OUTER_CELLS: &str = "outer.cells";
 
 /// The tensors of an outer surface, with their names.
-pub(super) fn outer_tensors(outer: &OuterSurface) -> [(String, TensorView<'_>); 3] {
+pub(super) fn outer_tensors(outer: &OuterSurface) -> [(String, Stored<'_>); 3] {
     let tensor = |name: &str, dtype, shape: [usize; 2], bytes| {
-        let view = TensorView::new(dtype, shape.to_vec(), bytes).expect("the bytes of that shape");
-        (name.to_owned(), view)
+        let bytes = Cow::Borrowed(bytes);
+        (name.to_owned(), Stored::new(dtype, shape.to_vec(), bytes))
     };
     let (count, cells) = (outer.places.len(), outer.cells.len());
     [
@@ -87,32 +125,42 @@ fn spline_names(level: usize) -> [String; 3] {
 }
 
 /// The tensors of a spline, with their names.
-pub(super) fn spline_tensors(spline: &SparseSpline) -> Vec<(String, TensorView<'_>)> {
+pub(super) fn spline_tensors(spline: &SparseSpline) -> Vec<(String, Stored<'_>)> {
     let tensors = spline.levels.iter().enumerate().flat_map(|(index, level)| {
         let [bricks, masks, coefficients] = spline_names(index);
-        let tensor = |name, dtype, count, bytes| {
-            let view = TensorView::new(dtype, vec![count], bytes).expect("the bytes of that shape");
-            (name, view)
-        };
-        let SplineLevel {
-            bricks: numbers,
-            masks: bits,
-            coefficients: values,
-            ..
-        } = level;
-        [
-            tensor(
-                bricks,
-                Dtype::U32,
-                numbers.len(),
-                bytemuck::cast_slice(numbers),
+        let (dtype, bytes) = match index {
+            0 => (
+                Dtype::F32,
+                Cow::Borrowed(bytemuck::cast_slice(&level.coefficients)),
             ),
-            tensor(masks, Dtype::U64, bits.len(), bytemuck::cast_slice(bits)),
-            tensor(
+            _ => {
+                let numbers = level.coefficients.iter().map(|&c| f16::from_f32(c));
+                let bytes = numbers.flat_map(f16::to_le_bytes);
+                (Dtype::F16, Cow::Owned(bytes.collect()))
+            }
+        };
+        let borrowed = |bytes| Cow::Borrowed(bytes);
+        let (numbers, marks) = (level.bricks.as_slice(), level.masks.as_slice());
+        [
+            (
+                bricks,
+                Stored::new(
+                    Dtype::U32,
+                    vec![numbers.len()],
+                    borrowed(bytemuck::cast_slice(numbers)),
+                ),
+            ),
+            (
+                masks,
+                Stored::new(
+                    Dtype::U64,
+                    vec![marks.len()],
+                    borrowed(bytemuck::cast_slice(marks)),
+                ),
+            ),
+            (
                 coefficients,
-                Dtype::F16,
-                values.len(),
-                bytemuck::cast_slice(values),
+                Stored::new(dtype, vec![level.coefficients.len()], bytes),
             ),
         ]
     });
@@ -131,7 +179,14 @@ pub(super) fn read_spline(
             cells,
             bricks: numbers_of(tensors, &bricks, Dtype::U32, u32::from_le_bytes)?,
             masks: numbers_of(tensors, &masks, Dtype::U64, u64::from_le_bytes)?,
-            coefficients: numbers_of(tensors, &coefficients, Dtype::F16, f16::from_le_bytes)?,
+            coefficients: match index {
+                0 => numbers_of(tensors, &coefficients, Dtype::F32, f32::from_le_bytes)?,
+                _ => {
+                    let numbers =
+                        numbers_of(tensors, &coefficients, Dtype::F16, f16::from_le_bytes)?;
+                    numbers.into_iter().map(f16::to_f32).collect()
+                }
+            },
         })
     });
     let spline = SparseSpline {

@@ -103,10 +103,10 @@ async fn a_box_is_fitted_and_its_distances_come_back() {
         .into_inner()
         .model
         .unwrap();
-    assert_eq!(preset.parameters, model.parameters);
+    // A box is simpler than most shapes: its spline has coefficients along the edges.
+    assert!((preset.parameters / 4..preset.parameters).contains(&model.parameters));
     // What is known of the shape's outside comes on top.
-    let outside = model.size_bytes.checked_sub(preset.size_bytes);
-    assert!(outside.is_some_and(|bytes| bytes < 700_000), "{outside:?}");
+    assert!((preset.size_bytes / 4..preset.size_bytes + 700_000).contains(&model.size_bytes));
 
     // In the middle of faces, where the distance is the one to the face's plane.
     let cases = [

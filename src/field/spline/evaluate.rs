@@ -181,7 +181,7 @@ impl Level {
         for (index, (&number, &mask)) in bricks.enumerate() {
             table[number as usize] = 1 + index as u32;
             for (bit, &coefficient) in bits(mask).zip(&mut given) {
-                coefficients[1 + index][bit as usize] = coefficient.to_f32();
+                coefficients[1 + index][bit as usize] = coefficient;
             }
         }
         Self {

@@ -75,7 +75,7 @@ pub fn interpolate<E>(
             break;
         }
         // Where a surface is, there may be something between the nodes.
-        let near = 2.0 * 2.0 / lattice.cells as f32;
+        let near = 2.0 / lattice.cells as f32;
         let at_surface = candidates.filtered(|index| exact[index].abs() < near);
         candidates = nodes.united(&at_surface).refined();
     }
@@ -108,7 +108,7 @@ fn dense<E>(
         cells: nodes.lattice.cells,
         bricks: nodes.bricks.clone(),
         masks: nodes.masks.clone(),
-        coefficients: rounded(&coefficients),
+        coefficients,
     })
 }
 
@@ -162,15 +162,16 @@ fn solved(nodes: &Nodes, values: &Numbers, degree: Degree) -> SplineLevel {
     }
     SplineLevel {
         cells: nodes.lattice.cells,
-        coefficients: rounded(&nodes.flat(&solution)),
+        coefficients: in_half_precision(&nodes.flat(&solution)),
         bricks: nodes.bricks.clone(),
         masks: nodes.masks.clone(),
     }
 }
 
-/// To half precision.
-fn rounded(numbers: &[f32]) -> Vec<f16> {
-    numbers.iter().map(|&number| f16::from_f32(number)).collect()
+/// Rounds; the next level makes up for it.
+fn in_half_precision(numbers: &[f32]) -> Vec<f32> {
+    let rounded = numbers.iter().map(|&number| f16::from_f32(number).to_f32());
+    rounded.collect()
 }
 
 /// `a + factor b`

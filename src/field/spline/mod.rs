@@ -18,7 +18,6 @@ mod tests;
 
 use std::fmt;
 
-use half::f16;
 use serde::{Deserialize, Serialize};
 
 pub use evaluate::SplineField;
@@ -57,9 +56,9 @@ pub struct SplineLevel {
     pub bricks: Vec<u32>,
     /// `[B]`: which nodes of each brick have one; node `(x, y, z)` is bit `x + 4 (y + 4 z)`.
     pub masks: Vec<u64>,
-    /// `[N]`: the coefficients, brick by brick, each from its lowest bit to its highest. Half precision, which what coarser
-    /// levels leave is small enough for; the next level makes up for the rounding.
-    pub coefficients: Vec<f16>,
+    /// `[N]`: the coefficients, brick by brick, each from its lowest bit to its highest. Those of all levels but the first are
+    /// numbers of half precision, which what coarser levels leave is small enough for.
+    pub coefficients: Vec<f32>,
 }
 
 /// Most cells along an axis of a level.

@@ -39,16 +39,14 @@ fn linear_functions_come_back_to_rounding_from_the_coarsest_level_alone() {
     let linear = |[x, y, z]: [f32; 3]| 0.3 * x - 0.8 * y + 0.5 * z + 0.1;
     for degree in [Degree::Quadratic, Degree::Cubic] {
         let spline = interpolated(&refinement(degree), linear);
-        let finer: usize = spline.levels[1..].iter().map(|l| l.coefficients.len()).sum();
-        assert!(finer < 20 * spline.coefficient_count() / 100, "{finer}");
+        assert_eq!(spline.levels.len(), 1, "{spline}");
         let points = points();
         let (mut values, mut gradients) = (vec![0.0; points.len()], vec![[0.0; 3]; points.len()]);
         SplineField::new(&spline).values_and_gradients(&points, &mut values, &mut gradients);
         for ((&point, value), gradient) in points.iter().zip(values).zip(gradients) {
-            // The border's outermost nodes are found by few steps of the solver.
-            assert!((value - linear(point)).abs() < 2e-4, "{point:?} {value}");
+            assert!((value - linear(point)).abs() < 1e-6, "{point:?} {value}");
             for (a, b) in gradient.iter().zip([0.3, -0.8, 0.5]) {
-                assert!((a - b).abs() < 5e-3, "{point:?} {gradient:?}");
+                assert!((a - b).abs() < 1e-5, "{point:?} {gradient:?}");
             }
         }
     }
@@ -71,7 +69,7 @@ fn a_sphere_is_true_in_values_and_gradients() {
             assert!((value - sphere(point)).abs() < finest_error, "{point:?} {value}");
             let radius = sphere(point) + RADIUS;
             for (axis, slope) in gradient.iter().enumerate() {
-                assert!((slope - point[axis] / radius).abs() < 3e-3, "{point:?}");
+                assert!((slope - point[axis] / radius).abs() < 1e-2, "{point:?}");
             }
         }
     }
@@ -122,8 +120,7 @@ fn coefficients_go_where_they_are_needed_and_stay_within_their_number() {
     let tight = refinement(Degree::Quadratic);
     let flat = interpolated(&tight, |[x, ..]| x - 0.03);
     let round = interpolated(&tight, sphere);
-    let finest = |spline: &SparseSpline| spline.levels.last().map_or(0, |l| l.coefficients.len());
-    assert!(10 * finest(&flat) < finest(&round));
+    assert_eq!((flat.levels.len(), round.levels.len()), (1, 4));
     let bounded = interpolated(
         &Refinement {
             coefficients: 5000,
@@ -150,5 +147,5 @@ fn a_damaged_spline_is_refused_in_words() {
     refused(|level| *level.bricks.last_mut().unwrap() = u32::MAX, "beyond");
     refused(|level| drop(level.masks.pop()), "masks");
     refused(|level| drop(level.coefficients.pop()), "coefficients");
-    refused(|level| level.coefficients[3] = f16::NAN, "NaN");
+    refused(|level| level.coefficients[3] = f32::NAN, "NaN");
 }
