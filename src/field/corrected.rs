@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::scalar_field::ScalarField;
 use super::engine::SharedField;
+use super::scalar_field::ScalarField;
 use super::spline::SplineField;
 
 /// `spline + scale × network`: the spline is what is known before training, the network learns what it leaves.

@@ -176,7 +176,8 @@ impl Model {
         });
         // One entry: several would come out in a new order each time, and the same model would not be the same file.
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), description.to_string())]);
-        serialize(tensors.chain(outer).chain(spline), Some(metadata)).expect("names are unique and sizes match")
+        serialize(tensors.chain(outer).chain(spline), Some(metadata))
+            .expect("names are unique and sizes match")
     }
 
     /// Reads a file's bytes.

@@ -216,10 +216,7 @@ mod tests {
         let smooth = model(siren());
         assert_eq!(ensure_twice_differentiable(&smooth), Ok(()));
         let preset = |preset: Preset| model(preset.settings().architecture);
-        assert_eq!(
-            ensure_twice_differentiable(&preset(Preset::Smooth)),
-            Ok(())
-        );
+        assert_eq!(ensure_twice_differentiable(&preset(Preset::Smooth)), Ok(()));
         let with_spline = |degree| Model {
             spline: Some(Arc::new(SparseSpline {
                 degree,
@@ -229,7 +226,9 @@ mod tests {
         };
         assert!(ensure_twice_differentiable(&with_spline(Degree::Cubic)).is_ok());
         for refused in [with_spline(Degree::Quadratic), preset(Preset::Standard)] {
-            let words = ensure_twice_differentiable(&refused).unwrap_err().to_string();
+            let words = ensure_twice_differentiable(&refused)
+                .unwrap_err()
+                .to_string();
             assert!(words.contains("preset smooth"), "{words}");
         }
     }

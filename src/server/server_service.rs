@@ -48,8 +48,13 @@ const DESCRIPTION_BYTES: u64 = 2500;
 
 fn preset(preset: Preset) -> proto::Preset {
     let settings = preset.settings();
-    let spline = settings.spline.map_or(0, |spline| spline.typical_coefficients());
-    let (network, spline) = (settings.architecture.parameter_count() as u64, u64::from(spline));
+    let spline = settings
+        .spline
+        .map_or(0, |spline| spline.typical_coefficients());
+    let (network, spline) = (
+        settings.architecture.parameter_count() as u64,
+        u64::from(spline),
+    );
     proto::Preset {
         name: preset.name().to_owned(),
         description: preset.description().to_owned(),

@@ -219,9 +219,7 @@ fn values_and_gradients(
 ) -> Result<(Vec<f32>, Vec<[f32; 3]>), Cancelled> {
     let count = samples.points.len();
     let (mut values, mut gradients) = (vec![0.0; count], vec![[0.0; 3]; count]);
-    let outputs = values
-        .chunks_mut(BATCH)
-        .zip(gradients.chunks_mut(BATCH));
+    let outputs = values.chunks_mut(BATCH).zip(gradients.chunks_mut(BATCH));
     for (points, (values, gradients)) in samples.points.chunks(BATCH).zip(outputs) {
         if cancel.is_cancelled() {
             return Err(Cancelled);

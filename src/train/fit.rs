@@ -142,8 +142,11 @@ fn fit_on_device(
     let source = SampleSource::new(&oracle, &surface, frame.apply_to_bounds(&bounds))
         .with_details(&parts.details);
     let held_out = HeldOut::draw(&source, sign.rule, &CHECK, cancel)?;
-    let spline = settings.spline.as_ref();
-    let spline = spline.map(|refinement| spline_of(&oracle, refinement, cancel));
+    let refinement = settings.spline.map(|refinement| match parts.thickness {
+        Some(thickness) => refinement.for_thickness(thickness),
+        None => refinement,
+    });
+    let spline = refinement.map(|refinement| spline_of(&oracle, &refinement, cancel));
     let spline = spline.transpose()?.map(Arc::new);
     let residual = Residual::of(spline.as_deref(), held_out.near());
     let mut pool = SamplePool::new(settings.sampling, settings.seed);

@@ -285,8 +285,17 @@ mod tests {
         refused(|s| s.optimizer.batch_size = 0, "batch_size is 0");
         refused(|s| s.sampling.shares.near = -1.0, "shares");
         refused(|s| s.optimizer.learning_rate = 7.0, "learning_rate is 7");
-        refused(|s| s.spline.as_mut().unwrap().finest = 2048, "spline.finest is 2048");
-        refused(|s| s.spline.as_mut().unwrap().coefficients = 10, "spline.coefficients is 10");
-        refused(|s| s.spline.as_mut().unwrap().tolerance = f64::NAN, "spline.tolerance");
+        refused(
+            |s| s.spline.as_mut().unwrap().finest = 2048,
+            "spline.finest is 2048",
+        );
+        refused(
+            |s| s.spline.as_mut().unwrap().coefficients = 10,
+            "spline.coefficients is 10",
+        );
+        refused(
+            |s| s.spline.as_mut().unwrap().tolerance = f64::NAN,
+            "spline.tolerance",
+        );
     }
 }

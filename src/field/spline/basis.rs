@@ -19,7 +19,9 @@ pub(super) struct Window<const W: usize> {
 #[inline(always)]
 pub(super) fn window<const W: usize>(cells: f32, coordinate: f32) -> Window<W> {
     // In this order, a coordinate that is not a number ends at the lower one.
-    let position = ((coordinate + 1.0) * 0.5 * cells).max(-0.5).min(cells + 0.5);
+    let position = ((coordinate + 1.0) * 0.5 * cells)
+        .max(-0.5)
+        .min(cells + 0.5);
     let half = 0.5 * cells;
     let (mut weights, mut slopes) = ([0.0; W], [0.0; W]);
     // Node i has the place i + 1, so the node before the one in the middle has the middle one's number for its place.

@@ -37,16 +37,9 @@ impl SplineField {
     ///
     /// # Panics
     /// Panics if the lengths differ.
-    pub fn add(
-        &self,
-        points: &[[f32; 3]],
-        values: &mut [f32],
-        gradients: Option<&mut [[f32; 3]]>,
-    ) {
+    pub fn add(&self, points: &[[f32; 3]], values: &mut [f32], gradients: Option<&mut [[f32; 3]]>) {
         assert_eq!(points.len(), values.len());
-        let tasks = points
-            .par_chunks(CHUNK)
-            .zip(values.par_chunks_mut(CHUNK));
+        let tasks = points.par_chunks(CHUNK).zip(values.par_chunks_mut(CHUNK));
         match gradients {
             None => tasks.for_each(|(points, values)| match self.degree {
                 Degree::Quadratic => self.add_values::<3>(points, values),
@@ -162,8 +155,8 @@ impl Bricks<'_> {
     #[inline(always)]
     fn at(&self, node: [usize; 3]) -> f32 {
         let (mut brick, mut bit) = (0, 0);
-        for axis in 0..3 {
-            let place = self.first[axis] + node[axis] as u32;
+        for (axis, (first, node)) in self.first.iter().zip(node).enumerate() {
+            let place = first + node as u32;
             brick |= ((place / SIDE) as usize & 1) << axis;
             bit |= (place % SIDE) << (2 * axis);
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::evaluate::SplineField;
 use super::lattice::Lattice;
 use super::nodes::{Nodes, Numbers};
-use super::{Degree, SparseSpline, SplineLevel};
+use super::{Degree, MOST_CELLS, SparseSpline, SplineLevel};
 use crate::field::ScalarField;
 use crate::geometry::UNIT_LONGEST_SIDE;
 
@@ -32,6 +32,15 @@ pub struct Refinement {
 const MOST_CANDIDATES: usize = 1 << 25;
 
 impl Refinement {
+    /// The same, with finer levels where a shape has walls of `thickness` (unit frame) that are thinner than two cells: these
+    /// would be lost between the nodes.
+    pub fn for_thickness(mut self, thickness: f64) -> Self {
+        while 4.0 / f64::from(self.finest) > thickness && 2 * self.finest <= MOST_CELLS {
+            self.finest *= 2;
+        }
+        self
+    }
+
     /// About how many coefficients a shape takes: they lie along its surface.
     pub fn typical_coefficients(&self) -> u32 {
         self.coefficients.min(6 * self.finest * self.finest)
@@ -57,8 +66,11 @@ pub fn interpolate<E>(
     };
     let coarsest = Nodes::all(Lattice::new(refinement.coarsest));
     spline.levels.push(dense(&coarsest, degree, &mut oracle)?);
+    if 2 * refinement.coarsest > refinement.finest {
+        return Ok(spline);
+    }
     let mut candidates = coarsest.refined();
-    while candidates.lattice.cells <= refinement.finest && candidates.count() <= MOST_CANDIDATES {
+    while candidates.count() <= MOST_CANDIDATES {
         let lattice = candidates.lattice;
         let points = candidates.points();
         let exact = oracle(&points)?;
@@ -71,7 +83,7 @@ pub fn interpolate<E>(
             let values = nodes.picked(&candidates, &left);
             spline.levels.push(solved(&nodes, &values, degree));
         }
-        if !complete {
+        if !complete || 2 * lattice.cells > refinement.finest {
             break;
         }
         // Where a surface is, there may be something between the nodes.
@@ -125,9 +137,8 @@ fn chosen(
     let mut looser = 1.0;
     let mut complete = true;
     loop {
-        let is_off = |index: usize| {
-            left[index].abs() > looser * tolerance.max(share * exact[index].abs())
-        };
+        let is_off =
+            |index: usize| left[index].abs() > looser * tolerance.max(share * exact[index].abs());
         // The neighbours' splines keep what surrounds such a node as it is.
         let nodes = candidates.filtered(is_off).grown().common(candidates);
         if nodes.count() <= most {

@@ -1,7 +1,7 @@
 //! A field as a sum of B-splines on sparse lattices, taken from the exact distance: where a fit starts.
 //!
 //! Level after level, each twice as fine as the one before, a spline interpolates what the coarser levels leave of the exact
-//! distance, at the nodes where they leave too much ([`interpolate`]). Any set of nodes will do: a B-spline fades smoothly by
+//! distance, at the nodes where they leave too much ([`interpolate()`]). Any set of nodes will do: a B-spline fades smoothly by
 //! itself, so there are no hanging nodes to care for, and the sum is as smooth as its splines everywhere (once
 //! continuously differentiable of degree 2, twice of degree 3).
 //!
@@ -94,7 +94,10 @@ impl fmt::Display for SparseSpline {
             Degree::Cubic => "cubic",
         };
         let count = self.coefficient_count();
-        write!(f, "{degree} spline {coarsest}..{finest} ({count} coefficients)")
+        write!(
+            f,
+            "{degree} spline {coarsest}..{finest} ({count} coefficients)"
+        )
     }
 }
 

@@ -56,7 +56,10 @@ impl Nodes {
 
     /// Number of nodes.
     pub(super) fn count(&self) -> usize {
-        self.masks.iter().map(|mask| mask.count_ones() as usize).sum()
+        self.masks
+            .iter()
+            .map(|mask| mask.count_ones() as usize)
+            .sum()
     }
 
     /// Where they lie in the unit frame, brick by brick, `[N, 3]`.
@@ -193,7 +196,8 @@ impl Nodes {
         let brick = self.lattice.brick(number);
         let mut around = [0.0; 216];
         // Neighbours by axis: which of them, their nodes, and where those go.
-        const PARTS: [(u32, std::ops::Range<u32>, u32); 3] = [(0, 3..4, 0), (1, 0..4, 1), (2, 0..1, 5)];
+        const PARTS: [(u32, std::ops::Range<u32>, u32); 3] =
+            [(0, 3..4, 0), (1, 0..4, 1), (2, 0..1, 5)];
         for (dz, zs, to_z) in &PARTS {
             for (dy, ys, to_y) in &PARTS {
                 for (dx, xs, to_x) in &PARTS {
@@ -212,8 +216,7 @@ impl Nodes {
                             for (i, x) in xs.clone().enumerate() {
                                 let place = (to_x + i as u32)
                                     + 6 * (to_y + j as u32 + 6 * (to_z + k as u32));
-                                around[place as usize] =
-                                    from[(x + SIDE * (y + SIDE * z)) as usize];
+                                around[place as usize] = from[(x + SIDE * (y + SIDE * z)) as usize];
                             }
                         }
                     }

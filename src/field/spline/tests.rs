@@ -31,7 +31,9 @@ fn sphere([x, y, z]: [f32; 3]) -> f32 {
 fn points() -> Vec<[f32; 3]> {
     let coordinate = |index: u32, prime: u32| (index * prime % 1999) as f32 / 999.0 - 1.0;
     let within = (0..1999).map(|i| [coordinate(i, 31), coordinate(i, 101), coordinate(i, 463)]);
-    within.chain([[1.0; 3], [-1.0; 3], [1.0, -1.0, 0.0]]).collect()
+    within
+        .chain([[1.0; 3], [-1.0; 3], [1.0, -1.0, 0.0]])
+        .collect()
 }
 
 #[test]
@@ -66,7 +68,10 @@ fn a_sphere_is_true_in_values_and_gradients() {
         let (mut values, mut gradients) = (vec![0.0; near.len()], vec![[0.0; 3]; near.len()]);
         field.values_and_gradients(&near, &mut values, &mut gradients);
         for ((&point, value), gradient) in near.iter().zip(values).zip(gradients) {
-            assert!((value - sphere(point)).abs() < finest_error, "{point:?} {value}");
+            assert!(
+                (value - sphere(point)).abs() < finest_error,
+                "{point:?} {value}"
+            );
             let radius = sphere(point) + RADIUS;
             for (axis, slope) in gradient.iter().enumerate() {
                 assert!((slope - point[axis] / radius).abs() < 1e-2, "{point:?}");
@@ -109,7 +114,12 @@ fn gradients_are_those_of_the_values_and_both_ways_agree() {
 fn points_far_beyond_the_frame_and_nonsense_are_answered() {
     let field = SplineField::new(&interpolated(&refinement(Degree::Quadratic), sphere));
     let mut values = [0.0; 4];
-    let points = [[3.0, 0.2, 0.1], [7.0, 0.2, 0.1], [f32::NAN, 0.0, 0.0], [f32::INFINITY; 3]];
+    let points = [
+        [3.0, 0.2, 0.1],
+        [7.0, 0.2, 0.1],
+        [f32::NAN, 0.0, 0.0],
+        [f32::INFINITY; 3],
+    ];
     field.values(&points, &mut values);
     assert_eq!(values[0], values[1]);
     assert!(values.iter().all(|value| value.is_finite()), "{values:?}");
@@ -133,6 +143,28 @@ fn coefficients_go_where_they_are_needed_and_stay_within_their_number() {
 }
 
 #[test]
+fn a_wall_thinner_than_two_cells_gets_finer_levels_and_keeps_its_inside() {
+    const HALF: f32 = 0.004;
+    let plain = refinement(Degree::Quadratic);
+    assert_eq!(plain.for_thickness(0.1), plain);
+    let finer = plain.for_thickness((2.0 * HALF).into());
+    assert_eq!(finer.finest, 512);
+    assert_eq!(plain.for_thickness(0.0).finest, MOST_CELLS);
+    let sheet = |[x, ..]: [f32; 3]| (x - 0.0131).abs() - HALF;
+    let middle: Vec<[f32; 3]> = points()
+        .into_iter()
+        .map(|[_, y, z]| [0.0131, y, z])
+        .collect();
+    let inside = |refinement: &Refinement| {
+        let mut values = vec![0.0; middle.len()];
+        SplineField::new(&interpolated(refinement, sheet)).values(&middle, &mut values);
+        values.iter().filter(|value| **value < -0.5 * HALF).count()
+    };
+    assert_eq!(inside(&finer), middle.len());
+    assert!(inside(&plain) < middle.len());
+}
+
+#[test]
 fn a_damaged_spline_is_refused_in_words() {
     let whole = interpolated(&refinement(Degree::Quadratic), sphere);
     let refused = |damage: fn(&mut SplineLevel), word: &str| {
@@ -144,8 +176,11 @@ fn a_damaged_spline_is_refused_in_words() {
     refused(|level| level.cells = 0, "0 cells");
     refused(|level| level.cells = 1 << 30, "cells an axis");
     refused(|level| level.bricks[1] = level.bricks[0], "follows");
-    refused(|level| *level.bricks.last_mut().unwrap() = u32::MAX, "beyond");
-    refused(|level| drop(level.masks.pop()), "masks");
-    refused(|level| drop(level.coefficients.pop()), "coefficients");
+    refused(
+        |level| *level.bricks.last_mut().unwrap() = u32::MAX,
+        "beyond",
+    );
+    refused(|level| level.masks.truncate(1), "masks");
+    refused(|level| level.coefficients.truncate(1), "coefficients");
     refused(|level| level.coefficients[3] = f32::NAN, "NaN");
 }

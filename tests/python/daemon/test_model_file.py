@@ -65,7 +65,7 @@ def spline(description, tensors, u):
         for k in range(-2, 3):
             for j in range(-2, 3):
                 for i in range(-2, 3):
-                    node = np.round(position).astype(int) + [i, j, k]
+                    node = np.round(position).astype(int) + np.array([i, j, k])
                     weight = b_spline(position - node, description["degree"]).prod(1)
                     place = node + 1
                     known = ((place >= 0) & (place < 4 * side)).all(1)
