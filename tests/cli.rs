@@ -67,6 +67,25 @@ fn fit_reports_what_it_did() {
 }
 
 #[test]
+fn what_presets_print_is_what_fit_takes() {
+    let printed = overfit(folder(), "presets draft").stdout;
+    std::fs::write(folder().join("own.toml"), printed).unwrap();
+    let words = "fit sphere.obj -o own.safetensors --config own.toml --set spline.finest=40 \
+                 --set architecture.mlp.hidden_width=16 --steps 3 --json";
+    let report = json(folder(), words);
+    assert_eq!(
+        (&report["preset"], &report["steps"]),
+        (&"draft".into(), &3.into())
+    );
+    let model = json(folder(), "inspect own.safetensors --json");
+    let settings = &model["training"]["settings"];
+    assert_eq!(settings["spline"]["finest"], 40);
+    assert_eq!(model["architecture"]["mlp"]["hidden_width"], 16);
+    let listed = json(folder(), "presets --json");
+    assert_eq!(listed["presets"][1]["name"], "standard");
+}
+
+#[test]
 fn inspect_tells_a_mesh_from_a_model() {
     let mesh = json(folder(), "inspect sphere.obj --json");
     assert_eq!(

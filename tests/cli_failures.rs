@@ -42,7 +42,7 @@ fn what_cannot_be_done_is_told_in_one_line() {
         &[1, 3],
         &[0.0f32; 3],
     );
-    let cases: [(&str, &str); 21] = [
+    let cases: [(&str, &str); 24] = [
         ("", "no command given"),
         ("fit sphere.obj", "--output"),
         ("fit none.obj -o a.safetensors", "none.obj"),
@@ -63,6 +63,18 @@ fn what_cannot_be_done_is_told_in_one_line() {
             "seconds is -1",
         ),
         ("fit sphere.obj -o a.safetensors --steps 0", "steps is 0"),
+        (
+            "fit sphere.obj -o a.safetensors --set spline.finset=3",
+            "did you mean 'spline.finest'?",
+        ),
+        (
+            "fit sphere.obj -o a.safetensors --set spline.finest=9999",
+            "spline.finest is 9999",
+        ),
+        (
+            "fit sphere.obj -o a.safetensors --config none.toml",
+            "none.toml",
+        ),
         (
             "mesh broken.safetensors -o a.ply",
             "broken.safetensors: not a model file",

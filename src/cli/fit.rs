@@ -1,9 +1,10 @@
 //! `overfit fit`: from a mesh to a model.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 
@@ -17,7 +18,7 @@ use super::progress::Bar;
 use crate::distance::SignPolicy;
 use crate::field::{Loss, Metrics, Model};
 use crate::geometry::HealthReport;
-use crate::train::{FitSettings, Phase, Preset, Progress};
+use crate::train::{Configuration, FitSettings, Phase, Preset, Progress};
 
 /// Fit a model to a mesh
 ///
@@ -32,9 +33,17 @@ pub(super) struct FitArguments {
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
 
-    /// Network, schedule and budget to start from; the options below change parts of it
-    #[arg(long, value_name = "NAME", default_value_t = Preset::default(), value_parser = preset())]
-    preset: Preset,
+    /// Spline, network, schedule and budget to start from; the options below change parts of it [default: standard]
+    #[arg(long, value_name = "NAME", value_parser = preset())]
+    preset: Option<Preset>,
+
+    /// A TOML file of settings that replace the preset's: all or some of what `overfit presets NAME` prints
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// One setting in place of the preset's or the file's, such as spline.finest=640; may be given again and again
+    #[arg(long, value_name = "NAME=VALUE", value_parser = Configuration::from_str)]
+    set: Vec<Configuration>,
 
     /// Training time; the preset's unless --seconds or --steps is given
     #[arg(long, value_name = "S", value_parser = finite, allow_negative_numbers = true)]
@@ -51,13 +60,13 @@ pub(super) struct FitArguments {
     #[command(flatten)]
     device: DeviceArguments,
 
-    /// Decides the first parameters and every sample
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// Decides the first parameters and every sample [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 
-    /// How inside and outside are told apart
-    #[arg(long, value_name = "RULE", default_value_t = SignPolicy::Auto, value_parser = sign())]
-    sign: SignPolicy,
+    /// How inside and outside are told apart [default: auto]
+    #[arg(long, value_name = "RULE", value_parser = sign())]
+    sign: Option<SignPolicy>,
 
     /// What is minimised; the preset's unless given
     #[arg(long, value_name = "LOSS", value_parser = loss())]
@@ -113,7 +122,7 @@ struct Seconds {
 
 pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     let started = Instant::now();
-    let settings = arguments.settings();
+    let settings = arguments.settings()?;
     settings.validate()?;
     ensure_extension(&arguments.output, &["safetensors"])?;
     ensure_writable(&arguments.output)?;
@@ -176,23 +185,40 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
 
 impl FitArguments {
     /// The preset's settings with what was given in their place.
-    fn settings(&self) -> FitSettings {
-        let mut settings = self.preset.settings();
+    fn settings(&self) -> anyhow::Result<FitSettings> {
+        let file = self.config.as_deref().map(read_configuration).transpose()?;
+        let preset = match (self.preset, &file) {
+            (Some(preset), _) => preset,
+            (None, Some(file)) => file.preset()?.unwrap_or_default(),
+            (None, None) => Preset::default(),
+        };
+        let mut settings = preset.settings();
+        for changes in file.iter().chain(&self.set) {
+            settings = changes.applied_to(&settings)?;
+        }
+        settings.preset = preset;
         if self.seconds.is_some() || self.steps.is_some() {
             settings.budget.seconds = self.seconds;
             settings.budget.steps = self.steps;
         }
-        settings.budget.target_near_mae = self.target_near_mae;
+        let budget = &mut settings.budget;
+        budget.target_near_mae = self.target_near_mae.or(budget.target_near_mae);
         settings.device = self.device.device;
-        settings.seed = self.seed;
-        settings.sign = self.sign;
+        settings.seed = self.seed.unwrap_or(settings.seed);
+        settings.sign = self.sign.unwrap_or(settings.sign);
         settings.loss = self.loss.unwrap_or(settings.loss);
         let optimizer = &mut settings.optimizer;
         optimizer.learning_rate = self.learning_rate.unwrap_or(optimizer.learning_rate);
         optimizer.batch_size = self.batch_size.unwrap_or(optimizer.batch_size);
         settings.sampling.near_sigma = self.near_sigma.unwrap_or(settings.sampling.near_sigma);
-        settings
+        Ok(settings)
     }
+}
+
+fn read_configuration(path: &Path) -> anyhow::Result<Configuration> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Configuration::from_toml(&text).with_context(|| path.display().to_string())
 }
 
 /// Saves the model where it was asked for, or else anywhere: minutes of training are never lost to a full disk.
@@ -289,7 +315,7 @@ mod tests {
             .iter()
             .chain(options);
         match Cli::try_parse_from(words).map(|cli| cli.command) {
-            Ok(Command::Fit(arguments)) => arguments.settings(),
+            Ok(Command::Fit(arguments)) => arguments.settings().unwrap(),
             Ok(_) => panic!("another command"),
             Err(error) => panic!("{error}"),
         }
@@ -337,6 +363,23 @@ mod tests {
         );
         assert_eq!(all.sampling.near_sigma, 0.01);
         assert_eq!(all.device, "cuda:1".parse().unwrap());
+    }
+
+    #[test]
+    fn a_file_starts_from_its_preset_and_options_have_the_last_word() {
+        let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        let text =
+            "preset = 'draft'\nseed = 5\n[optimizer]\nbatch_size = 512\n[budget]\nseconds = 9";
+        std::fs::write(file.path(), text).unwrap();
+        let config = file.path().to_str().unwrap();
+        let found = settings(&["--config", config, "--set", "spline.finest=80"]);
+        assert_eq!((found.preset, found.seed), (Preset::Draft, 5));
+        assert_eq!(found.optimizer.batch_size, 512);
+        assert_eq!(found.budget.seconds, Some(9.0));
+        assert_eq!(found.spline.unwrap().finest, 80);
+        let found = settings(&["--config", config, "--preset", "detail", "--seed", "6"]);
+        assert_eq!((found.preset, found.seed), (Preset::Detail, 6));
+        assert_eq!(found.architecture, Preset::Detail.settings().architecture);
     }
 
     #[test]

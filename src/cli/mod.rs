@@ -19,6 +19,7 @@ mod model;
 mod output;
 mod peak;
 mod points;
+mod presets;
 mod progress;
 mod serve;
 mod volume;
@@ -51,6 +52,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Fit(fit::FitArguments),
+    Presets(presets::PresetsArguments),
     Mesh(mesh::MeshArguments),
     Volume(volume::VolumeArguments),
     Eval(eval::EvalArguments),
@@ -91,6 +93,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
     }
     match cli.command {
         Command::Fit(arguments) => fit::run(&arguments),
+        Command::Presets(arguments) => presets::run(&arguments),
         Command::Mesh(arguments) => mesh::run(&arguments),
         Command::Volume(arguments) => volume::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),

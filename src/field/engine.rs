@@ -52,6 +52,12 @@ pub trait Learner: Send {
     /// One step on a batch drawn from the stored samples. Returns before the step is done where the device works by itself.
     fn step(&mut self, draw: BatchDraw, loss: Loss, adam: AdamStep);
 
+    /// Goes on from other parameters, with Adam's moments at zero; the samples stay.
+    ///
+    /// # Panics
+    /// Panics if there are not as many as before.
+    fn restart(&mut self, parameters: &[f32]);
+
     /// The mean loss of the steps since the last call, each taken before its step; NaN if there were none. Waits for them.
     fn mean_loss(&mut self) -> f32;
 
@@ -310,6 +316,14 @@ impl<B: FieldBackend> Learner for BackendLearner<B> {
         self.state = Some(state);
         self.losses += 1;
         self.loss_sum = Some(sum);
+    }
+
+    fn restart(&mut self, parameters: &[f32]) {
+        assert_eq!(parameters.len(), self.architecture.parameter_count());
+        let data = TensorData::new(parameters.to_vec(), [parameters.len()]);
+        let restarted = || AdamState::new(Tensor::from_data(data, &self.handle));
+        self.state = Some(on_device(self.device, restarted));
+        (self.loss_sum, self.losses) = (None, 0);
     }
 
     fn mean_loss(&mut self) -> f32 {

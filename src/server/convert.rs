@@ -1,12 +1,14 @@
 //! The library's types as messages, and back.
 
+use std::collections::BTreeMap;
+
 use super::error::ApiError;
 use super::proto;
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
 use crate::field::{Bodies, Encoding, Loss, Metrics, Model};
 use crate::geometry::{Bounds, HealthReport};
-use crate::train::{Budget, FitSettings, Phase, Preset, Progress, SampleShares};
+use crate::train::{Budget, Configuration, FitSettings, Phase, Preset, Progress, SampleShares};
 
 impl From<&Bounds> for proto::Bounds {
     fn from(bounds: &Bounds) -> Self {
@@ -140,6 +142,9 @@ fn activation_in_words(model: &Model) -> &'static str {
     }
 }
 
+/// The field of a request that changes any setting by its name.
+const OVERRIDES: &str = "settings.overrides";
+
 /// The settings that a request asks for: the preset's, where it says nothing.
 ///
 /// # Errors
@@ -194,6 +199,11 @@ pub(super) fn fit_settings(asked: &proto::FitSettings) -> Result<FitSettings, Ap
     if let Some(near_sigma) = asked.near_sigma {
         settings.sampling.near_sigma = near_sigma;
     }
+    // Sorted: the same request gives the same settings and the same words.
+    for (name, value) in asked.overrides.iter().collect::<BTreeMap<_, _>>() {
+        let change = Configuration::of(name, value).applied_to(&settings);
+        settings = change.map_err(|error| ApiError::field(OVERRIDES, error.to_string()))?;
+    }
     settings.validate()?;
     Ok(settings)
 }
@@ -242,6 +252,19 @@ mod tests {
             (None, Some(10))
         );
         assert_eq!((settings.sign, settings.seed), (SignPolicy::None, 3));
+    }
+
+    #[test]
+    fn any_setting_can_be_overridden_by_its_name() {
+        let asked = |name: &str, value: &str| proto::FitSettings {
+            overrides: [(name.to_owned(), value.to_owned())].into(),
+            ..Default::default()
+        };
+        let settings = fit_settings(&asked("spline.finest", "80")).unwrap();
+        assert_eq!(settings.spline.unwrap().finest, 80);
+        let refused = |name, value| fit_settings(&asked(name, value)).unwrap_err().to_string();
+        assert!(refused("spline.finset", "80").contains("'spline.finest'"));
+        assert!(refused("spline.finest", "9999").contains("spline.finest is 9999"));
     }
 
     #[test]

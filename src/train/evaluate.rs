@@ -1,5 +1,6 @@
 //! The evaluation protocol: how far a field is from the truth, on points that training never saw.
 
+use super::gradient_error::GradientError;
 use super::samples::{Cancelled, SampleSource, Samples};
 use crate::CancelToken;
 use crate::distance::{SignRule, SignedDistance};
@@ -227,45 +228,6 @@ fn values_and_gradients(
         field.values_and_gradients(points, values, gradients);
     }
     Ok((values, gradients))
-}
-
-/// How far gradients are from the exact ones.
-#[derive(Clone, Copy)]
-struct GradientError {
-    /// Of the angles, in degrees.
-    median: f64,
-    mean: f64,
-    /// Mean of | |gradient| - 1 |.
-    length: f64,
-}
-
-impl GradientError {
-    /// `None` if no point has an exact gradient.
-    fn of(found: &[[f32; 3]], exact: &[[f32; 3]]) -> Option<Self> {
-        let dot = |a: &[f32; 3], b: &[f32; 3]| -> f64 {
-            (0..3).map(|i| f64::from(a[i]) * f64::from(b[i])).sum()
-        };
-        let pairs = found.iter().zip(exact);
-        let pairs = pairs.filter(|(_, exact)| dot(exact, exact) > 0.0);
-        let (mut angles, mut length) = (Vec::with_capacity(exact.len()), 0.0);
-        for (found, exact) in pairs {
-            let found_length = dot(found, found).sqrt();
-            length += (found_length - 1.0).abs();
-            let cosine = dot(found, exact) / (found_length * dot(exact, exact).sqrt()).max(1e-30);
-            angles.push(cosine.clamp(-1.0, 1.0).acos().to_degrees());
-        }
-        let count = angles.len();
-        if count == 0 {
-            return None;
-        }
-        let mean = angles.iter().sum::<f64>() / count as f64;
-        let (_, &mut median, _) = angles.select_nth_unstable_by(count / 2, f64::total_cmp);
-        Some(Self {
-            median,
-            mean,
-            length: length / count as f64,
-        })
-    }
 }
 
 /// Mean |a - b|, longest side 1.

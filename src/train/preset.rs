@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling};
 use crate::distance::SignPolicy;
 use crate::field::{
-    Activation, Architecture, Degree, DeviceChoice, Encoding, HashGrid, Loss, Mlp, Refinement,
+    Activation, Architecture, DeviceChoice, Encoding, HashGrid, Loss, Mlp, Refinement,
 };
 
 /// A named choice of network, schedule and budget.
@@ -102,12 +102,10 @@ impl Preset {
         };
         let refined = |finest, share, coefficients| {
             Some(Refinement {
-                degree: Degree::Quadratic,
-                coarsest: 20,
                 finest,
-                tolerance: 1e-5,
                 share,
                 coefficients,
+                ..Refinement::default()
             })
         };
         let (spline, architecture) = match self {

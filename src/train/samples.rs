@@ -21,7 +21,7 @@ pub(super) struct Samples {
 
 /// Where samples come from: a mesh in the unit frame.
 pub(super) struct SampleSource<'a> {
-    oracle: &'a SignedDistance,
+    pub(super) oracle: &'a SignedDistance,
     surface: &'a SurfaceSampler,
     bounds: Bounds,
     /// Where training is to look more closely; nowhere unless set.
@@ -72,12 +72,6 @@ const WALL_SHARE: f64 = 0.25;
 
 /// Margin about the bounding box that uniform samples fill: the rest of the unit frame gets fewer.
 const BOX_MARGIN: f64 = 0.05 * UNIT_LONGEST_SIDE;
-
-/// Nearer to the surface a direction is made of rounding errors.
-const GRADIENT_FROM: f32 = (1e-4 * UNIT_LONGEST_SIDE) as f32;
-
-/// Distances that differ by less are taken for the same.
-const SAME_DISTANCE: f32 = 1e-5;
 
 /// The work was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,36 +140,6 @@ impl<'a> SampleSource<'a> {
             contradicted.extend(self.oracle.contradicted(points, distances));
         }
         Ok(contradicted)
-    }
-
-    /// The exact distance's gradients at `samples`, `[N, 3]`, from the closest points of the surface. Zero where there is
-    /// none to speak of: on the surface, and where a wall inside is closer than the surface that distances refer to.
-    pub(super) fn gradients(
-        &self,
-        samples: &Samples,
-        cancel: &CancelToken,
-    ) -> Result<Vec<[f32; 3]>, Cancelled> {
-        let mut gradients = Vec::with_capacity(samples.points.len());
-        let chunks = samples
-            .points
-            .chunks(CHUNK)
-            .zip(samples.distances.chunks(CHUNK));
-        for (points, distances) in chunks {
-            if cancel.is_cancelled() {
-                return Err(Cancelled);
-            }
-            let gradient = |(&point, &distance): (&[f32; 3], &f32)| {
-                let closest = self.oracle.closest(point).expect("samples are finite");
-                let same = (closest.distance - distance.abs()).abs() < SAME_DISTANCE;
-                if !same || distance.abs() < GRADIENT_FROM {
-                    return [0.0; 3];
-                }
-                std::array::from_fn(|axis| (point[axis] - closest.point[axis]) / distance)
-            };
-            let pairs = points.par_iter().zip(distances);
-            gradients.extend(pairs.map(gradient).collect::<Vec<_>>());
-        }
-        Ok(gradients)
     }
 
     /// The mesh's bounding box in the unit frame.

@@ -88,6 +88,9 @@ pub struct SampleShares {
     pub uniform: f64,
 }
 
+/// Most parameters of a network. Training keeps each with two moments and a gradient a thread.
+const MOST_PARAMETERS: usize = 1 << 25;
+
 /// Settings that cannot be trained with.
 #[derive(Debug, Error, PartialEq)]
 pub enum SettingsError {
@@ -116,6 +119,14 @@ impl FitSettings {
     /// Names the first setting that is out of range and says what it must be.
     pub fn validate(&self) -> Result<(), SettingsError> {
         self.architecture.validate()?;
+        let parameters = self.architecture.parameter_count();
+        if parameters > MOST_PARAMETERS {
+            return Err(SettingsError::OutOfRange {
+                field: "architecture",
+                value: format!("{parameters} parameters"),
+                requirement: "it may have at most 33554432, for which training takes about a gigabyte",
+            });
+        }
         if let Some(spline) = &self.spline {
             check_spline(spline)?;
         }
@@ -198,8 +209,8 @@ impl FitSettings {
                 "pool_size",
                 f64::from(self.sampling.pool_size),
                 self.sampling.pool_size >= self.optimizer.batch_size
-                    && self.sampling.pool_size <= 1 << 26,
-                "it must be at least batch_size and at most 67108864",
+                    && self.sampling.pool_size <= 1 << 24,
+                "it must be at least batch_size and at most 16777216",
             ),
             (
                 "fresh_share",
@@ -267,6 +278,7 @@ fn check_spline(spline: &Refinement) -> Result<(), SettingsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::Encoding;
 
     #[test]
     fn every_preset_is_valid_and_bad_values_are_named() {
@@ -284,6 +296,14 @@ mod tests {
         refused(|s| s.budget.steps = Some(0), "steps is 0");
         refused(|s| s.optimizer.batch_size = 0, "batch_size is 0");
         refused(|s| s.sampling.shares.near = -1.0, "shares");
+        refused(
+            |s| {
+                if let Encoding::HashGrid(grid) = &mut s.architecture.encoding {
+                    (grid.levels, grid.log2_entries, grid.finest_resolution) = (32, 20, 2047);
+                }
+            },
+            "parameters",
+        );
         refused(|s| s.optimizer.learning_rate = 7.0, "learning_rate is 7");
         refused(
             |s| s.spline.as_mut().unwrap().finest = 2048,

@@ -13,6 +13,7 @@ use crate::geometry::UNIT_LONGEST_SIDE;
 
 /// How far a sparse spline is refined.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Refinement {
     /// Of the polynomials.
     pub degree: Degree,
@@ -29,7 +30,21 @@ pub struct Refinement {
 }
 
 /// Nodes that are looked at for one level, some 30 bytes each: a shape that would take more is left as it is by then.
-const MOST_CANDIDATES: usize = 1 << 25;
+const MOST_CANDIDATES: usize = 1 << 24;
+
+impl Default for Refinement {
+    /// As fine as keeps a shape of everyday detail true to 3 degrees, in some two megabytes.
+    fn default() -> Self {
+        Self {
+            degree: Degree::Quadratic,
+            coarsest: 20,
+            finest: 320,
+            tolerance: 1e-5,
+            share: 0.12,
+            coefficients: 1 << 21,
+        }
+    }
+}
 
 impl Refinement {
     /// The same, with finer levels where a shape has walls of `thickness` (unit frame) that are thinner than two cells: these

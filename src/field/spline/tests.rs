@@ -56,7 +56,7 @@ fn linear_functions_come_back_to_rounding_from_the_coarsest_level_alone() {
 
 #[test]
 fn a_sphere_is_true_in_values_and_gradients() {
-    for (degree, finest_error) in [(Degree::Quadratic, 4e-5), (Degree::Cubic, 4e-5)] {
+    for degree in [Degree::Quadratic, Degree::Cubic] {
         let spline = interpolated(&refinement(degree), sphere);
         assert_eq!(spline.check(), Ok(()));
         let field = SplineField::new(&spline);
@@ -68,10 +68,8 @@ fn a_sphere_is_true_in_values_and_gradients() {
         let (mut values, mut gradients) = (vec![0.0; near.len()], vec![[0.0; 3]; near.len()]);
         field.values_and_gradients(&near, &mut values, &mut gradients);
         for ((&point, value), gradient) in near.iter().zip(values).zip(gradients) {
-            assert!(
-                (value - sphere(point)).abs() < finest_error,
-                "{point:?} {value}"
-            );
+            let allowed = 4e-5 + 2e-3 * sphere(point).abs();
+            assert!((value - sphere(point)).abs() < allowed, "{point:?} {value}");
             let radius = sphere(point) + RADIUS;
             for (axis, slope) in gradient.iter().enumerate() {
                 assert!((slope - point[axis] / radius).abs() < 1e-2, "{point:?}");
@@ -144,21 +142,23 @@ fn coefficients_go_where_they_are_needed_and_stay_within_their_number() {
 
 #[test]
 fn a_wall_thinner_than_two_cells_gets_finer_levels_and_keeps_its_inside() {
-    const HALF: f32 = 0.004;
+    const HALF: f32 = 0.015;
+    // Between two nodes of the plain one.
+    const MIDDLE: f32 = 1.0 / 64.0;
     let plain = refinement(Degree::Quadratic);
     assert_eq!(plain.for_thickness(0.1), plain);
     let finer = plain.for_thickness((2.0 * HALF).into());
-    assert_eq!(finer.finest, 512);
+    assert_eq!(finer.finest, 256);
     assert_eq!(plain.for_thickness(0.0).finest, MOST_CELLS);
-    let sheet = |[x, ..]: [f32; 3]| (x - 0.0131).abs() - HALF;
+    let sheet = |[x, ..]: [f32; 3]| (x - MIDDLE).abs() - HALF;
     let middle: Vec<[f32; 3]> = points()
         .into_iter()
-        .map(|[_, y, z]| [0.0131, y, z])
+        .map(|[_, y, z]| [MIDDLE, y, z])
         .collect();
     let inside = |refinement: &Refinement| {
         let mut values = vec![0.0; middle.len()];
         SplineField::new(&interpolated(refinement, sheet)).values(&middle, &mut values);
-        values.iter().filter(|value| **value < -0.5 * HALF).count()
+        values.iter().filter(|value| **value < -0.9 * HALF).count()
     };
     assert_eq!(inside(&finer), middle.len());
     assert!(inside(&plain) < middle.len());

@@ -1,0 +1,61 @@
+//! `overfit presets`: what there is to choose from, and what each choice sets.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::arguments::preset;
+use super::output::{print_json, print_text};
+use crate::train::{FitSettings, Preset};
+
+/// List the presets, or print all settings of one
+///
+/// What it prints of one is TOML: change it and give it to `fit` as --config, or give single settings as --set NAME=VALUE.
+#[derive(Args)]
+pub(super) struct PresetsArguments {
+    /// Print the settings of this one
+    #[arg(value_name = "NAME", value_parser = preset())]
+    name: Option<Preset>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct PresetsReport {
+    presets: Vec<PresetReport>,
+}
+
+#[derive(Serialize)]
+struct PresetReport {
+    name: &'static str,
+    description: &'static str,
+    settings: FitSettings,
+}
+
+impl PresetReport {
+    fn of(preset: Preset) -> Self {
+        Self {
+            name: preset.name(),
+            description: preset.description(),
+            settings: preset.settings(),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &PresetsArguments) -> anyhow::Result<()> {
+    let chosen = arguments.name.map(|name| vec![name]);
+    let chosen = chosen.unwrap_or(Preset::ALL.to_vec());
+    if arguments.json {
+        let presets = chosen.into_iter().map(PresetReport::of).collect();
+        return print_json(&PresetsReport { presets });
+    }
+    if let Some(name) = arguments.name {
+        return print_text(toml::to_string(&name.settings())?.trim_end());
+    }
+    let lines = chosen.into_iter().map(|preset| {
+        let (name, seconds) = (preset.name(), preset.seconds());
+        format!("{name:<10} {seconds:>4} s   {}", preset.description())
+    });
+    print_text(&lines.collect::<Vec<_>>().join("\n"))
+}
