@@ -77,25 +77,6 @@ fn a_sphere_is_learnt_in_every_architecture() {
 }
 
 #[test]
-fn training_that_diverges_ends_with_the_best_state_and_says_so() {
-    let mesh = shapes::icosphere(3, 1.0);
-    let mut settings = draft(2000);
-    settings.optimizer.batch_size = 256;
-    // A deep network whose weights grow by one a step: its value is infinite soon.
-    settings.optimizer.learning_rate = 1.0;
-    settings.architecture.mlp.hidden_layers = 16;
-    let model = fit_quietly(&mesh, &settings).unwrap();
-    let warnings = &model.training.warnings;
-    assert!(
-        warnings.iter().any(|text| text.contains("diverged")),
-        "{warnings:?}"
-    );
-    // What is known before training is still there.
-    let metrics = model.training.metrics.unwrap();
-    assert!(metrics.near_mae < 1e-3, "{metrics:?}");
-}
-
-#[test]
 fn bodies_that_overlap_become_one_without_walls_inside() {
     let ball = shapes::icosphere(4, 1.0);
     let mesh = ball
@@ -229,8 +210,11 @@ impl Observer for Visitor {
 fn a_snapshot_is_the_state_at_its_step_and_an_early_end_keeps_it() {
     let mesh = shapes::icosphere(3, 3.0);
     let visited = |mut visitor: Visitor| {
-        // So long a budget that no check comes before the end.
-        let settings = draft(1_000_000);
+        // So long a budget that no check comes before the end, and no spline, which a few steps do not improve.
+        let settings = FitSettings {
+            spline: None,
+            ..draft(1_000_000)
+        };
         let cancel = CancelToken::new();
         let model = fit(&mesh, "test", &settings, &cancel, &mut visitor).unwrap();
         (model, visitor)

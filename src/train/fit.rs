@@ -122,7 +122,10 @@ fn fit_on_device(
         },
     };
     let mut run = Run::new(settings, learner, &residual, &held_out, &unfinished);
-    run.check(cancel)?;
+    if unfinished.spline.is_some() {
+        // What is known already may be better than the first steps.
+        run.check(cancel)?;
+    }
     run.train(&mut pool, &source, cancel, observer)?;
 
     observer.progress(Progress {

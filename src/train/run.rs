@@ -243,3 +243,105 @@ impl<'a> Run<'a> {
         self.model(parameters)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distance::{SignPolicy, SignedDistance};
+    use crate::field::{
+        DeviceChoice, Loss, SharedField, Training, initial_parameters, open_engine,
+    };
+    use crate::geometry::{Similarity, SurfaceSampler, shapes};
+    use crate::train::{Preset, Protocol};
+
+    /// Trains as another does, but says some times that the loss is no number.
+    struct Diverging {
+        learner: Box<dyn Learner>,
+        times: u32,
+    }
+
+    impl Learner for Diverging {
+        fn store(&mut self, at: usize, samples: &[[f32; 4]]) {
+            self.learner.store(at, samples);
+        }
+
+        fn step(&mut self, draw: BatchDraw, loss: Loss, adam: AdamStep) {
+            self.learner.step(draw, loss, adam);
+        }
+
+        fn restart(&mut self, parameters: &[f32]) {
+            self.learner.restart(parameters);
+            assert_eq!(self.learner.parameters(), parameters);
+        }
+
+        fn mean_loss(&mut self) -> f32 {
+            let loss = self.learner.mean_loss();
+            if self.times == 0 {
+                return loss;
+            }
+            self.times -= 1;
+            f32::NAN
+        }
+
+        fn parameters(&self) -> Vec<f32> {
+            self.learner.parameters()
+        }
+
+        fn field(&self) -> SharedField {
+            self.learner.field()
+        }
+    }
+
+    /// A fit of 20 steps, each with a report, whose loss is no number so many times: the last step, and what is said.
+    fn diverging(times: u32) -> (u64, Option<String>) {
+        let mut settings = Preset::Draft.settings();
+        (settings.budget.seconds, settings.budget.steps) = (None, Some(20));
+        settings.optimizer.batch_size = 64;
+        let mesh = shapes::icosphere(2, 0.9);
+        let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
+        let (surface, cancel) = (SurfaceSampler::new(&mesh), CancelToken::new());
+        let source = SampleSource::new(&oracle, &surface, mesh.bounds());
+        let protocol = Protocol {
+            near: 256,
+            uniform: 256,
+            seed: 1,
+        };
+        let rule = oracle.sign_report().rule;
+        let held_out = HeldOut::draw(&source, rule, &protocol, &cancel).unwrap();
+        let residual = Residual::of(None, held_out.near());
+        let engine = open_engine(DeviceChoice::Auto).unwrap();
+        let parameters = initial_parameters(&settings.architecture, 0);
+        let mut learner = engine.learner(&settings.architecture, &parameters, 1024);
+        settings.sampling.pool_size = 1024;
+        let mut pool = SamplePool::new(settings.sampling, 0);
+        let mut store = |at: usize, rows: &[[f32; 4]]| learner.store(at, rows);
+        pool.refresh(&source, 1024, &cancel, &mut store).unwrap();
+        let unfinished = Model {
+            spline: None,
+            architecture: settings.architecture.clone(),
+            parameters: Vec::new(),
+            frame: Similarity::IDENTITY,
+            bounds: mesh.bounds(),
+            outer: None,
+            training: Training::default(),
+        };
+        let learner = Box::new(Diverging { learner, times });
+        let mut run = Run::new(&settings, learner, &residual, &held_out, &unfinished);
+        run.check(&cancel).unwrap();
+        run.train(&mut pool, &source, &cancel, &mut |_: Progress| {})
+            .unwrap();
+        let said = run.setback_in_words();
+        let last = run.progress().step;
+        assert!(run.into_best().parameters.iter().all(|x| x.is_finite()));
+        (last, said)
+    }
+
+    #[test]
+    fn training_that_diverges_goes_on_from_the_best_state_or_ends_with_it() {
+        assert_eq!(diverging(0), (20, None));
+        let (last, said) = diverging(2);
+        assert!(last == 20 && said.unwrap().contains("2 times and went on"));
+        let (last, said) = diverging(100);
+        assert!(last == 3 && said.unwrap().contains("3 times and ended"));
+    }
+}
