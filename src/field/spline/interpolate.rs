@@ -159,7 +159,7 @@ fn chosen(
         if nodes.count() <= most {
             return (nodes, complete);
         }
-        looser *= 1.1;
+        looser *= 1.3;
         complete = false;
     }
 }

@@ -1,6 +1,6 @@
 //! A field as a sum of B-splines on sparse lattices, taken from the exact distance: where a fit starts.
 //!
-//! Level after level, each twice as fine as the one before, a spline interpolates what the coarser levels leave of the exact
+//! Level after level, each at least twice as fine as the one before, a spline interpolates what the coarser levels leave of the exact
 //! distance, at the nodes where they leave too much ([`interpolate()`]). Any set of nodes will do: a B-spline fades smoothly by
 //! itself, so there are no hanging nodes to care for, and the sum is as smooth as its splines everywhere (once
 //! continuously differentiable of degree 2, twice of degree 3).
@@ -77,9 +77,17 @@ impl SparseSpline {
     /// Says in words what does not fit.
     pub fn check(&self) -> Result<(), String> {
         for (index, level) in self.levels.iter().enumerate() {
-            level
-                .check()
-                .map_err(|text| format!("level {index}: {text}"))?;
+            let named = |text| format!("level {index}: {text}");
+            level.check().map_err(named)?;
+            // Each has a table of its bricks: of many fine ones that would be much memory for nothing.
+            let coarser = index.checked_sub(1).map(|before| self.levels[before].cells);
+            let is_finer = |coarser| level.cells > coarser && level.cells.is_multiple_of(coarser);
+            if let Some(coarser) = coarser.filter(|&coarser| !is_finer(coarser)) {
+                let cells = level.cells;
+                return Err(named(format!(
+                    "it has {cells} cells an axis, the level before {coarser}: each has a multiple of the one before"
+                )));
+            }
         }
         Ok(())
     }

@@ -175,6 +175,7 @@ fn a_damaged_spline_is_refused_in_words() {
     };
     refused(|level| level.cells = 0, "0 cells");
     refused(|level| level.cells = 1 << 30, "cells an axis");
+    refused(|level| level.cells += 1, "a multiple");
     refused(|level| level.bricks[1] = level.bricks[0], "follows");
     refused(
         |level| *level.bricks.last_mut().unwrap() = u32::MAX,
