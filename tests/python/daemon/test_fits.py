@@ -17,7 +17,8 @@ def kinds(events):
 def test_a_sphere_is_fitted(client, upload):
     mesh = upload(client, name="ball")
     assert mesh.health.watertight and mesh.health.consistently_wound and mesh.health.bodies == 1
-    fit = client.fit(mesh.name, **GOOD_FIT)
+    # Long enough that nobody can miss all of its training.
+    fit = client.fit(mesh.name, **GOOD_FIT | {"steps": 5000})
     assert fit.state in (fit_pb2.FIT_STATE_QUEUED, fit_pb2.FIT_STATE_RUNNING)
 
     events = list(client.watch(fit.name))
