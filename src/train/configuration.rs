@@ -27,7 +27,7 @@ pub enum ConfigurationError {
     Toml(String),
     /// No setting has this name.
     #[error(
-        "there is no setting '{name}'{}; `overfit presets NAME` prints all of a preset's",
+        "there is no setting '{name}'{} `overfit presets NAME` prints all of a preset's",
         Hint(nearest)
     )]
     Unknown {
@@ -189,14 +189,14 @@ fn joined(path: &str, name: &str) -> String {
     }
 }
 
-/// `: did you mean ...?`, if there is something to mean.
+/// The end of a sentence: `: did you mean ...?`, if there is something to mean.
 struct Hint<'a>(&'a Option<String>);
 
 impl fmt::Display for Hint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(name) => write!(f, ": did you mean '{name}'?"),
-            None => Ok(()),
+            None => f.write_str("."),
         }
     }
 }
@@ -274,7 +274,7 @@ mod tests {
         refused("batch_size", &["NAME=VALUE"]);
         refused("=3", &["NAME=VALUE"]);
         refused("loss=l3", &["loss", "l3"]);
-        refused("zzz=1", &["'zzz'; "]);
+        refused("zzz=1", &["'zzz'. "]);
         let broken = Configuration::from_toml("spline = [").unwrap_err();
         assert!(broken.to_string().contains("line 1"), "{broken}");
         let preset = Configuration::from_toml("preset = 'fancy'").unwrap();
