@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use half::f16;
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, View};
+use safetensors::tensor::{Dtype, TensorView, View};
 
 use super::model::ModelError;
 use super::outer_surface::OuterSurface;
@@ -98,6 +98,27 @@ pub(super) fn read_outer(tensors: &SafeTensors<'_>) -> Result<Option<OuterSurfac
     Ok(Some(outer))
 }
 
+/// The tensor of a name, if it is of this kind and, but for its first dimension, of this shape.
+fn checked<'a>(
+    tensors: &SafeTensors<'a>,
+    name: &str,
+    dtype: Dtype,
+    rest: &[usize],
+) -> Result<TensorView<'a>, ModelError> {
+    let tensor = (tensors.tensor(name))
+        .map_err(|_| ModelError::Incomplete(format!("tensor '{name}' is missing")))?;
+    let fits = matches!(tensor.shape(), [_, others @ ..] if others == rest);
+    if tensor.dtype() == dtype && fits {
+        return Ok(tensor);
+    }
+    let rest: String = rest.iter().map(|size| format!(", {size}")).collect();
+    Err(ModelError::Incomplete(format!(
+        "tensor '{name}' is {:?} {:?}, it must be {dtype:?} [N{rest}]",
+        tensor.dtype(),
+        tensor.shape()
+    )))
+}
+
 /// A tensor `[N, COLUMNS]` of numbers of `BYTES` bytes.
 fn rows_of<T: Copy, const BYTES: usize, const COLUMNS: usize>(
     tensors: &SafeTensors<'_>,
@@ -105,15 +126,7 @@ fn rows_of<T: Copy, const BYTES: usize, const COLUMNS: usize>(
     dtype: Dtype,
     from_bytes: fn([u8; BYTES]) -> T,
 ) -> Result<Vec<[T; COLUMNS]>, ModelError> {
-    let tensor = (tensors.tensor(name))
-        .map_err(|_| ModelError::Incomplete(format!("tensor '{name}' is missing")))?;
-    if tensor.dtype() != dtype || !matches!(tensor.shape(), &[_, columns] if columns == COLUMNS) {
-        return Err(ModelError::Incomplete(format!(
-            "tensor '{name}' is {:?} {:?}, it must be {dtype:?} [N, {COLUMNS}]",
-            tensor.dtype(),
-            tensor.shape()
-        )));
-    }
+    let tensor = checked(tensors, name, dtype, &[COLUMNS])?;
     let (numbers, _) = tensor.data().as_chunks::<BYTES>();
     let (rows, _) = numbers.as_chunks::<COLUMNS>();
     Ok(rows.iter().map(|row| row.map(from_bytes)).collect())
@@ -205,15 +218,7 @@ fn numbers_of<T, const BYTES: usize>(
     dtype: Dtype,
     from_bytes: fn([u8; BYTES]) -> T,
 ) -> Result<Vec<T>, ModelError> {
-    let tensor = (tensors.tensor(name))
-        .map_err(|_| ModelError::Incomplete(format!("tensor '{name}' is missing")))?;
-    if tensor.dtype() != dtype || tensor.shape().len() != 1 {
-        return Err(ModelError::Incomplete(format!(
-            "tensor '{name}' is {:?} {:?}, it must be {dtype:?} [N]",
-            tensor.dtype(),
-            tensor.shape()
-        )));
-    }
+    let tensor = checked(tensors, name, dtype, &[])?;
     let (numbers, _) = tensor.data().as_chunks::<BYTES>();
     Ok(numbers.iter().copied().map(from_bytes).collect())
 }

@@ -4,7 +4,6 @@ use rayon::prelude::*;
 
 use super::samples::{Cancelled, SampleSource, Samples};
 use crate::CancelToken;
-use crate::distance::CHUNK;
 use crate::geometry::UNIT_LONGEST_SIDE;
 
 /// Nearer to the surface a direction is made of rounding errors.
@@ -21,27 +20,17 @@ impl SampleSource<'_> {
         samples: &Samples,
         cancel: &CancelToken,
     ) -> Result<Vec<[f32; 3]>, Cancelled> {
-        let mut gradients = Vec::with_capacity(samples.points.len());
-        let chunks = samples
-            .points
-            .chunks(CHUNK)
-            .zip(samples.distances.chunks(CHUNK));
-        for (points, distances) in chunks {
-            if cancel.is_cancelled() {
-                return Err(Cancelled);
+        let gradient = |(&point, &distance): (&[f32; 3], &f32)| {
+            let closest = self.oracle.closest(point).expect("samples are finite");
+            let same = (closest.distance - distance.abs()).abs() < SAME_DISTANCE;
+            if !same || distance.abs() < GRADIENT_FROM {
+                return [0.0; 3];
             }
-            let gradient = |(&point, &distance): (&[f32; 3], &f32)| {
-                let closest = self.oracle.closest(point).expect("samples are finite");
-                let same = (closest.distance - distance.abs()).abs() < SAME_DISTANCE;
-                if !same || distance.abs() < GRADIENT_FROM {
-                    return [0.0; 3];
-                }
-                std::array::from_fn(|axis| (point[axis] - closest.point[axis]) / distance)
-            };
-            let pairs = points.par_iter().zip(distances);
-            gradients.extend(pairs.map(gradient).collect::<Vec<_>>());
-        }
-        Ok(gradients)
+            std::array::from_fn(|axis| (point[axis] - closest.point[axis]) / distance)
+        };
+        samples.in_chunks(cancel, |points, distances| {
+            points.par_iter().zip(distances).map(gradient).collect()
+        })
     }
 }
 

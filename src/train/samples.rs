@@ -19,6 +19,25 @@ pub(super) struct Samples {
     pub distances: Vec<f32>,
 }
 
+impl Samples {
+    /// One result a sample, of `work` on a chunk of them at a time; `cancel` is looked at before each.
+    pub(super) fn in_chunks<T>(
+        &self,
+        cancel: &CancelToken,
+        work: impl Fn(&[[f32; 3]], &[f32]) -> Vec<T>,
+    ) -> Result<Vec<T>, Cancelled> {
+        let mut results = Vec::with_capacity(self.points.len());
+        let chunks = self.points.chunks(CHUNK).zip(self.distances.chunks(CHUNK));
+        for (points, distances) in chunks {
+            if cancel.is_cancelled() {
+                return Err(Cancelled);
+            }
+            results.extend(work(points, distances));
+        }
+        Ok(results)
+    }
+}
+
 /// Where samples come from: a mesh in the unit frame.
 pub(super) struct SampleSource<'a> {
     pub(super) oracle: &'a SignedDistance,
@@ -128,18 +147,9 @@ impl<'a> SampleSource<'a> {
         samples: &Samples,
         cancel: &CancelToken,
     ) -> Result<Vec<bool>, Cancelled> {
-        let mut contradicted = Vec::with_capacity(samples.points.len());
-        let chunks = samples
-            .points
-            .chunks(CHUNK)
-            .zip(samples.distances.chunks(CHUNK));
-        for (points, distances) in chunks {
-            if cancel.is_cancelled() {
-                return Err(Cancelled);
-            }
-            contradicted.extend(self.oracle.contradicted(points, distances));
-        }
-        Ok(contradicted)
+        samples.in_chunks(cancel, |points, distances| {
+            self.oracle.contradicted(points, distances)
+        })
     }
 
     /// The mesh's bounding box in the unit frame.

@@ -64,7 +64,12 @@ impl Refinement {
 
 /// Steps of the conjugate gradients: the equations' condition is 8 at degree 2 and 27 at degree 3, so each step leaves
 /// 0.48 and 0.68 of the error.
-const STEPS: [(Degree, usize); 2] = [(Degree::Quadratic, 8), (Degree::Cubic, 14)];
+const fn steps(degree: Degree) -> usize {
+    match degree {
+        Degree::Quadratic => 8,
+        Degree::Cubic => 14,
+    }
+}
 
 /// Interpolates `oracle`, the exact distance at points `[N, 3]` of the unit frame and somewhat beyond it.
 ///
@@ -167,13 +172,12 @@ fn chosen(
 /// The splines that have `values` at `nodes`: the equations are solved by conjugate gradients (Hestenes and Stiefel 1952).
 fn solved(nodes: &Nodes, values: &Numbers, degree: Degree) -> SplineLevel {
     let at_nodes = degree.at_nodes();
-    let (_, steps) = STEPS[degree as usize];
     let mut solution = values.clone();
     let found = nodes.spline_values(&solution, at_nodes);
     let mut rest = combined(values, -1.0, &found);
     let mut direction = rest.clone();
     let mut square = dot(&rest, &rest);
-    for _ in 0..steps {
+    for _ in 0..steps(degree) {
         let through = nodes.spline_values(&direction, at_nodes);
         let curvature = dot(&direction, &through);
         if curvature <= 0.0 {
