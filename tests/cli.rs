@@ -67,6 +67,22 @@ fn fit_reports_what_it_did() {
 }
 
 #[test]
+fn devices_are_listed_with_what_is_wrong_with_them() {
+    let listed = json(folder(), "devices --json");
+    let devices = listed["devices"].as_array().unwrap();
+    let named = |id: &str| devices.iter().find(|device| device["id"] == id).unwrap();
+    assert!(named("cpu")["problem"].is_null());
+    if cfg!(not(feature = "cuda")) {
+        let problem = named("cuda:0")["problem"].as_str().unwrap();
+        assert!(problem.contains("--features cuda"), "{problem}");
+        // What `auto` takes comes first.
+        assert_eq!(devices[0]["id"], "cpu");
+    }
+    let lines = String::from_utf8(overfit(folder(), "devices").stdout).unwrap();
+    assert_eq!(lines.lines().count(), devices.len());
+}
+
+#[test]
 fn what_presets_print_is_what_fit_takes() {
     let printed = overfit(folder(), "presets draft").stdout;
     std::fs::write(folder().join("own.toml"), printed).unwrap();

@@ -8,7 +8,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use overfit::field::{
     Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
-    Loss, Mlp, initial_parameters,
+    Loss, Mlp, Summation, TrainStep, composed, initial_parameters,
 };
 use overfit::instruction_set;
 use rand::{RngExt, SeedableRng};
@@ -250,6 +250,12 @@ fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
             let actual = case.backward::<B>(columns, device);
             assert_close("backward", &case, &actual, &expected, tolerance);
         }
+        // What networks are left to for which a device's kernels have no room.
+        let (parameters, points) = (case.parameters::<B>(device), case.points(device));
+        let cotangent = case.cotangent(4, device);
+        let composed = composed::field_backward(&case.architecture, parameters, points, cotangent);
+        let expected = case.backward::<Reference>(4, &reference_device);
+        assert_close("composed", &case, &vec_of(composed), &expected, tolerance);
         for loss in [Loss::L1, Loss::L2] {
             let (actual, expected) = (
                 loss_and_gradient::<B>(&case, loss, device),
@@ -267,7 +273,9 @@ fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
         for (actual, start) in untouched.take(case.parameters.len() / 3) {
             assert_eq!(actual, start, "an element without gradient moved");
         }
-        assert_trains_like_the_reference::<B>(&case, device);
+        for summation in [Summation::Exact, Summation::Fast] {
+            assert_trains_like_the_reference::<B>(&case, summation, device);
+        }
         assert_autodiff_agrees::<B>(&case, device, tolerance);
 
         for columns in [1, 4] {
@@ -327,10 +335,14 @@ fn adam_steps<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64> {
 
 /// Whole training steps, batches drawn from a pool included: the losses of both paths coincide for as long as rounding
 /// has not led them apart.
-fn assert_trains_like_the_reference<B: FieldBackend>(case: &Case, device: &B::Device) {
+fn assert_trains_like_the_reference<B: FieldBackend>(
+    case: &Case,
+    summation: Summation,
+    device: &B::Device,
+) {
     let (actual, expected) = (
-        training_losses::<B>(case, device),
-        training_losses::<Reference>(case, &Default::default()),
+        training_losses::<B>(case, summation, device),
+        training_losses::<Reference>(case, summation, &Default::default()),
     );
     for (step, (actual, expected)) in actual.iter().zip(&expected).enumerate() {
         assert!(
@@ -344,7 +356,11 @@ fn assert_trains_like_the_reference<B: FieldBackend>(case: &Case, device: &B::De
     assert!(end < 0.8 * start, "it did not learn: {expected:?}");
 }
 
-fn training_losses<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64> {
+fn training_losses<B: FieldBackend>(
+    case: &Case,
+    summation: Summation,
+    device: &B::Device,
+) -> Vec<f64> {
     let samples: Vec<[f32; 4]> = case
         .points
         .chunks_exact(3)
@@ -370,17 +386,25 @@ fn training_losses<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64>
                 epsilon: 1e-8,
             };
             let before = state.clone();
+            let step = TrainStep {
+                draw,
+                loss: Loss::L2,
+                adam,
+                summation,
+            };
+            // Losses are added up.
+            let before_it = [0.0, 0.5][usize::from(step.adam.step > 1)];
+            let losses = (before_it != 0.0).then(|| tensor(&[before_it], [1], device));
             let (after, loss) = B::train_step(
                 &case.architecture,
                 before,
                 &mut workspace,
                 &pool,
-                draw,
-                Loss::L2,
-                adam,
+                step,
+                losses,
             );
             state = after;
-            vec_of(loss)[0]
+            vec_of(loss)[0] - before_it
         })
         .collect()
 }

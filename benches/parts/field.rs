@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput};
 use overfit::field::{
     Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, FieldBackend,
-    HashGrid, Learner, Loss, Mlp, initial_parameters, open_engine,
+    HashGrid, Learner, Loss, Mlp, Summation, TrainStep, initial_parameters, open_engine,
 };
 
 use crate::uniform_points;
@@ -76,7 +76,12 @@ pub(crate) fn train(learner: &mut dyn Learner, step: u64, kept: usize) {
         beta2: 0.99,
         epsilon: 1e-15,
     };
-    learner.step(BatchDraw::of_step(0, step, kept, BATCH), Loss::L1, adam);
+    learner.step(TrainStep {
+        draw: BatchDraw::of_step(0, step, kept, BATCH),
+        loss: Loss::L1,
+        adam,
+        summation: Summation::Fast,
+    });
 }
 
 /// The gradient by the parameters on the processor, for a loss of the user's own on values or on all four outputs.

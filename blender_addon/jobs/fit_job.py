@@ -8,6 +8,7 @@ from ..api.fit_pb2 import (
     FIT_STATE_CANCELLED,
     FIT_STATE_QUEUED,
     FIT_STATE_SUCCEEDED,
+    PHASE_COMPILE,
     PHASE_EVALUATE,
     PHASE_PREPARE,
     PHASE_SAVE,
@@ -45,6 +46,7 @@ QUEUE_LOOK_SECONDS = 1.0
 """How often to ask again when the daemon's queue is full."""
 PHASES = {
     PHASE_PREPARE: "Preparing",
+    PHASE_COMPILE: "Compiling kernels",
     PHASE_TRAIN: "Training",
     PHASE_EVALUATE: "Measuring the result",
     PHASE_SAVE: "Saving",

@@ -67,7 +67,7 @@ impl MeshArguments {
 /// Where a network runs.
 #[derive(Args)]
 pub(super) struct DeviceArguments {
-    /// Where to compute: auto, cpu, cuda:0 or vulkan:0
+    /// Where to compute: auto, cpu, cuda:0 or vulkan:0; auto fits on a graphics card if there is one, and queries on the processor
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(super) device: DeviceChoice,
 }

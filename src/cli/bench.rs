@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::arguments::{DeviceArguments, MeshArguments, finite};
 use super::output::{count_in_words, print_json, print_text};
 use super::progress::Bar;
-use super::workload::{LOG2_ENTRIES, Network, Peak, Region, Work, Workload, rippled_sphere};
+use super::workload::{LOG2_ENTRIES, Network, Peak, Region, Sizes, Work, Workload, rippled_sphere};
 use crate::field::open_engine;
 
 /// Measure training, evaluation, distances and extraction on this machine
@@ -30,6 +30,10 @@ pub(super) struct BenchArguments {
     #[arg(long, value_name = "N", default_value_t = LOG2_ENTRIES)]
     #[arg(value_parser = clap::value_parser!(u32).range(4..=20))]
     log2_entries: u32,
+
+    /// Samples of a training step; what each network is usually trained with unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(64..=1 << 22))]
+    batch: Option<u32>,
 
     #[command(flatten)]
     device: DeviceArguments,
@@ -66,7 +70,7 @@ struct Case {
     work: Work,
 }
 
-const CASES: [Case; 13] = [
+const CASES: [Case; 15] = [
     case("fit/hash-grid", "samples/s", Work::Fit(Network::HashGrid)),
     case(
         "train/hash-grid",
@@ -75,11 +79,21 @@ const CASES: [Case; 13] = [
     ),
     case("train/siren", "samples/s", Work::Train(Network::Siren)),
     case(
+        "train/large-grid",
+        "samples/s",
+        Work::Train(Network::LargeGrid),
+    ),
+    case(
         "evaluate/hash-grid",
         "points/s",
         Work::Evaluate(Network::HashGrid),
     ),
     case("evaluate/siren", "points/s", Work::Evaluate(Network::Siren)),
+    case(
+        "evaluate/large-grid",
+        "points/s",
+        Work::Evaluate(Network::LargeGrid),
+    ),
     case(
         "distance/uniform",
         "queries/s",
@@ -108,8 +122,12 @@ pub(super) fn run(arguments: &BenchArguments) -> anyhow::Result<()> {
         None => ("rippled sphere".to_owned(), rippled_sphere()),
     };
     let engine = open_engine(arguments.device.device)?;
-    let workload = Workload::new(&mesh, &*engine, arguments.seconds, arguments.log2_entries)
-        .context(name.clone())?;
+    let sizes = Sizes {
+        seconds: arguments.seconds,
+        log2_entries: arguments.log2_entries,
+        batch: arguments.batch,
+    };
+    let workload = Workload::new(&mesh, &*engine, sizes).context(name.clone())?;
     let wanted = |case: &Case| {
         arguments.cases.is_empty() || arguments.cases.iter().any(|name| name == case.name)
     };

@@ -248,6 +248,7 @@ fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
 fn show_progress(bar: &mut Bar, progress: &Progress) {
     match progress.phase {
         Phase::Prepare => bar.say("preparing distances and first samples"),
+        Phase::Compile => bar.say("compiling kernels, which are kept"),
         Phase::Evaluate => bar.say("measuring the result"),
         Phase::Train => {
             bar.set(progress.fraction);

@@ -8,6 +8,7 @@ mod arguments;
 mod bench;
 mod compare;
 mod completions;
+mod devices;
 mod distance;
 mod eval;
 mod failure;
@@ -53,6 +54,7 @@ struct Cli {
 enum Command {
     Fit(fit::FitArguments),
     Presets(presets::PresetsArguments),
+    Devices(devices::DevicesArguments),
     Mesh(mesh::MeshArguments),
     Volume(volume::VolumeArguments),
     Eval(eval::EvalArguments),
@@ -94,6 +96,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Presets(arguments) => presets::run(&arguments),
+        Command::Devices(arguments) => devices::run(&arguments),
         Command::Mesh(arguments) => mesh::run(&arguments),
         Command::Volume(arguments) => volume::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),

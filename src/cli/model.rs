@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::field::{DeviceChoice, Model, ModelError, open_engine};
+use crate::field::{Device, DeviceChoice, Model, ModelError, open_engine};
 use crate::query::LoadedModel;
 
 /// Whether a path names a model rather than a mesh.
@@ -22,9 +22,14 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Model> {
     })
 }
 
-/// Reads a model file and moves it to a device.
+/// Reads a model file and moves it to a device. `auto` is the processor: questions of a few points at a time, as extraction
+/// asks them, wait longer for a graphics card than they take.
 pub(super) fn open(path: &Path, device: DeviceChoice) -> anyhow::Result<LoadedModel> {
     let model = read(path)?;
-    let engine = open_engine(device).context("cannot compute")?;
+    let device = match device {
+        DeviceChoice::Auto => Device::Cpu,
+        DeviceChoice::Named(device) => device,
+    };
+    let engine = open_engine(DeviceChoice::Named(device)).context("cannot compute")?;
     Ok(LoadedModel::new(Arc::new(model), &*engine))
 }

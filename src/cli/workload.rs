@@ -15,8 +15,8 @@ use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::{
     Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, Extended,
-    HashGrid, Learner, Loss, Mlp, ScalarField, SharedField, SparseSpline, SplineField,
-    initial_parameters, interpolate,
+    HashGrid, Learner, Loss, Mlp, ScalarField, SharedField, SparseSpline, SplineField, Summation,
+    TrainStep, initial_parameters, interpolate,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler, UNIT_LONGEST_SIDE, shapes};
 use crate::train::{Preset, Progress, fit};
@@ -56,6 +56,19 @@ pub(super) enum Peak {
 pub(super) enum Network {
     HashGrid,
     Siren,
+    /// instant-ngp's for signed distances: 16 levels of 2 features, 12 million parameters.
+    LargeGrid,
+}
+
+/// How much of each kind of work.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    /// Of each case.
+    pub seconds: f64,
+    /// Base-2 logarithm of the hash grid's entries a level.
+    pub log2_entries: u32,
+    /// Samples of a training step, unless as the network is usually trained.
+    pub batch: Option<u32>,
 }
 
 /// Where points lie.
@@ -70,21 +83,29 @@ pub(super) enum Region {
 impl Network {
     /// The networks that other programs were measured with, and whose figures are known.
     fn architecture(self, log2_entries: u32) -> Architecture {
-        match self {
-            Network::HashGrid => Architecture {
-                encoding: Encoding::HashGrid(HashGrid {
-                    levels: 8,
-                    features: 4,
-                    log2_entries,
-                    base_resolution: 16,
-                    finest_resolution: 256,
-                }),
-                mlp: Mlp {
-                    hidden_width: 64,
-                    hidden_layers: 2,
-                    activation: Activation::Relu,
-                },
+        let on_grid = |grid| Architecture {
+            encoding: Encoding::HashGrid(grid),
+            mlp: Mlp {
+                hidden_width: 64,
+                hidden_layers: 2,
+                activation: Activation::Relu,
             },
+        };
+        match self {
+            Network::HashGrid => on_grid(HashGrid {
+                levels: 8,
+                features: 4,
+                log2_entries,
+                base_resolution: 16,
+                finest_resolution: 256,
+            }),
+            Network::LargeGrid => on_grid(HashGrid {
+                levels: 16,
+                features: 2,
+                log2_entries: 19,
+                base_resolution: 16,
+                finest_resolution: 2048,
+            }),
             Network::Siren => Architecture {
                 encoding: Encoding::Identity,
                 mlp: Mlp {
@@ -101,14 +122,14 @@ impl Network {
 
     fn batch_size(self) -> usize {
         match self {
-            Network::HashGrid => 16_384,
+            Network::HashGrid | Network::LargeGrid => 16_384,
             Network::Siren => 8192,
         }
     }
 
     fn learning_rate(self) -> f32 {
         match self {
-            Network::HashGrid => 5e-3,
+            Network::HashGrid | Network::LargeGrid => 5e-3,
             Network::Siren => 1e-4,
         }
     }
@@ -117,8 +138,7 @@ impl Network {
 /// What the cases share: a mesh in the unit frame and samples of its distance.
 pub(super) struct Workload<'a> {
     engine: &'a dyn Engine,
-    seconds: f64,
-    log2_entries: u32,
+    sizes: Sizes,
     mesh: Mesh,
     distances: SignedDistance,
     /// A field that has seen some training, for the cases that extract it.
@@ -135,23 +155,26 @@ const POINTS: usize = 1 << 18;
 const STEPS_BEFORE_EXTRACTION: u64 = 256;
 
 impl<'a> Workload<'a> {
-    /// Builds the distances of a mesh; each case takes `seconds`.
+    /// Builds the distances of a mesh.
     pub(super) fn new(
         mesh: &Mesh,
         engine: &'a dyn Engine,
-        seconds: f64,
-        log2_entries: u32,
+        sizes: Sizes,
     ) -> anyhow::Result<Workload<'a>> {
         let frame = Similarity::to_unit_frame(&mesh.bounds()).context("the mesh has no extent")?;
         let mesh = frame.apply_to_mesh(mesh);
         Ok(Workload {
             engine,
-            seconds,
-            log2_entries,
+            sizes,
             distances: SignedDistance::new(&mesh, SignPolicy::Auto)?,
             mesh,
             trained: OnceCell::new(),
         })
+    }
+
+    fn batch_size(&self, network: Network) -> usize {
+        let asked = self.sizes.batch.map(|batch| batch as usize);
+        asked.unwrap_or_else(|| network.batch_size())
     }
 
     /// The figure of one case, in its unit.
@@ -160,10 +183,10 @@ impl<'a> Workload<'a> {
             Work::Fit(network) => {
                 let mut settings = Preset::default().settings();
                 settings.spline = None;
-                settings.architecture = network.architecture(self.log2_entries);
+                settings.architecture = network.architecture(self.sizes.log2_entries);
                 settings.device = DeviceChoice::Named(self.engine.device());
-                settings.optimizer.batch_size = network.batch_size() as u32;
-                settings.budget.seconds = Some(self.seconds);
+                settings.optimizer.batch_size = self.batch_size(network) as u32;
+                settings.budget.seconds = Some(self.sizes.seconds);
                 let (cancel, observer) = (CancelToken::new(), &mut |_: Progress| {});
                 let model = fit(&self.mesh, "bench", &settings, &cancel, observer)?;
                 Ok(model.training.samples as f64 / model.training.seconds)
@@ -173,7 +196,7 @@ impl<'a> Workload<'a> {
                 Ok(self.rate(|| training.steps()))
             }
             Work::Evaluate(network) => {
-                let architecture = network.architecture(self.log2_entries);
+                let architecture = network.architecture(self.sizes.log2_entries);
                 let field = self
                     .engine
                     .load(&architecture, &initial_parameters(&architecture, 0));
@@ -223,7 +246,7 @@ impl<'a> Workload<'a> {
         loop {
             done += work();
             let elapsed = started.elapsed().as_secs_f64();
-            if elapsed >= self.seconds {
+            if elapsed >= self.sizes.seconds {
                 return done as f64 / elapsed;
             }
         }
@@ -256,7 +279,7 @@ impl<'a> Workload<'a> {
             extract()?;
             runs += 1;
             let elapsed = started.elapsed().as_secs_f64();
-            if elapsed >= self.seconds {
+            if elapsed >= self.sizes.seconds {
                 return Ok(elapsed / f64::from(runs));
             }
         }
@@ -301,7 +324,7 @@ impl<'a> Workload<'a> {
     }
 
     fn training(&self, network: Network) -> Training {
-        let architecture = network.architecture(self.log2_entries);
+        let architecture = network.architecture(self.sizes.log2_entries);
         let mut points = self.points(Region::Near);
         // As a fit does it: four near the surface for each one anywhere.
         for (near, uniform) in points
@@ -322,7 +345,7 @@ impl<'a> Workload<'a> {
         learner.store(0, &rows);
         Training {
             learner,
-            batch_size: network.batch_size(),
+            batch_size: self.batch_size(network),
             adam: AdamStep {
                 step: 0,
                 learning_rate: network.learning_rate(),
@@ -348,7 +371,12 @@ impl Training {
         for _ in 0..STEPS {
             self.adam.step += 1;
             let draw = BatchDraw::of_step(0, self.adam.step, POINTS, self.batch_size);
-            self.learner.step(draw, Loss::L1, self.adam);
+            self.learner.step(TrainStep {
+                draw,
+                loss: Loss::L1,
+                adam: self.adam,
+                summation: Summation::Fast,
+            });
         }
         // Waits for the device.
         self.learner.mean_loss();
@@ -393,7 +421,12 @@ mod tests {
     #[test]
     fn near_points_have_the_spread_of_the_protocol() {
         let engine = open_engine(DeviceChoice::Auto).unwrap();
-        let workload = Workload::new(&rippled_sphere(), &*engine, 0.1, LOG2_ENTRIES).unwrap();
+        let sizes = Sizes {
+            seconds: 0.1,
+            log2_entries: LOG2_ENTRIES,
+            batch: None,
+        };
+        let workload = Workload::new(&rippled_sphere(), &*engine, sizes).unwrap();
         let points = workload.points(Region::Near);
         let mut distances = vec![0.0; points.len()];
         workload.distances.distances(&points, &mut distances);

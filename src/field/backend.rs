@@ -22,6 +22,29 @@ pub enum Loss {
     L2,
 }
 
+/// How the sums of a batch are added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Summation {
+    /// The same bits for the same batch every time.
+    #[default]
+    Exact,
+    /// As fast as the device can, in whatever order terms come.
+    Fast,
+}
+
+/// What one training step does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainStep {
+    /// The batch.
+    pub draw: BatchDraw,
+    /// What is made small.
+    pub loss: Loss,
+    /// How the parameters move against its gradient.
+    pub adam: AdamStep,
+    /// How the gradient is summed.
+    pub summation: Summation,
+}
+
 /// Constants of one Adam step (Kingma and Ba 2015).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
@@ -62,13 +85,22 @@ pub struct AdamState<B: Backend> {
 impl<B: Backend> AdamState<B> {
     /// Both moments at zero.
     pub fn new(parameters: Tensor<B, 1>) -> Self {
-        let zeros = parameters.zeros_like();
+        let (shape, device) = (parameters.dims(), parameters.device());
         Self {
             parameters,
-            first: zeros.clone(),
-            second: zeros,
+            first: zeros(shape, &device),
+            second: zeros(shape, &device),
         }
     }
+}
+
+/// Zeros that are copied to a device: a kernel that makes them would have to be compiled there first.
+pub(super) fn zeros<B: Backend, const D: usize>(
+    shape: [usize; D],
+    device: &B::Device,
+) -> Tensor<B, D> {
+    let numbers = vec![0.0f32; shape.iter().product()];
+    Tensor::from_data(TensorData::new(numbers, shape), device)
 }
 
 /// A Burn backend that can evaluate and train fields.
@@ -112,6 +144,11 @@ pub trait FieldBackend: Backend {
         composed::loss_and_gradient(architecture, parameters, points, targets, loss)
     }
 
+    /// The product of two matrices, to the accuracy of their numbers: what is composed is made of these.
+    fn product(left: Tensor<Self, 2>, right: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        left.matmul(right)
+    }
+
     /// One step of Adam. An element whose gradient is exactly zero keeps its value and both moments.
     ///
     /// So a grid entry that no sample of the batch touched costs no update and does not drift (as in Müller et al. 2022).
@@ -134,18 +171,17 @@ pub trait FieldBackend: Backend {
 
     /// A whole training step: draws the batch, and moves the parameters against the gradient of its loss.
     ///
-    /// `pool` is `[capacity, 4]`: a point in the unit frame and its signed distance. Gives the loss before the step, `[1]`,
-    /// which callers read only now and then: on a graphics card reading it waits for the step.
+    /// `pool` is `[capacity, 4]`: a point in the unit frame and its signed distance. Gives `losses`, `[1]`, with the loss
+    /// before the step added to it, which callers read only now and then: on a graphics card reading it waits for the step.
     fn train_step(
         architecture: &Architecture,
         state: AdamState<Self>,
         _workspace: &mut Self::Workspace,
         pool: &Tensor<Self, 2>,
-        draw: BatchDraw,
-        loss: Loss,
-        step: AdamStep,
+        step: TrainStep,
+        losses: Option<Tensor<Self, 1>>,
     ) -> (AdamState<Self>, Tensor<Self, 1>) {
-        composed::train_step(architecture, state, pool, draw, loss, step)
+        composed::train_step(architecture, state, pool, step, losses)
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Device {
 /// What a user asks for: a device, or `auto`, the best one there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The first of [`available_devices`](super::available_devices).
+    /// A graphics card if there is one, else the processor.
     #[default]
     Auto,
     /// This one and no other.
@@ -31,7 +31,7 @@ pub enum DeviceChoice {
 }
 
 /// A device that cannot be named or used.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DeviceError {
     /// The text is no device.
     #[error("unknown device '{0}': use auto, cpu, cuda:0 or vulkan:0")]

@@ -10,12 +10,17 @@ pub mod composed;
 mod corrected;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod cube;
+#[cfg(feature = "cuda")]
+mod cuda_cards;
 mod device;
 mod device_failure;
+mod devices;
 mod engine;
 mod extended;
 mod flex;
 mod initial;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+mod kernel_cache;
 mod metrics;
 mod model;
 mod model_tensors;
@@ -28,14 +33,15 @@ pub use architecture::{
     Activation, Architecture, ArchitectureError, Encoding, GridLevel, HashGrid, LayerSize, Mlp,
     TensorSpec,
 };
-pub use backend::{AdamState, AdamStep, FieldBackend, Loss};
+pub use backend::{AdamState, AdamStep, FieldBackend, Loss, Summation, TrainStep};
 pub use batch_draw::BatchDraw;
 pub use bodies::{Bodies, Body};
 pub use bounded::BoundedBelow;
 pub use corrected::Corrected;
 pub use device::{Device, DeviceChoice, DeviceError};
 pub use device_failure::{device_failure, panic_message};
-pub use engine::{Engine, Learner, SharedField, available_devices, open_engine};
+pub use devices::{DeviceReport, available_devices, devices};
+pub use engine::{Engine, Learner, SharedField, open_engine};
 pub use extended::Extended;
 pub use initial::initial_parameters;
 pub use metrics::Metrics;

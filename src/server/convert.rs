@@ -62,6 +62,7 @@ impl From<Phase> for proto::Phase {
     fn from(phase: Phase) -> Self {
         match phase {
             Phase::Prepare => proto::Phase::Prepare,
+            Phase::Compile => proto::Phase::Compile,
             Phase::Train => proto::Phase::Train,
             Phase::Evaluate => proto::Phase::Evaluate,
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::runtime_file::{RUNTIME_FILE, RuntimeFile};
 use super::serve_error::ServeError;
 use crate::atomic_file::{folder_of, sync_folder};
+use crate::user_folder::{UserFolder, path_variable};
 
 /// A data folder that this process has for itself until this value is dropped.
 #[derive(Debug)]
@@ -88,27 +89,14 @@ fn create_private(path: &Path) -> io::Result<()> {
 /// (`$XDG_DATA_HOME/overfit` or `~/.local/share/overfit`, `~/Library/Application Support/overfit`,
 /// `%LOCALAPPDATA%\overfit`). `None` if the environment names no home.
 pub fn default_data_dir() -> Option<PathBuf> {
-    default_data_dir_in(|name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    })
+    default_data_dir_in(path_variable)
 }
 
 fn default_data_dir_in(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     if let Some(path) = variable("OVERFIT_DATA_DIR") {
         return Some(path);
     }
-    let folder = if cfg!(windows) {
-        variable("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        // The XDG specification tells to ignore relative paths.
-        let xdg = variable("XDG_DATA_HOME").filter(|path| path.is_absolute());
-        xdg.or_else(|| variable("HOME").map(|home| home.join(".local/share")))
-    };
-    folder.map(|folder| folder.join("overfit"))
+    UserFolder::Data.path(variable)
 }
 
 #[cfg(test)]

@@ -15,14 +15,14 @@ use super::preview::Previews;
 use super::proto;
 use super::proto::fit_service_server::FitService;
 use super::resource_name::Collection;
-use crate::field::{Device, DeviceChoice, open_engine};
+use crate::field::{DeviceChoice, DeviceReport, open_engine};
 
 /// Asks for fits, watches, previews and stops them.
 pub(super) struct FitCalls {
     pub(super) meshes: Arc<Meshes>,
     pub(super) fits: Arc<Fits>,
     /// The devices that were found at the start.
-    pub(super) devices: Arc<[Device]>,
+    pub(super) devices: Arc<[DeviceReport]>,
     pub(super) previews: Previews,
 }
 
@@ -43,7 +43,7 @@ impl FitService for FitCalls {
             .meshes
             .get(Collection::Meshes.id(&request.mesh, "mesh")?)?;
         if let DeviceChoice::Named(device) = settings.device
-            && !self.devices.contains(&device)
+            && !self.devices.iter().any(|known| known.device == device)
         {
             // Told now, not when the fit's turn comes; the device itself says why.
             run_blocking(move |_| Ok(open_engine(settings.device).map(drop)?)).await?;

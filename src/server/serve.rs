@@ -41,7 +41,7 @@ use super::serve_error::ServeError;
 use super::server_service::ServerCalls;
 use super::settings::{ServerSettings, TlsFiles};
 use super::token::Token;
-use crate::field::{Device, DeviceChoice, Engine, available_devices, open_engine};
+use crate::field::{Device, DeviceChoice, DeviceReport, Engine, available_devices, open_engine};
 
 /// A daemon that is ready to listen.
 pub struct Server {
@@ -50,7 +50,7 @@ pub struct Server {
     token: Token,
     tls: Option<ServerTlsConfig>,
     activity: Activity,
-    devices: Arc<[Device]>,
+    devices: Arc<[DeviceReport]>,
     /// The processor's.
     engine: Arc<dyn Engine>,
     meshes: Arc<Meshes>,

@@ -7,12 +7,12 @@ use tonic::{Request, Response, Status};
 use super::proto;
 use super::proto::server_service_server::ServerService;
 use super::settings::Limits;
-use crate::field::Device;
+use crate::field::DeviceReport;
 use crate::train::Preset;
 
 /// Says what this daemon is and can do.
 pub(super) struct ServerCalls {
-    pub(super) devices: Arc<[Device]>,
+    pub(super) devices: Arc<[DeviceReport]>,
     pub(super) limits: Arc<Limits>,
 }
 
@@ -66,17 +66,9 @@ fn preset(preset: Preset) -> proto::Preset {
     }
 }
 
-fn device(device: &Device) -> proto::Device {
-    let description = match device {
-        Device::Cpu => {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            format!("Processor ({threads} threads)")
-        }
-        Device::Cuda(index) => format!("CUDA device {index}"),
-        Device::Vulkan(index) => format!("Vulkan device {index}"),
-    };
+fn device(report: &DeviceReport) -> proto::Device {
     proto::Device {
-        id: device.to_string(),
-        description,
+        id: report.device.to_string(),
+        description: report.description.clone(),
     }
 }

@@ -2,22 +2,26 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 use rayon::prelude::*;
 
+use super::device::DeviceInPreparation;
 use super::evaluate::{HeldOut, Protocol};
 use super::fit_error::FitError;
 use super::observer::Observer;
 use super::parts::Parts;
+use super::pool::{Mixtures, SamplePool, Supply};
 use super::progress::{Phase, Progress};
 use super::residual::{Residual, spline_of};
 use super::run::Run;
-use super::samples::{Cancelled, SamplePool, SampleSource};
+use super::samples::{Cancelled, SampleSource};
 use super::settings::FitSettings;
 use crate::CancelToken;
 use crate::distance::SignedDistance;
 use crate::field::{
-    Model, OuterSurface, Training, device_failure, initial_parameters, open_engine,
+    Device, Model, OuterSurface, Summation, Training, device_failure, initial_parameters,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler};
 
@@ -67,11 +71,13 @@ fn fit_on_device(
 ) -> Result<Model, FitError> {
     settings.validate()?;
     observer.progress(Progress::default());
-    let engine = open_engine(settings.device)?;
+    let started = Instant::now();
+    let mut device = DeviceInPreparation::start(settings);
     let bounds = mesh.bounds();
     let frame = Similarity::to_unit_frame(&bounds).ok_or(FitError::NoExtent)?;
     let unit_mesh = frame.apply_to_mesh(mesh);
     let oracle = SignedDistance::build(&unit_mesh, settings.sign, cancel)?.ended_by(cancel);
+    device.fail_early()?;
     let boundary = oracle.boundary().unwrap_or(&unit_mesh);
     let surface = SurfaceSampler::new(boundary);
     let sign = oracle.sign_report();
@@ -93,13 +99,23 @@ fn fit_on_device(
     let spline = refinement.map(|refinement| spline_of(&oracle, &refinement, cancel));
     let spline = spline.transpose()?.map(Arc::new);
     let residual = Residual::of(spline.as_deref(), held_out.near());
-    let mut pool = SamplePool::new(settings.sampling, settings.seed);
+    let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, settings.seed);
     let parameters = initial_parameters(&settings.architecture, settings.seed);
     let pool_size = settings.sampling.pool_size as usize;
+    let first_samples = mixtures.next(FIRST_SAMPLES, cancel)?;
+    if device.is_compiling() {
+        observer.progress(Progress {
+            phase: Phase::Compile,
+            ..Progress::default()
+        });
+    }
+    let mesh_ready = started.elapsed();
+    let engine = device.ready()?;
+    let device_ready = started.elapsed();
+    tracing::debug!(?mesh_ready, ?device_ready, "ready to train");
     let mut learner = engine.learner(&settings.architecture, &parameters, pool_size);
-    pool.refresh(&source, FIRST_SAMPLES, cancel, &mut |at, rows| {
-        learner.store(at, &residual.of_rows(rows));
-    })?;
+    let mut pool = SamplePool::new(pool_size);
+    pool.add(&first_samples, &mut *learner);
     let unfinished = Model {
         spline,
         architecture: settings.architecture.clone(),
@@ -126,7 +142,14 @@ fn fit_on_device(
         // What is known already may be better than the first steps.
         run.check(cancel)?;
     }
-    run.train(&mut pool, &source, cancel, observer)?;
+    thread::scope(|scope| {
+        let by_itself = engine.device() != Device::Cpu;
+        let mut supply = match by_itself && settings.summation() == Summation::Fast {
+            true => Supply::beside(mixtures, cancel, scope),
+            false => Supply::Between(mixtures),
+        };
+        run.train(&mut pool, &mut supply, cancel, observer)
+    })?;
 
     observer.progress(Progress {
         phase: Phase::Evaluate,

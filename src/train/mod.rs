@@ -1,12 +1,14 @@
 //! Fitting a field to a mesh: samples, loss, optimiser, schedule, and the loop around them.
 
 mod configuration;
+mod device;
 mod evaluate;
 mod fit;
 mod fit_error;
 mod gradient_error;
 mod observer;
 mod parts;
+mod pool;
 mod preset;
 mod progress;
 mod residual;

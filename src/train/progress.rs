@@ -9,6 +9,8 @@ pub enum Phase {
     /// Building the distance oracle and the first samples.
     #[default]
     Prepare,
+    /// Waiting for the device's kernels to be compiled, where they are not ready by now.
+    Compile,
     /// Training.
     Train,
     /// Measuring the result on fresh points.

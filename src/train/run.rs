@@ -5,23 +5,23 @@ use std::time::{Duration, Instant};
 use super::evaluate::HeldOut;
 use super::fit_error::FitError;
 use super::observer::Observer;
+use super::pool::{SamplePool, Supply};
 use super::progress::{Phase, Progress};
 use super::residual::Residual;
-use super::samples::{SamplePool, SampleSource};
 use super::schedule::{learning_rate, used_share};
 use super::settings::FitSettings;
 use crate::CancelToken;
-use crate::field::{AdamStep, BatchDraw, Learner, Metrics, Model};
-
-/// Fresh samples come so many at a time: the more there are, the closer they lie together along the curve on which they
-/// are measured, and the less each costs.
-const REFRESH: usize = 1 << 16;
+use crate::field::{AdamStep, BatchDraw, Learner, Metrics, Model, TrainStep};
 
 /// Checks on held-out points over a budget: to keep the best state and to see a quality target.
 const CHECKS: f64 = 20.0;
 
 /// The same where a quality target may end the fit early.
 const CHECKS_WITH_TARGET: f64 = 200.0;
+
+/// Steps that a device has before it at a time, in time: so much later than asked for does a fit end at most, and one wait for
+/// the device is short beside it.
+const IN_FLIGHT: Duration = Duration::from_millis(20);
 
 /// Time between progress messages while training.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -49,6 +49,38 @@ pub(super) struct Run<'a> {
 struct SinceReport {
     at: Instant,
     steps: u64,
+}
+
+/// Steps that a device may not have done yet.
+struct InFlight {
+    steps: u32,
+    /// So many take about [`IN_FLIGHT`].
+    most: u32,
+    since: Instant,
+}
+
+impl InFlight {
+    fn new() -> Self {
+        Self {
+            steps: 0,
+            most: 1,
+            since: Instant::now(),
+        }
+    }
+
+    /// Counts one more step; waits for them all where they are many.
+    fn add(&mut self, learner: &dyn Learner) {
+        self.steps += 1;
+        if self.steps < self.most {
+            return;
+        }
+        learner.wait();
+        let step = self.since.elapsed() / self.steps;
+        let most = IN_FLIGHT.as_secs_f64() / step.as_secs_f64().max(1e-9);
+        // The first steps may be slow for other reasons.
+        self.most = (most as u32).clamp(1, 2 * self.most);
+        (self.steps, self.since) = (0, Instant::now());
+    }
 }
 
 impl<'a> Run<'a> {
@@ -84,13 +116,14 @@ impl<'a> Run<'a> {
     pub(super) fn train(
         &mut self,
         pool: &mut SamplePool,
-        source: &SampleSource<'_>,
+        supply: &mut Supply<'_>,
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<(), FitError> {
         let batch_size = self.settings.optimizer.batch_size as usize;
         let fresh = (batch_size as f64 * self.settings.sampling.fresh_share).round() as usize;
         let mut due = 0;
+        let mut in_flight = InFlight::new();
         let budget = &self.settings.budget;
         let checks = if budget.target_near_mae.is_some() {
             CHECKS_WITH_TARGET
@@ -109,16 +142,10 @@ impl<'a> Run<'a> {
                 return Err(FitError::Cancelled);
             }
             due += fresh;
-            if due >= REFRESH {
-                let learner = &mut self.learner;
-                let residual = self.residual;
-                pool.refresh(source, due, cancel, &mut |at, rows| {
-                    learner.store(at, &residual.of_rows(rows));
-                })?;
-                due = 0;
-            }
+            supply.refresh(&mut due, pool, &mut *self.learner, cancel)?;
             self.step(pool.kept());
             since.steps += 1;
+            in_flight.add(&*self.learner);
             let elapsed = started.elapsed();
             self.latest.elapsed_seconds = elapsed.as_secs_f64();
             self.latest.fraction = match observer.wants_end(self.latest.step) {
@@ -162,7 +189,12 @@ impl<'a> Run<'a> {
             epsilon: optimizer.epsilon as f32,
         };
         let draw = BatchDraw::of_step(self.settings.seed, self.latest.step, kept, batch_size);
-        self.learner.step(draw, self.settings.loss, adam);
+        self.learner.step(TrainStep {
+            draw,
+            loss: self.settings.loss,
+            adam,
+            summation: self.settings.summation(),
+        });
     }
 
     /// Judges the state on held-out points and keeps it if it is the best so far.
@@ -248,10 +280,10 @@ impl<'a> Run<'a> {
 mod tests {
     use super::*;
     use crate::distance::{SignPolicy, SignedDistance};
-    use crate::field::{
-        DeviceChoice, Loss, SharedField, Training, initial_parameters, open_engine,
-    };
+    use crate::field::{DeviceChoice, SharedField, Training, initial_parameters, open_engine};
     use crate::geometry::{Similarity, SurfaceSampler, shapes};
+    use crate::train::pool::Mixtures;
+    use crate::train::samples::SampleSource;
     use crate::train::{Preset, Protocol};
 
     /// Trains as another does, but says some times that the loss is no number.
@@ -265,8 +297,12 @@ mod tests {
             self.learner.store(at, samples);
         }
 
-        fn step(&mut self, draw: BatchDraw, loss: Loss, adam: AdamStep) {
-            self.learner.step(draw, loss, adam);
+        fn step(&mut self, step: TrainStep) {
+            self.learner.step(step);
+        }
+
+        fn wait(&self) {
+            self.learner.wait();
         }
 
         fn restart(&mut self, parameters: &[f32]) {
@@ -313,9 +349,9 @@ mod tests {
         let parameters = initial_parameters(&settings.architecture, 0);
         let mut learner = engine.learner(&settings.architecture, &parameters, 1024);
         settings.sampling.pool_size = 1024;
-        let mut pool = SamplePool::new(settings.sampling, 0);
-        let mut store = |at: usize, rows: &[[f32; 4]]| learner.store(at, rows);
-        pool.refresh(&source, 1024, &cancel, &mut store).unwrap();
+        let mut pool = SamplePool::new(1024);
+        let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, 0);
+        pool.add(&mixtures.next(1024, &cancel).unwrap(), &mut *learner);
         let unfinished = Model {
             spline: None,
             architecture: settings.architecture.clone(),
@@ -328,7 +364,8 @@ mod tests {
         let learner = Box::new(Diverging { learner, times });
         let mut run = Run::new(&settings, learner, &residual, &held_out, &unfinished);
         run.check(&cancel).unwrap();
-        run.train(&mut pool, &source, &cancel, &mut |_: Progress| {})
+        let mut supply = Supply::Between(mixtures);
+        run.train(&mut pool, &mut supply, &cancel, &mut |_: Progress| {})
             .unwrap();
         let said = run.setback_in_words();
         let last = run.progress().step;

@@ -57,18 +57,6 @@ pub(super) struct Details {
     pub thickness: Vec<f32>,
 }
 
-/// Which samples a learner keeps for use and reuse: the oldest are replaced, some at a time, while training draws from all.
-pub(super) struct SamplePool {
-    capacity: usize,
-    /// Samples kept, in the first rows of the learner's pool.
-    kept: usize,
-    oldest: usize,
-    sampling: Sampling,
-    seed: u64,
-    /// Mixtures drawn so far.
-    drawn: u64,
-}
-
 /// Where points are drawn.
 #[derive(Clone, Copy)]
 enum Region {
@@ -159,7 +147,7 @@ impl<'a> SampleSource<'a> {
 
     /// A training mixture: on the surface, near it in two widths and, where walls are thin, in a third, and anywhere in
     /// the bounding box and in the frame. Each row is a point and its distance.
-    fn mixture(
+    pub(super) fn mixture(
         &self,
         count: usize,
         sampling: &Sampling,
@@ -292,47 +280,6 @@ fn near(
     (point, away.iter().map(|x| x * x).sum::<f32>().sqrt())
 }
 
-impl SamplePool {
-    /// An empty pool that will draw by `seed`.
-    pub(super) fn new(sampling: Sampling, seed: u64) -> Self {
-        Self {
-            capacity: sampling.pool_size as usize,
-            kept: 0,
-            oldest: 0,
-            sampling,
-            seed,
-            drawn: 0,
-        }
-    }
-
-    /// Samples that can be drawn from.
-    pub(super) fn kept(&self) -> usize {
-        self.kept
-    }
-
-    /// Adds `count` fresh samples; once the pool is full, the oldest make room. `store` gets runs of samples and the row
-    /// at which each begins.
-    pub(super) fn refresh(
-        &mut self,
-        source: &SampleSource<'_>,
-        count: usize,
-        cancel: &CancelToken,
-        store: &mut dyn FnMut(usize, &[[f32; 4]]),
-    ) -> Result<(), Cancelled> {
-        self.drawn += 1;
-        let seed = self.seed ^ self.drawn.rotate_left(32);
-        let fresh = source.mixture(count.min(self.capacity), &self.sampling, seed, cancel)?;
-        let (before_end, wrapped) = fresh.split_at(fresh.len().min(self.capacity - self.oldest));
-        store(self.oldest, before_end);
-        self.kept = self.kept.max(self.oldest + before_end.len());
-        if !wrapped.is_empty() {
-            store(0, wrapped);
-        }
-        self.oldest = (self.oldest + fresh.len()) % self.capacity;
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,39 +287,6 @@ mod tests {
     use crate::geometry::shapes;
     use crate::train::Preset;
     use crate::train::parts::Parts;
-
-    #[test]
-    fn the_pool_stays_within_its_size_and_holds_true_distances() {
-        let mesh = shapes::icosphere(4, 0.9);
-        let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
-        let surface = SurfaceSampler::new(&mesh);
-        let source = SampleSource::new(&oracle, &surface, mesh.bounds());
-        let mut sampling = Preset::Standard.settings().sampling;
-        sampling.pool_size = 1000;
-        let mut pool = SamplePool::new(sampling, 1);
-        let mut stored = vec![[f32::NAN; 4]; 1000];
-        let mut refresh = |pool: &mut SamplePool, cancel: &CancelToken| {
-            pool.refresh(&source, 400, cancel, &mut |at, rows| {
-                stored[at..at + rows.len()].copy_from_slice(rows);
-            })
-        };
-        for kept in [400, 800, 1000] {
-            refresh(&mut pool, &CancelToken::new()).unwrap();
-            assert_eq!(pool.kept(), kept);
-        }
-        assert_eq!(pool.oldest, 200);
-        let cancelled = CancelToken::new();
-        cancelled.cancel();
-        assert_eq!(refresh(&mut pool, &cancelled), Err(Cancelled));
-        for [x, y, z, distance] in &stored {
-            let radius = (x * x + y * y + z * z).sqrt();
-            // A fine polyhedron of a sphere lies within 4e-3 of it.
-            assert!((radius - 0.9 - distance).abs() < 4e-3);
-        }
-        stored.sort_by(|a, b| a.partial_cmp(b).unwrap());
-        stored.dedup();
-        assert_eq!(stored.len(), 1000, "samples were drawn twice");
-    }
 
     #[test]
     fn a_speck_far_from_a_ball_has_samples_inside_and_what_fields_are_judged_on_stays_as_it_is() {

@@ -5,7 +5,9 @@ use thiserror::Error;
 
 use super::preset::Preset;
 use crate::distance::SignPolicy;
-use crate::field::{Architecture, ArchitectureError, DeviceChoice, Loss, MOST_CELLS, Refinement};
+use crate::field::{
+    Architecture, ArchitectureError, DeviceChoice, Loss, MOST_CELLS, Refinement, Summation,
+};
 
 /// Everything that decides a fit. [`Preset::settings`] is where to start from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,6 +115,14 @@ pub enum SettingsError {
 }
 
 impl FitSettings {
+    /// How gradients are summed. A budget in seconds ends wherever the machine is by then: no bits are there to be kept.
+    pub(super) fn summation(&self) -> Summation {
+        match self.budget.seconds {
+            None => Summation::Exact,
+            Some(_) => Summation::Fast,
+        }
+    }
+
     /// Checks every value.
     ///
     /// # Errors

@@ -10,11 +10,11 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use self::hash_grid::EncodedGrid;
 use super::architecture::{Activation, Architecture, Encoding, TensorSpec};
-use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
+use super::backend::{AdamState, AdamStep, FieldBackend, Loss, TrainStep};
 use super::batch_draw::BatchDraw;
 
 /// [`FieldBackend::field`] by tensor operations.
-pub fn field<B: Backend>(
+pub fn field<B: FieldBackend>(
     architecture: &Architecture,
     parameters: Tensor<B, 1>,
     points: Tensor<B, 2>,
@@ -24,7 +24,7 @@ pub fn field<B: Backend>(
 }
 
 /// [`FieldBackend::field_backward`] by tensor operations.
-pub fn field_backward<B: Backend>(
+pub fn field_backward<B: FieldBackend>(
     architecture: &Architecture,
     parameters: Tensor<B, 1>,
     points: Tensor<B, 2>,
@@ -73,15 +73,19 @@ pub fn train_step<B: FieldBackend>(
     architecture: &Architecture,
     state: AdamState<B>,
     pool: &Tensor<B, 2>,
-    draw: BatchDraw,
-    loss: Loss,
-    step: AdamStep,
+    step: TrainStep,
+    losses: Option<Tensor<B, 1>>,
 ) -> (AdamState<B>, Tensor<B, 1>) {
-    let batch = batch(pool.clone(), draw);
+    let batch = batch(pool.clone(), step.draw);
     let (points, targets) = (batch.clone().narrow(1, 0, 3), batch.narrow(1, 3, 1));
     let parameters = state.parameters.clone();
-    let (loss, gradient) = B::loss_and_gradient(architecture, parameters, points, targets, loss);
-    (B::adam(state, gradient, step), loss)
+    let (loss, gradient) =
+        B::loss_and_gradient(architecture, parameters, points, targets, step.loss);
+    let losses = match losses {
+        None => loss,
+        Some(losses) => losses.add(loss),
+    };
+    (B::adam(state, gradient, step.adam), losses)
 }
 
 /// [`FieldBackend::adam`] by tensor operations.
@@ -162,7 +166,7 @@ struct Forward<'a, B: Backend> {
     activated: Vec<Activated<B>>,
 }
 
-impl<'a, B: Backend> Forward<'a, B> {
+impl<'a, B: FieldBackend> Forward<'a, B> {
     fn run(
         architecture: &'a Architecture,
         parameters: &Tensor<B, 1>,
@@ -214,8 +218,8 @@ impl<'a, B: Backend> Forward<'a, B> {
     fn layer(&mut self, weight: Tensor<B, 2>, bias: Tensor<B, 2>) {
         let index = self.weights.len();
         let LayerInput { hidden, tangents } = &self.inputs[index];
-        let preactivation = hidden.clone().matmul(weight.clone()).add(bias);
-        let tangents = tangents.clone().map(|t| t.matmul(weight.clone()));
+        let preactivation = B::product(hidden.clone(), weight.clone()).add(bias);
+        let tangents = tangents.clone().map(|t| B::product(t, weight.clone()));
         self.weights.push(weight);
         if index == self.architecture.mlp.hidden_layers as usize {
             self.inputs.push(LayerInput {
@@ -293,13 +297,14 @@ impl<'a, B: Backend> Forward<'a, B> {
             }
             let input = &self.inputs[index];
             let bias = by_hidden.clone().sum_dim(0);
-            let mut by_weight = by_hidden.clone().transpose().matmul(input.hidden.clone());
+            let mut by_weight = B::product(by_hidden.clone().transpose(), input.hidden.clone());
             let transposed = weight.clone().transpose();
             if let (Some(by), Some(tangents)) = (by_tangents.take(), &input.tangents) {
-                by_weight = by_weight.add(by.clone().transpose().matmul(tangents.clone()));
-                by_tangents = Some(by.matmul(transposed.clone()));
+                let by_tangent_weight = B::product(by.clone().transpose(), tangents.clone());
+                by_weight = by_weight.add(by_tangent_weight);
+                by_tangents = Some(B::product(by, transposed.clone()));
             }
-            by_hidden = by_hidden.matmul(transposed);
+            by_hidden = B::product(by_hidden, transposed);
             gradients.push(flat(bias));
             gradients.push(flat(by_weight));
         }

@@ -2,7 +2,8 @@
 
 use cubecl::prelude::*;
 
-use super::fixed_point;
+use super::grid_sums;
+use super::network::UNITS;
 use super::plan::Plan;
 
 /// Constants of one step of Adam, as kernels take them.
@@ -17,7 +18,21 @@ pub(super) struct Constants {
     pub second_correction: f32,
 }
 
-/// A step of Adam by the sums of a batch, times `share`. The sums of the grid are 0 afterwards, `loss` `[1]` is the batch's.
+/// Workgroups of [`step()`] and [`gather()`]: those of the grid's parameters, then those of the numbers that workgroups have summed.
+pub(super) fn cubes(plan: &Plan) -> u32 {
+    (grid_cubes(plan) + plan.sums().div_ceil(NUMBERS)) as u32
+}
+
+fn grid_cubes(plan: &Plan) -> usize {
+    plan.table.div_ceil(UNITS as usize)
+}
+
+/// Numbers that a workgroup adds up over all workgroups of a batch. Its other units share the work, so that no unit waits for
+/// hundreds of numbers, one after the other.
+const NUMBERS: usize = 32;
+
+/// A step of Adam by the sums of a batch, times `share`. The sums of the grid are 0 afterwards; the batch's loss is added to
+/// `losses` `[1]`.
 #[cube(launch)]
 pub(super) fn step(
     parameters: &mut Array<f32>,
@@ -25,20 +40,31 @@ pub(super) fn step(
     second: &mut Array<f32>,
     low: &mut Array<u32>,
     high: &mut Array<u32>,
+    floats: &mut Array<f32>,
     sums: &Array<f32>,
-    loss: &mut Array<f32>,
+    losses: &mut Array<f32>,
     cubes: u32,
     share: f32,
     constants: Constants,
     #[comptime] plan: Plan,
 ) {
-    let index = ABSOLUTE_POS;
-    if index < parameters.len() {
-        let gradient = collect(low, high, sums, cubes, index, plan) * share;
-        update(parameters, first, second, index, gradient, &constants);
-    }
-    if index == parameters.len() {
-        loss[0] = collect(low, high, sums, cubes, index, plan) * share;
+    if CUBE_POS < comptime!(grid_cubes(&plan)) {
+        let index = ABSOLUTE_POS;
+        if index < plan.table {
+            let gradient = grid_sums::take(low, high, floats, index, plan) * share;
+            update(parameters, first, second, index, gradient, &constants);
+        }
+    } else {
+        let place = place_of_unit(plan);
+        let sum = sum_over_cubes(sums, cubes as usize, place, plan) * share;
+        if UNIT_POS < comptime!(NUMBERS as u32) && place <= comptime!(plan.perceptron()) {
+            if place == comptime!(plan.perceptron()) {
+                losses[0] += sum;
+            } else {
+                let index = place + plan.table;
+                update(parameters, first, second, index, sum, &constants);
+            }
+        }
     }
 }
 
@@ -48,21 +74,58 @@ pub(super) fn gather(
     gradient: &mut Array<f32>,
     low: &mut Array<u32>,
     high: &mut Array<u32>,
+    floats: &mut Array<f32>,
     sums: &Array<f32>,
     loss: &mut Array<f32>,
     cubes: u32,
     share: f32,
     #[comptime] plan: Plan,
 ) {
-    let index = ABSOLUTE_POS;
-    if index <= gradient.len() {
-        let sum = collect(low, high, sums, cubes, index, plan) * share;
-        if index < gradient.len() {
-            gradient[index] = sum;
-        } else {
-            loss[0] = sum;
+    if CUBE_POS < comptime!(grid_cubes(&plan)) {
+        let index = ABSOLUTE_POS;
+        if index < plan.table {
+            gradient[index] = grid_sums::take(low, high, floats, index, plan) * share;
+        }
+    } else {
+        let place = place_of_unit(plan);
+        let sum = sum_over_cubes(sums, cubes as usize, place, plan) * share;
+        if UNIT_POS < comptime!(NUMBERS as u32) && place <= comptime!(plan.perceptron()) {
+            if place == comptime!(plan.perceptron()) {
+                loss[0] = sum;
+            } else {
+                gradient[place + plan.table] = sum;
+            }
         }
     }
+}
+
+/// Which of the numbers that workgroups have summed a unit works on.
+#[cube]
+fn place_of_unit(#[comptime] plan: Plan) -> usize {
+    (CUBE_POS - comptime!(grid_cubes(&plan))) * NUMBERS + UNIT_POS as usize % NUMBERS
+}
+
+/// The sum over all workgroups of number `place`, for the first [`NUMBERS`] units. Always in the same order. Synchronises.
+#[cube]
+fn sum_over_cubes(sums: &Array<f32>, cubes: usize, place: usize, #[comptime] plan: Plan) -> f32 {
+    let length = comptime!(plan.sums()).runtime();
+    let parts = comptime!(UNITS as usize / NUMBERS);
+    let mut partial = SharedMemory::<f32>::new(comptime!(UNITS as usize));
+    let mut sum = 0.0f32;
+    if place < length {
+        for cube in range_stepped(UNIT_POS as usize / NUMBERS, cubes, parts) {
+            sum += sums[cube * length + place];
+        }
+    }
+    partial[UNIT_POS as usize] = sum;
+    sync_cube();
+    let mut total = 0.0f32;
+    if UNIT_POS < comptime!(NUMBERS as u32) {
+        for part in 0..parts {
+            total += partial[part * NUMBERS + UNIT_POS as usize];
+        }
+    }
+    total
 }
 
 /// A step of Adam by a given gradient.
@@ -85,29 +148,6 @@ pub(super) fn step_by(
             &constants,
         );
     }
-}
-
-/// The sum over all workgroups of number `index`: the parameters' gradient, then the loss. Always in the same order.
-#[cube]
-fn collect(
-    low: &mut Array<u32>,
-    high: &mut Array<u32>,
-    sums: &Array<f32>,
-    cubes: u32,
-    index: usize,
-    #[comptime] plan: Plan,
-) -> f32 {
-    let table = comptime!(plan.table).runtime();
-    let mut sum = 0.0f32;
-    if index < table {
-        sum = fixed_point::take_sum(low, high, index);
-    } else {
-        let length = comptime!(plan.sums()).runtime();
-        for cube in 0..cubes as usize {
-            sum += sums[cube * length + index - table];
-        }
-    }
-    sum
 }
 
 /// Adam for one parameter. Without a gradient it keeps its value and both moments.

@@ -1,17 +1,17 @@
 //! From positions to the first layer's inputs, and back: to the grid's gradient and to the gradient by position.
+//!
+//! The grid is read a vector of an entry's features at a time: it is the number of reads that costs, not their width.
 
 use cubecl::prelude::*;
 
-use super::fixed_point;
+use super::grid_sums;
 use super::plan::Plan;
+use super::tangents::WithTangents;
 use super::workgroup::Workgroup;
 use super::{Lanes, Words};
 use crate::field::architecture::{GridLevel, HashGrid};
 
-/// Words of a level in the table of levels that kernels read.
-const LEVEL_WORDS: usize = 4;
-
-/// The table of levels that kernels read.
+/// The table of levels that kernels read, four words a level: it takes one read.
 pub(super) fn level_words(levels: &[GridLevel]) -> Vec<u32> {
     let words = levels.iter().flat_map(|level| {
         [
@@ -35,12 +35,13 @@ struct Level {
 }
 
 #[cube]
-fn level(levels: &Array<u32>, index: usize) -> Level {
+fn level(workgroup: &Workgroup, index: usize) -> Level {
+    let words = workgroup.levels[index];
     Level {
-        resolution: levels[index * LEVEL_WORDS],
-        offset: levels[index * LEVEL_WORDS + 1],
-        mask: levels[index * LEVEL_WORDS + 2],
-        dense: levels[index * LEVEL_WORDS + 3],
+        resolution: words[0],
+        offset: words[1],
+        mask: words[2],
+        dense: words[3],
     }
 }
 
@@ -59,8 +60,8 @@ struct Cells {
 #[cube]
 impl Cells {
     fn new(level: &Level, workgroup: &Workgroup, group: usize, #[comptime] plan: Plan) -> Cells {
-        let groups = comptime!(plan.groups());
-        let half = Lanes::new(f32::cast_from(level.resolution) * 0.5);
+        let groups = comptime!(plan.sample_groups());
+        let half = half(level);
         let last = Lanes::new(f32::cast_from(level.resolution - 1));
         let one = Lanes::new(1.0);
         let x = (workgroup.samples[group] + one) * half;
@@ -96,12 +97,25 @@ impl Cells {
         rows + Words::new(level.offset)
     }
 
-    /// Trilinear weights of one corner.
-    fn weights(&self, corner: u32) -> Lanes {
-        side(self.in_x, corner & 1)
-            * side(self.in_y, (corner >> 1) & 1)
-            * side(self.in_z, corner >> 2)
+    /// Trilinear weights of one corner, and their derivatives by position.
+    fn weights(&self, level: &Level, corner: u32) -> WithTangents {
+        let x = side(self.in_x, corner & 1);
+        let y = side(self.in_y, (corner >> 1) & 1);
+        let z = side(self.in_z, corner >> 2);
+        let half = half(level);
+        WithTangents {
+            value: x * y * z,
+            x: signed(half * y * z, corner & 1),
+            y: signed(half * z * x, (corner >> 1) & 1),
+            z: signed(half * x * y, corner >> 2),
+        }
     }
+}
+
+/// Cells a unit of length: the frame is 2 wide.
+#[cube]
+fn half(level: &Level) -> Lanes {
+    Lanes::new(f32::cast_from(level.resolution) * 0.5)
 }
 
 /// The share of the upper side of an axis, or of the lower one.
@@ -115,79 +129,123 @@ fn side(inside: Lanes, upper: u32) -> Lanes {
     )
 }
 
-/// Feature `feature` of four entries.
+/// Writes the encoded positions of the tile, and with four columns a sample their derivatives. Synchronises.
+///
+/// Where there are units enough, two share a cell, four corners each: it is the wait for memory that takes time here.
 #[cube]
-fn entries(parameters: &Array<f32>, rows: Words, feature: usize, #[comptime] plan: Plan) -> Lanes {
-    let mut values = Lanes::new(0.0);
-    #[unroll]
-    for lane in 0..4usize {
-        values[lane] = parameters[rows[lane] as usize * plan.features + feature];
-    }
-    values
-}
-
-/// Writes the encoded positions of the tile.
-#[cube]
-pub(super) fn encode(
+pub(super) fn encode<N: Size>(
     workgroup: &mut Workgroup,
-    parameters: &Array<f32>,
-    levels: &Array<u32>,
+    table: &Array<Vector<f32, N>>,
     #[comptime] plan: Plan,
 ) {
-    let groups = comptime!(plan.groups());
+    let groups = comptime!(plan.sample_groups());
     let stride = comptime!(plan.stride());
     let units = comptime!(plan.units());
     if comptime!(plan.levels == 0) {
         for item in range_stepped(UNIT_POS as usize, comptime!(3 * groups), units) {
             let axis = item / groups;
             let group = item % groups;
-            workgroup.rows[axis * stride + group] = workgroup.samples[item];
+            let place = axis * stride + group;
+            workgroup.rows[place] = workgroup.samples[item];
+            #[unroll]
+            for column in 1..plan.channels {
+                let own = select(axis + 1 == column, 1.0f32, 0.0f32);
+                workgroup.rows[place + column * groups] = Lanes::new(own);
+            }
         }
     } else {
-        let items = comptime!(plan.levels * groups);
-        for item in range_stepped(UNIT_POS as usize, items, units) {
-            let index = item / groups;
-            let group = item % groups;
-            let level = level(levels, index);
-            let cells = Cells::new(&level, workgroup, group, plan);
-            let mut features = Array::<Lanes>::new(plan.features);
-            #[unroll]
-            for feature in 0..plan.features {
-                features[feature] = Lanes::new(0.0);
-            }
-            #[unroll]
-            for corner in 0..8u32 {
-                let rows = cells.rows(&level, corner);
-                let weights = cells.weights(corner);
+        let vectors = comptime!(plan.vectors());
+        let items = comptime!(plan.levels * plan.sample_groups());
+        let shares = comptime!(plan.encoding_shares());
+        let corners = comptime!(8 / plan.encoding_shares() as u32);
+        let turns = comptime!((shares * items).div_ceil(plan.units()));
+        // Every unit takes as many turns: see `scatter`.
+        for turn in 0..turns {
+            let number = turn * units + UNIT_POS as usize;
+            if number < comptime!(shares * items) {
+                let share = number / items;
+                let item = number % items;
+                let index = item / groups;
+                let group = item % groups;
+                let level = level(workgroup, index);
+                let cells = Cells::new(&level, workgroup, group, plan);
+                // By column of a sample, by vector of the entry, by sample.
+                let mut sums =
+                    Array::<Vector<f32, N>>::new(comptime!(4 * plan.vectors() * plan.channels));
+                #[unroll]
+                for at in 0..comptime!(4 * vectors * plan.channels) {
+                    sums[at] = Vector::new(0.0);
+                }
+                for own in 0..corners {
+                    let corner = share as u32 * corners + own;
+                    let rows = cells.rows(&level, corner);
+                    let weights = cells.weights(&level, corner);
+                    #[unroll]
+                    for lane in 0..4usize {
+                        #[unroll]
+                        for vector in 0..vectors {
+                            let entry = table[rows[lane] as usize * vectors + vector];
+                            let at = comptime!(vector * 4 + lane);
+                            sums[at] = fma(Vector::new(weights.value[lane]), entry, sums[at]);
+                            if comptime!(plan.channels > 1) {
+                                let by_x = comptime!(at + 4 * vectors);
+                                sums[by_x] = fma(Vector::new(weights.x[lane]), entry, sums[by_x]);
+                                let by_y = comptime!(at + 8 * vectors);
+                                sums[by_y] = fma(Vector::new(weights.y[lane]), entry, sums[by_y]);
+                                let by_z = comptime!(at + 12 * vectors);
+                                sums[by_z] = fma(Vector::new(weights.z[lane]), entry, sums[by_z]);
+                            }
+                        }
+                    }
+                }
                 #[unroll]
                 for feature in 0..plan.features {
-                    let entries = entries(parameters, rows, feature, plan);
-                    features[feature] = fma(weights, entries, features[feature]);
+                    let vector = comptime!(feature / plan.vector);
+                    let part = comptime!(feature % plan.vector);
+                    // The second share comes where the first hidden layer will be.
+                    let row =
+                        index * plan.features + feature + share * comptime!(plan.first_hidden());
+                    #[unroll]
+                    for column in 0..plan.channels {
+                        let mut lanes = Lanes::new(0.0);
+                        #[unroll]
+                        for lane in 0..4usize {
+                            let at = comptime!((column * vectors + vector) * 4 + lane);
+                            let sum = sums[at];
+                            lanes[lane] = sum[part];
+                        }
+                        workgroup.rows[row * stride + column * groups + group] = lanes;
+                    }
                 }
             }
-            #[unroll]
-            for feature in 0..plan.features {
-                let row = index * plan.features + feature;
-                workgroup.rows[row * stride + group] = features[feature];
+        }
+        sync_cube();
+        if comptime!(shares > 1) {
+            let elements = comptime!(plan.encoded * plan.stride());
+            let second = comptime!(plan.first_hidden() * plan.stride());
+            for element in range_stepped(UNIT_POS as usize, elements, units) {
+                let rest = workgroup.rows[second + element];
+                workgroup.rows[element] += rest;
             }
+            sync_cube();
         }
     }
 }
 
 /// Adds the tile's part of the gradient by the table, given the gradient by the encoded positions in their place.
 #[cube]
-pub(super) fn scatter(
+pub(super) fn scatter<N: Size>(
     workgroup: &Workgroup,
-    levels: &Array<u32>,
     low: &mut Array<Atomic<u32>>,
     high: &mut Array<Atomic<u32>>,
+    floats: &mut Array<Atomic<Vector<f32, N>>>,
     #[comptime] plan: Plan,
 ) {
-    let groups = comptime!(plan.groups());
+    let groups = comptime!(plan.sample_groups());
     let stride = comptime!(plan.stride());
-    let items = comptime!(8 * plan.levels * groups);
+    let items = comptime!(8 * plan.levels * plan.sample_groups());
     let units = comptime!(plan.units());
-    let turns = comptime!((8 * plan.levels * plan.groups()).div_ceil(plan.units()));
+    let turns = comptime!((8 * plan.levels * plan.sample_groups()).div_ceil(plan.units()));
     // Every unit takes as many turns: with unequal numbers of them, units of Mesa 22.3 were lost after this loop.
     for turn in 0..turns {
         let item = turn * units + UNIT_POS as usize;
@@ -195,18 +253,36 @@ pub(super) fn scatter(
             let group = item % groups;
             let corner = (item / groups % 8) as u32;
             let index = item / comptime!(8 * groups);
-            let level = level(levels, index);
+            let level = level(workgroup, index);
             let cells = Cells::new(&level, workgroup, group, plan);
             let rows = cells.rows(&level, corner);
-            let weights = cells.weights(corner);
+            let weights = cells.weights(&level, corner);
+            let mut terms = Array::<Lanes>::new(plan.features);
             #[unroll]
             for feature in 0..plan.features {
-                let row = index * plan.features + feature;
-                let terms = weights * workgroup.rows[row * stride + group];
+                let place = (index * plan.features + feature) * stride + group;
+                if comptime!(plan.channels > 1) {
+                    let by = WithTangents::load(&workgroup.rows, place, plan);
+                    terms[feature] = weights.value * by.value
+                        + weights.x * by.x
+                        + weights.y * by.y
+                        + weights.z * by.z;
+                } else {
+                    terms[feature] = weights.value * workgroup.rows[place];
+                }
+            }
+            #[unroll]
+            for lane in 0..4usize {
                 #[unroll]
-                for lane in 0..4usize {
-                    let place = rows[lane] as usize * plan.features + feature;
-                    fixed_point::add_term(low, high, place, terms[lane]);
+                for vector in 0..comptime!(plan.vectors()) {
+                    let mut features = Vector::<f32, N>::new(0.0);
+                    #[unroll]
+                    for part in 0..plan.vector {
+                        let of_samples = terms[comptime!(vector * plan.vector + part)];
+                        features[part] = of_samples[lane];
+                    }
+                    let place = rows[lane] as usize * comptime!(plan.vectors()) + vector;
+                    grid_sums::add(low, high, floats, place, features, plan);
                 }
             }
         }
@@ -216,10 +292,9 @@ pub(super) fn scatter(
 /// Gradients by position, given the gradient by the encoded positions in their place. They come as rows x, y, z of samples
 /// from element `output` on, in the place of hidden layers.
 #[cube]
-pub(super) fn position_gradients(
+pub(super) fn position_gradients<N: Size>(
     workgroup: &mut Workgroup,
-    parameters: &Array<f32>,
-    levels: &Array<u32>,
+    table: &Array<Vector<f32, N>>,
     #[comptime] plan: Plan,
 ) {
     let groups = comptime!(plan.groups());
@@ -233,26 +308,28 @@ pub(super) fn position_gradients(
     let mut by_y = Lanes::new(0.0);
     let mut by_z = Lanes::new(0.0);
     for index in range_stepped(part, plan.levels, parts) {
-        let level = level(levels, index);
+        let level = level(workgroup, index);
         let cells = Cells::new(&level, workgroup, group, plan);
-        let half = Lanes::new(f32::cast_from(level.resolution) * 0.5);
-        #[unroll]
         for corner in 0..8u32 {
             let rows = cells.rows(&level, corner);
             let mut pull = Lanes::new(0.0);
             #[unroll]
-            for feature in 0..plan.features {
-                let row = index * plan.features + feature;
-                let upstream = workgroup.rows[row * stride + group];
-                pull = fma(upstream, entries(parameters, rows, feature, plan), pull);
+            for vector in 0..comptime!(plan.vectors()) {
+                #[unroll]
+                for lane in 0..4usize {
+                    let entry = table[rows[lane] as usize * comptime!(plan.vectors()) + vector];
+                    #[unroll]
+                    for part in 0..plan.vector {
+                        let row = index * plan.features + comptime!(vector * plan.vector + part);
+                        let upstream = workgroup.rows[row * stride + group];
+                        pull[lane] += upstream[lane] * entry[part];
+                    }
+                }
             }
-            pull *= half;
-            let x = side(cells.in_x, corner & 1);
-            let y = side(cells.in_y, (corner >> 1) & 1);
-            let z = side(cells.in_z, corner >> 2);
-            by_x += signed(pull * y * z, corner & 1);
-            by_y += signed(pull * z * x, (corner >> 1) & 1);
-            by_z += signed(pull * x * y, corner >> 2);
+            let weights = cells.weights(&level, corner);
+            by_x = fma(pull, weights.x, by_x);
+            by_y = fma(pull, weights.y, by_y);
+            by_z = fma(pull, weights.z, by_z);
         }
     }
     sync_cube();

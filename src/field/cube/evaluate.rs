@@ -2,18 +2,21 @@
 
 use cubecl::prelude::*;
 
-use super::Lanes;
 use super::encoding::{encode, position_gradients};
-use super::perceptron::{backward, forward, values};
+use super::perceptron::{backward, forward, output_layer, values};
 use super::plan::Plan;
 use super::workgroup::Workgroup;
+use super::{Lanes, Words};
 
+/// `table` is the grid's part of `parameters`.
+///
 /// Evaluates `points` `[count, 3]` into `output`: `[count, 1]`, or with `gradient` `[count, 4]`.
 #[cube(launch)]
-pub(super) fn evaluate(
+pub(super) fn evaluate<N: Size>(
     parameters: &Array<f32>,
+    table: &Array<Vector<f32, N>>,
     points: &Array<f32>,
-    levels: &Array<u32>,
+    levels: &Array<Words>,
     output: &mut Array<f32>,
     count: u32,
     #[comptime] gradient: bool,
@@ -24,13 +27,14 @@ pub(super) fn evaluate(
     let stride = comptime!(plan.stride());
     let count = count as usize;
     let columns = comptime!(if gradient { 4usize } else { 1 });
-    let mut workgroup = Workgroup::new(plan);
+    let mut workgroup = Workgroup::new(levels, plan);
     let mut first = CUBE_POS * tile;
     while first < count {
         workgroup.take_points(points, first, count, plan);
         sync_cube();
-        encode(&mut workgroup, parameters, levels, plan);
+        encode(&mut workgroup, table, plan);
         forward(&mut workgroup, parameters, plan);
+        output_layer(&mut workgroup, parameters, plan);
         if (UNIT_POS as usize) < groups {
             let group = UNIT_POS as usize;
             let values = values(&workgroup, parameters, group, plan);
@@ -40,9 +44,10 @@ pub(super) fn evaluate(
         sync_cube();
         if gradient {
             // There are no sums: `output` only stands in for them.
-            backward(&mut workgroup, parameters, output, 0, true, false, plan);
+            let mut nothing = output.to_slice_mut();
+            backward(&mut workgroup, parameters, &mut nothing, true, false, plan);
             if comptime!(plan.levels > 0) {
-                position_gradients(&mut workgroup, parameters, levels, plan);
+                position_gradients(&mut workgroup, table, plan);
             }
             for item in range_stepped(
                 UNIT_POS as usize,

@@ -2,11 +2,11 @@
 
 use cubecl::prelude::*;
 
-use super::Lanes;
 use super::encoding::{encode, scatter};
-use super::perceptron::{backward, forward, values};
+use super::perceptron::{backward, forward, output_layer, values};
 use super::plan::Plan;
 use super::workgroup::Workgroup;
+use super::{Lanes, Words};
 use crate::field::backend::Loss;
 
 /// What a batch's fourth column means.
@@ -30,14 +30,17 @@ impl From<Loss> for Objective {
 }
 
 /// Sums over the batch `[count]` drawn from `pool` `[capacity, 4]`: by workgroup in `sums`
-/// `[cubes, Plan::sums]`, by grid parameter in `low` and `high` (see `fixed_point`), which start at their zero.
+/// `[cubes, Plan::sums]`, by grid parameter in `low` and `high` or `floats` (see `grid_sums`), which start at their zero.
+/// `table` is the grid's part of `parameters`.
 #[cube(launch)]
-pub(super) fn gradient(
+pub(super) fn gradient<N: Size>(
     parameters: &Array<f32>,
+    table: &Array<Vector<f32, N>>,
     pool: &Array<f32>,
-    levels: &Array<u32>,
+    levels: &Array<Words>,
     low: &mut Array<Atomic<u32>>,
     high: &mut Array<Atomic<u32>>,
+    floats: &mut Array<Atomic<Vector<f32, N>>>,
     sums: &mut Array<f32>,
     seed: u32,
     kept: u32,
@@ -48,15 +51,23 @@ pub(super) fn gradient(
     let groups = comptime!(plan.groups());
     let tile = comptime!(plan.tile);
     let start = CUBE_POS * comptime!(plan.sums()).runtime();
-    let mut workgroup = Workgroup::new(plan);
+    let mut workgroup = Workgroup::new(levels, plan);
+    let mut at_hand =
+        SharedMemory::<f32>::new(comptime!(if plan.sums_at_hand { plan.sums() } else { 1 }));
+    let mut own_sums = if comptime!(plan.sums_at_hand) {
+        at_hand.to_slice_mut()
+    } else {
+        sums.slice_mut(start, start + comptime!(plan.sums()).runtime())
+    };
     let mut loss = 0.0f32;
     let mut first_tile = true;
     let mut first = CUBE_POS * tile;
     while first < count as usize {
         workgroup.draw(pool, first, seed, kept, count, plan);
         sync_cube();
-        encode(&mut workgroup, parameters, levels, plan);
+        encode(&mut workgroup, table, plan);
         forward(&mut workgroup, parameters, plan);
+        output_layer(&mut workgroup, parameters, plan);
         if (UNIT_POS as usize) < groups {
             let group = UNIT_POS as usize;
             let values = values(&workgroup, parameters, group, plan);
@@ -87,18 +98,20 @@ pub(super) fn gradient(
         backward(
             &mut workgroup,
             parameters,
-            sums,
-            start,
+            &mut own_sums,
             first_tile,
             true,
             plan,
         );
         if comptime!(plan.levels > 0) {
-            scatter(&workgroup, levels, low, high, plan);
+            scatter(&workgroup, low, high, floats, plan);
         }
         sync_cube();
         first_tile = false;
         first += CUBE_COUNT * tile;
+    }
+    if comptime!(plan.sums_at_hand) {
+        bring_home(&at_hand, sums, start, plan);
     }
     if (UNIT_POS as usize) < groups {
         workgroup.sums[UNIT_POS as usize] = Lanes::new(loss);
@@ -110,5 +123,19 @@ pub(super) fn gradient(
             sum += workgroup.sums[group][0];
         }
         sums[start + comptime!(plan.perceptron()).runtime()] = sum;
+    }
+}
+
+/// Writes a workgroup's sums to their place, the loss apart.
+#[cube]
+pub(super) fn bring_home(
+    at_hand: &SharedMemory<f32>,
+    sums: &mut Array<f32>,
+    start: usize,
+    #[comptime] plan: Plan,
+) {
+    let numbers = comptime!(plan.perceptron());
+    for number in range_stepped(UNIT_POS as usize, numbers, comptime!(plan.units())) {
+        sums[start + number] = at_hand[number];
     }
 }

@@ -1,8 +1,7 @@
 //! The field on graphics cards: kernels in CubeCL, from one source for CUDA and Vulkan.
 //!
 //! A training step is two kernels and nothing comes back to the host: one from the samples to the gradient, one for Adam. A
-//! network that does not fit a device's shared memory is left to tensor operations, and so is the gradient by the parameters
-//! of the gradient by position.
+//! network that does not fit a device's shared memory is left to tensor operations.
 
 mod adam;
 mod draw;
@@ -10,11 +9,14 @@ mod encoding;
 mod evaluate;
 mod fixed_point;
 mod gradient;
+mod grid_sums;
 mod network;
 mod perceptron;
 mod plan;
 mod product;
+mod second_order;
 mod sine;
+mod tangents;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests;
 mod weight_gradient;
@@ -28,8 +30,7 @@ use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::architecture::Architecture;
-use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
-use super::batch_draw::BatchDraw;
+use super::backend::{AdamState, AdamStep, FieldBackend, Loss, Summation, TrainStep, zeros};
 use super::composed;
 use gradient::Objective;
 use network::{Network, UNITS};
@@ -55,7 +56,7 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         points: Tensor<Self, 2>,
         gradient: bool,
     ) -> Tensor<Self, 2> {
-        let Some(network) = Network::<R>::new(architecture, &parameters.device()) else {
+        let Some(network) = network_of(architecture, &parameters, 1) else {
             return composed::field(architecture, parameters, points, gradient);
         };
         let [count, _] = points.dims();
@@ -64,13 +65,16 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
             Tensor::<Self, 2>::from_primitive(float(network.empty([count, columns], DType::F32)));
         if count > 0 {
             let output = primitive(output.clone());
+            let parameters = primitive(parameters);
             evaluate::evaluate::launch::<R>(
                 &network.client,
                 network.cubes(count),
                 network.dim(),
-                array(&primitive(parameters)),
+                network.plan.vector,
+                array(&parameters),
+                network.table(&parameters),
                 array(&primitive(points)),
-                array(&network.levels),
+                network.levels(),
                 array(&output),
                 count as u32,
                 gradient,
@@ -86,11 +90,8 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         points: Tensor<Self, 2>,
         cotangent: Tensor<Self, 2>,
     ) -> Tensor<Self, 1> {
-        let network = match cotangent.dims()[1] {
-            1 => Network::<R>::new(architecture, &parameters.device()),
-            _ => None,
-        };
-        let Some(network) = network else {
+        let channels = cotangent.dims()[1];
+        let Some(network) = network_of(architecture, &parameters, channels) else {
             return composed::field_backward(architecture, parameters, points, cotangent);
         };
         // Sums in fixed point are made for terms of order 1.
@@ -108,12 +109,19 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         targets: Tensor<Self, 2>,
         loss: Loss,
     ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
-        let Some(network) = Network::<R>::new(architecture, &parameters.device()) else {
+        let Some(network) = network_of(architecture, &parameters, 1) else {
             return composed::loss_and_gradient(architecture, parameters, points, targets, loss);
         };
         let share = 1.0 / points.dims()[0] as f32;
         let samples = Tensor::cat(vec![points, targets], 1);
         network.gradient(parameters, samples, loss.into(), share)
+    }
+
+    /// Tensor cores would take the matrices as TF32, which has 11 bits of the 24: so they are taken apart first.
+    fn product(left: Tensor<Self, 2>, right: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let ([left, left_rest], [right, right_rest]) = (parts(left), parts(right));
+        let corrections = (left.clone().matmul(right_rest)).add(left_rest.matmul(right.clone()));
+        left.matmul(right).add(corrections)
     }
 
     fn adam(state: AdamState<Self>, gradient: Tensor<Self, 1>, step: AdamStep) -> AdamState<Self> {
@@ -139,39 +147,62 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         state: AdamState<Self>,
         workspace: &mut Self::Workspace,
         pool: &Tensor<Self, 2>,
-        draw: BatchDraw,
-        loss: Loss,
-        step: AdamStep,
+        step: TrainStep,
+        losses: Option<Tensor<Self, 1>>,
     ) -> (AdamState<Self>, Tensor<Self, 1>) {
-        let Some(sums) = workspace.sums(architecture, &pool.device(), draw.count as usize) else {
-            return composed::train_step(architecture, state, pool, draw, loss, step);
+        let (device, count) = (pool.device(), step.draw.count as usize);
+        let Some(sums) = workspace.sums(architecture, &device, count, step.summation) else {
+            return composed::train_step(architecture, state, pool, step, losses);
         };
         let network = &sums.network;
         let pool = primitive(pool.clone());
         let [parameters, first, second] = writable(state);
-        sums.collect(&parameters, &pool, draw, loss.into());
-        let output = network.empty([1], DType::F32);
-        let dim = CubeDim::new_1d(UNITS);
-        let length = parameters.meta.num_elements() + 1;
+        sums.collect(&parameters, &pool, step.draw, step.loss.into());
+        let losses = own(losses.unwrap_or_else(|| zeros([1], &device)));
         adam::step::launch::<R>(
             &network.client,
-            calculate_cube_count_elemwise(&network.client, length, dim),
-            dim,
+            CubeCount::Static(adam::cubes(&network.plan), 1, 1),
+            CubeDim::new_1d(UNITS),
             array(&parameters),
             array(&first),
             array(&second),
             array(&sums.low),
             array(&sums.high),
+            array(&sums.floats),
             array(&sums.by_cube),
-            array(&output),
+            array(&losses),
             sums.cubes as u32,
-            1.0 / draw.count as f32,
-            constants(step),
+            1.0 / step.draw.count as f32,
+            constants(step.adam),
             network.plan,
         );
-        let loss = Tensor::from_primitive(float(output));
-        (state_of([parameters, first, second]), loss)
+        let losses = Tensor::from_primitive(float(losses));
+        (state_of([parameters, first, second]), losses)
     }
+}
+
+/// The kernels that sum exactly, with `channels` columns a sample; none if they do not fit the device.
+fn network_of<R: CubeRuntime>(
+    architecture: &Architecture,
+    parameters: &Tensor<Cube<R>, 1>,
+    channels: usize,
+) -> Option<Network<R>> {
+    Network::new(
+        architecture,
+        &parameters.device(),
+        channels,
+        Summation::Exact,
+    )
+}
+
+/// The leading 11 bits of each element, and the rest (Veltkamp 1968). Each operation is a kernel of its own, so that no
+/// compiler puts two into one.
+fn parts<R: CubeRuntime>(matrix: Tensor<Cube<R>, 2>) -> [Tensor<Cube<R>, 2>; 2] {
+    const SPLITTER: f32 = 8193.0;
+    let scaled = matrix.clone().mul_scalar(SPLITTER);
+    let leading = scaled.clone().sub(scaled.sub(matrix.clone()));
+    let rest = matrix.sub(leading.clone());
+    [leading, rest]
 }
 
 fn constants<R: CubeRuntime>(step: AdamStep) -> adam::ConstantsLaunch<R> {
@@ -188,14 +219,16 @@ fn constants<R: CubeRuntime>(step: AdamStep) -> adam::ConstantsLaunch<R> {
 /// Parameters and moments that kernels may write. Copies where somebody still holds the tensor: a field that was handed out
 /// does not change.
 fn writable<R: CubeRuntime>(state: AdamState<Cube<R>>) -> [CubeTensor<R>; 3] {
-    [state.parameters, state.first, state.second].map(|tensor| {
-        let tensor = primitive(tensor);
-        if tensor.can_mut() {
-            tensor
-        } else {
-            tensor.copy()
-        }
-    })
+    [state.parameters, state.first, state.second].map(own)
+}
+
+fn own<R: CubeRuntime>(tensor: Tensor<Cube<R>, 1>) -> CubeTensor<R> {
+    let tensor = primitive(tensor);
+    if tensor.can_mut() {
+        tensor
+    } else {
+        tensor.copy()
+    }
 }
 
 fn state_of<R: CubeRuntime>(tensors: [CubeTensor<R>; 3]) -> AdamState<Cube<R>> {

@@ -1,16 +1,18 @@
 //! A network on a device: its kernels' buffers, and where a batch is summed.
 
-use burn::tensor::{DType, Int, Shape, Tensor};
+use burn::tensor::{DType, Shape, Tensor};
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
-use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::gradient::{self, Objective};
+use super::grid_sums::adds_floats;
 use super::plan::Plan;
+use super::second_order::second_order;
 use super::{Cube, adam, array, encoding, fixed_point, float, primitive};
 use crate::field::architecture::{Architecture, Encoding};
+use crate::field::backend::{Summation, zeros};
 use crate::field::batch_draw::BatchDraw;
 
 /// Units of a workgroup that works on parameters one by one.
@@ -32,17 +34,34 @@ impl<R: CubeRuntime> Workspace<R> {
         architecture: &Architecture,
         device: &R::Device,
         count: usize,
+        summation: Summation,
     ) -> Option<&Sums<R>> {
         let fits = self.0.as_ref().is_some_and(|sums| {
             sums.network.architecture == *architecture
+                && sums.summation == summation
                 && sums.cubes == sums.network.cube_number(count)
         });
         if !fits {
-            let network = Network::new(architecture, device)?;
-            self.0 = Some(Sums::new(network, count));
+            let network = Network::new(architecture, device, 1, summation)?;
+            self.0 = Some(Sums::new(network, summation, count));
         }
         self.0.as_ref()
     }
+}
+
+/// Words that are copied to a device.
+fn words_on<R: CubeRuntime>(
+    client: &ComputeClient<R>,
+    device: &R::Device,
+    words: &[u32],
+) -> CubeTensor<R> {
+    CubeTensor::new_contiguous(
+        client.clone(),
+        device.clone(),
+        Shape::new([words.len()]),
+        client.create_from_slice(u32::as_bytes(words)),
+        DType::U32,
+    )
 }
 
 /// A network's kernels on a device.
@@ -56,27 +75,27 @@ pub(super) struct Network<R: CubeRuntime> {
 }
 
 impl<R: CubeRuntime> Network<R> {
-    /// None if the network does not fit the device.
-    pub(super) fn new(architecture: &Architecture, device: &R::Device) -> Option<Self> {
+    /// With `channels` columns a sample: see [`Plan`]. None if the network does not fit the device.
+    pub(super) fn new(
+        architecture: &Architecture,
+        device: &R::Device,
+        channels: usize,
+        summation: Summation,
+    ) -> Option<Self> {
         let client = R::client(device);
-        let plan = Plan::new(architecture, &client.properties().hardware)?;
+        let properties = client.properties();
+        let plan = Plan::new(architecture, &properties.hardware, channels, true)?;
+        let exact = summation == Summation::Exact || !adds_floats(properties, plan.vector);
+        let plan = Plan { exact, ..plan };
         let words = match &architecture.encoding {
             // Never read, but a kernel's buffers have a length.
-            Encoding::Identity => vec![0],
+            Encoding::Identity => vec![0; 4],
             Encoding::HashGrid(grid) => encoding::level_words(&grid.grid_levels()),
         };
-        let handle = client.create_from_slice(u32::as_bytes(&words));
-        let shape = Shape::new([words.len()]);
         Some(Self {
             architecture: architecture.clone(),
             plan,
-            levels: CubeTensor::new_contiguous(
-                client.clone(),
-                device.clone(),
-                shape,
-                handle,
-                DType::U32,
-            ),
+            levels: words_on(&client, device, &words),
             client,
             device: device.clone(),
         })
@@ -99,7 +118,26 @@ impl<R: CubeRuntime> Network<R> {
         CubeCount::Static(self.cube_number(samples) as u32, 1, 1)
     }
 
-    /// The loss `[1]` and the gradient `[P]`, both times `share`, of samples `[N, 4]`.
+    /// The grid's part of the parameters, as kernels read it. Without a grid it is never read, but has a length.
+    pub(super) fn table(&self, parameters: &CubeTensor<R>) -> ArrayArg<R> {
+        let length = match self.plan.table {
+            0 => self.plan.vector,
+            length => length,
+        };
+        let handle = parameters.handle.clone();
+        // SAFETY: the grid's parameters come first in the flat vector, and a network has more than one vector of them.
+        unsafe { ArrayArg::from_raw_parts(handle, length) }
+    }
+
+    /// The table of levels, a level an element.
+    pub(super) fn levels(&self) -> ArrayArg<R> {
+        let handle = self.levels.handle.clone();
+        // SAFETY: the table was made of four words a level, and of four where there is none.
+        unsafe { ArrayArg::from_raw_parts(handle, 4 * self.plan.levels.max(1)) }
+    }
+
+    /// The loss `[1]` and the gradient `[P]`, both times `share`, of samples `[N, 4]`; of samples `[N, 7]` with four
+    /// columns a sample, which have no loss.
     pub(super) fn gradient(
         self,
         parameters: Tensor<Cube<R>, 1>,
@@ -108,28 +146,33 @@ impl<R: CubeRuntime> Network<R> {
         share: f32,
     ) -> (Tensor<Cube<R>, 1>, Tensor<Cube<R>, 1>) {
         let [count, _] = samples.dims();
-        let count = count as u32;
-        // A pool as large as the batch is taken in order.
-        let draw = BatchDraw {
-            seed: 0,
-            kept: count,
-            count,
-        };
-        let sums = Sums::new(self, count as usize);
+        let sums = Sums::new(self, Summation::Exact, count);
         let network = &sums.network;
-        let parameters = primitive(parameters);
-        sums.collect(&parameters, &primitive(samples), draw, objective);
+        let (parameters, samples) = (primitive(parameters), primitive(samples));
+        match network.plan.channels {
+            1 => {
+                // A pool as large as the batch is taken in order.
+                let (seed, count) = (0, count as u32);
+                let draw = BatchDraw {
+                    seed,
+                    kept: count,
+                    count,
+                };
+                sums.collect(&parameters, &samples, draw, objective);
+            }
+            _ => sums.collect_both(&parameters, &samples),
+        }
         let length = parameters.meta.num_elements();
         let gradient = network.empty([length], DType::F32);
         let loss = network.empty([1], DType::F32);
-        let dim = CubeDim::new_1d(UNITS);
         adam::gather::launch::<R>(
             &network.client,
-            calculate_cube_count_elemwise(&network.client, length + 1, dim),
-            dim,
+            CubeCount::Static(adam::cubes(&network.plan), 1, 1),
+            CubeDim::new_1d(UNITS),
             array(&gradient),
             array(&sums.low),
             array(&sums.high),
+            array(&sums.floats),
             array(&sums.by_cube),
             array(&loss),
             sums.cubes as u32,
@@ -144,30 +187,37 @@ impl<R: CubeRuntime> Network<R> {
 /// Where a batch's loss and gradient are summed.
 pub(super) struct Sums<R: CubeRuntime> {
     pub(super) network: Network<R>,
+    /// What was asked for: a device may not have it.
+    summation: Summation,
     /// Workgroups of a batch.
     pub(super) cubes: usize,
-    /// `[grid parameters]`, at their zero between steps: see `fixed_point`.
+    /// `[grid parameters]`, at their zero between steps: see `grid_sums`.
     pub(super) low: CubeTensor<R>,
     pub(super) high: CubeTensor<R>,
+    pub(super) floats: CubeTensor<R>,
     /// `[cubes, Plan::sums]`
     pub(super) by_cube: CubeTensor<R>,
 }
 
 impl<R: CubeRuntime> Sums<R> {
     /// For batches of `count` samples.
-    pub(super) fn new(network: Network<R>, count: usize) -> Self {
+    pub(super) fn new(network: Network<R>, summation: Summation, count: usize) -> Self {
         let cubes = network.cube_number(count);
-        // Never read without a grid, but a kernel's buffers have a length.
-        let table = network.plan.table.max(1);
+        let plan = network.plan;
+        // Never read where they are not used, but a kernel's buffers have a length.
+        let length = |used: bool| if used { plan.table } else { 0 }.max(plan.vector);
         let words = |word: u32| {
-            let filled = Tensor::<Cube<R>, 1, Int>::full([table], word as i32, &network.device);
-            filled.into_primitive()
+            let words = vec![word; length(plan.exact)];
+            words_on(&network.client, &network.device, &words)
         };
+        let floats = zeros::<Cube<R>, 1>([length(!plan.exact)], &network.device);
         Self {
+            summation,
             cubes,
             low: words(fixed_point::LOW_ZERO),
             high: words(0),
-            by_cube: network.empty([cubes * network.plan.sums()], DType::F32),
+            floats: primitive(floats),
+            by_cube: network.empty([cubes * plan.sums()], DType::F32),
             network,
         }
     }
@@ -185,16 +235,40 @@ impl<R: CubeRuntime> Sums<R> {
             &network.client,
             CubeCount::Static(self.cubes as u32, 1, 1),
             network.dim(),
+            network.plan.vector,
             array(parameters),
+            network.table(parameters),
             array(pool),
-            array(&network.levels),
+            network.levels(),
             array(&self.low),
             array(&self.high),
+            array(&self.floats),
             array(&self.by_cube),
             draw.seed,
             draw.kept,
             draw.count,
             objective,
+            network.plan,
+        );
+    }
+
+    /// Sums over samples `[N, 7]` of four columns each.
+    fn collect_both(&self, parameters: &CubeTensor<R>, samples: &CubeTensor<R>) {
+        let network = &self.network;
+        second_order::launch::<R>(
+            &network.client,
+            CubeCount::Static(self.cubes as u32, 1, 1),
+            network.dim(),
+            network.plan.vector,
+            array(parameters),
+            network.table(parameters),
+            array(samples),
+            network.levels(),
+            array(&self.low),
+            array(&self.high),
+            array(&self.floats),
+            array(&self.by_cube),
+            samples.meta.shape()[0] as u32,
             network.plan,
         );
     }

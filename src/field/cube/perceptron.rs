@@ -6,6 +6,7 @@ use super::Lanes;
 use super::plan::Plan;
 use super::product::{Finish, Product, product, slopes};
 use super::sine::sine;
+use super::tangents::{self, WithTangents};
 use super::weight_gradient::{layer_gradient, output_gradient};
 use super::workgroup::Workgroup;
 
@@ -39,60 +40,67 @@ fn omega(layer: usize, #[comptime] plan: Plan) -> f32 {
     select(layer == 0, first, other)
 }
 
-/// From encoded positions to values. The result is the sums of groups of units, see [`values()`].
+/// From encoded positions to the last hidden layer.
 #[cube]
 pub(super) fn forward(workgroup: &mut Workgroup, parameters: &Array<f32>, #[comptime] plan: Plan) {
     let first = comptime!(Product {
         inputs: plan.encoded,
         outputs: plan.width,
-        finish: Finish::Layer,
+        forward: true,
+        finish: Finish::of_layer(&plan),
     });
     let weights = comptime!(plan.table).runtime();
-    product(
-        workgroup,
-        parameters,
-        weights,
-        0,
-        hidden_row(0, plan),
-        1.0,
-        first,
-        plan,
-    );
-    activate(workgroup, 0, plan);
+    layer(workgroup, parameters, weights, 0, 0, first, plan);
     if comptime!(plan.layers > 1) {
         let middle = comptime!(Product {
             inputs: plan.width,
-            outputs: plan.width,
-            finish: Finish::Layer,
+            ..first
         });
-        for layer in 1..plan.layers {
-            let weights = middle_weights(layer, plan);
-            let input = activated_row(layer - 1, plan);
-            let output = hidden_row(layer, plan);
-            product(
-                workgroup, parameters, weights, input, output, 1.0, middle, plan,
-            );
-            activate(workgroup, layer, plan);
+        for index in 1..plan.layers {
+            let weights = middle_weights(index, plan);
+            let input = activated_row(index - 1, plan);
+            layer(workgroup, parameters, weights, input, index, middle, plan);
         }
     }
-    output_layer(workgroup, parameters, plan);
+}
+
+/// Hidden layer `index`, from rows at `input` to what it keeps and gives to the next. Synchronises.
+#[cube]
+fn layer(
+    workgroup: &mut Workgroup,
+    parameters: &Array<f32>,
+    weights: usize,
+    input: usize,
+    index: usize,
+    #[comptime] of_layer: Product,
+    #[comptime] plan: Plan,
+) {
+    let output = hidden_row(index, plan);
+    product(
+        workgroup, parameters, weights, input, output, 1.0, of_layer, plan,
+    );
+    if comptime!(plan.channels > 1) {
+        sync_cube();
+        let biases = weights + comptime!(of_layer.inputs * of_layer.outputs).runtime();
+        tangents::finish_layer(workgroup, parameters, biases, output, plan);
+    }
+    activate(workgroup, index, plan);
 }
 
 /// Back from values to the gradient by the encoded positions, which takes their place. With `gradients`, every layer's
-/// weights and biases get their part of the gradient on the way: in `sums` from `sums_start` on.
+/// weights and biases get their part of the gradient on the way, in `sums`.
 #[cube]
 pub(super) fn backward(
     workgroup: &mut Workgroup,
     parameters: &Array<f32>,
-    sums: &mut Array<f32>,
-    sums_start: usize,
+    sums: &mut SliceMut<f32>,
     first_tile: bool,
     #[comptime] gradients: bool,
     #[comptime] plan: Plan,
 ) {
     let width = comptime!(plan.width);
     if gradients {
-        let start = sums_start + comptime!(plan.output_weights()).runtime();
+        let start = comptime!(plan.output_weights()).runtime();
         let input = activated_row(comptime!(plan.layers - 1).runtime(), plan);
         output_gradient(workgroup, sums, start, first_tile, input, plan);
         sync_cube();
@@ -103,7 +111,8 @@ pub(super) fn backward(
         let middle = comptime!(Product {
             inputs: width,
             outputs: width,
-            finish: Finish::Slopes,
+            forward: false,
+            finish: Finish::of_slopes(&plan),
         });
         for step in 1..plan.layers {
             let layer = plan.layers - step;
@@ -111,18 +120,28 @@ pub(super) fn backward(
             let weights = middle_weights(layer, plan);
             if gradients {
                 activate(workgroup, layer - 1, plan);
-                let start = sums_start + weights - comptime!(plan.table).runtime();
+                let start = weights - comptime!(plan.table).runtime();
                 let input = activated_row(layer - 1, plan);
                 layer_gradient(
                     workgroup, sums, start, first_tile, by_layer, input, width, plan,
                 );
             }
-            let output = hidden_row(layer - 1, plan);
+            let kept = hidden_row(layer - 1, plan);
             let omega = omega(layer - 1, plan);
+            // With derivatives by position what the layer kept is needed for all of a sample's columns.
+            let output = if comptime!(plan.channels > 1) {
+                comptime!(plan.activated()).runtime()
+            } else {
+                kept
+            };
             product(
                 workgroup, parameters, weights, by_layer, output, omega, middle, plan,
             );
             sync_cube();
+            if comptime!(plan.channels > 1) {
+                back_through_layer(workgroup, output, kept, omega, plan);
+                sync_cube();
+            }
         }
     }
     let by_first = hidden_row(0, plan);
@@ -130,7 +149,7 @@ pub(super) fn backward(
         layer_gradient(
             workgroup,
             sums,
-            sums_start,
+            0,
             first_tile,
             by_first,
             0,
@@ -142,6 +161,7 @@ pub(super) fn backward(
         let first = comptime!(Product {
             inputs: plan.width,
             outputs: plan.encoded,
+            forward: false,
             finish: Finish::Keep,
         });
         let weights = comptime!(plan.table).runtime();
@@ -156,7 +176,10 @@ pub(super) fn backward(
 #[cube]
 fn activate(workgroup: &mut Workgroup, layer: usize, #[comptime] plan: Plan) {
     sync_cube();
-    if comptime!(plan.sine) {
+    if comptime!(plan.sine && plan.channels > 1) {
+        tangents::activate(workgroup, hidden_row(layer, plan), omega(layer, plan), plan);
+        sync_cube();
+    } else if comptime!(plan.sine) {
         let groups = comptime!(plan.groups());
         let stride = comptime!(plan.stride());
         let items = comptime!(plan.padded() * groups);
@@ -175,7 +198,11 @@ fn activate(workgroup: &mut Workgroup, layer: usize, #[comptime] plan: Plan) {
 
 /// The sums of the output layer, a part of the inputs a unit. Synchronises.
 #[cube]
-fn output_layer(workgroup: &mut Workgroup, parameters: &Array<f32>, #[comptime] plan: Plan) {
+pub(super) fn output_layer(
+    workgroup: &mut Workgroup,
+    parameters: &Array<f32>,
+    #[comptime] plan: Plan,
+) {
     let groups = comptime!(plan.groups());
     let stride = comptime!(plan.stride());
     let weights = comptime!(plan.table + plan.output_weights());
@@ -191,7 +218,7 @@ fn output_layer(workgroup: &mut Workgroup, parameters: &Array<f32>, #[comptime] 
     sync_cube();
 }
 
-/// The values of four samples, after [`forward()`].
+/// The values of four samples, after [`output_layer()`].
 #[cube]
 pub(super) fn values(
     workgroup: &Workgroup,
@@ -211,17 +238,42 @@ pub(super) fn values(
 /// The gradient by the last hidden layer's sums, in the place of what the layer kept.
 #[cube]
 fn back_through_output(workgroup: &mut Workgroup, parameters: &Array<f32>, #[comptime] plan: Plan) {
-    let groups = comptime!(plan.groups());
+    let groups = comptime!(plan.sample_groups());
     let stride = comptime!(plan.stride());
     let weights = comptime!(plan.table + plan.output_weights());
-    let items = comptime!(plan.width * groups);
+    let items = comptime!(plan.width * plan.sample_groups());
     let last = comptime!(plan.layers - 1).runtime();
     let omega = omega(last, plan);
     for item in range_stepped(UNIT_POS as usize, items, comptime!(plan.units())) {
         let row = item / groups;
         let group = item % groups;
         let place = (hidden_row(last, plan) + row) * stride + group;
-        let by_hidden = workgroup.by_values[group] * Lanes::new(parameters[weights + row]);
-        workgroup.rows[place] = by_hidden * slopes(workgroup.rows[place], omega, plan);
+        let weight = Lanes::new(parameters[weights + row]);
+        if comptime!(plan.channels > 1) {
+            let by_outputs = WithTangents::load(&workgroup.by_values, group, plan);
+            tangents::back_through(workgroup, place, &by_outputs.times(weight), omega, plan);
+        } else {
+            let by_hidden = workgroup.by_values[group] * weight;
+            workgroup.rows[place] = by_hidden * slopes(workgroup.rows[place], omega, plan);
+        }
+    }
+}
+
+/// The gradient by a hidden layer's sums, in the place of what it kept, given the gradient by its output in rows at `by`.
+#[cube]
+fn back_through_layer(
+    workgroup: &mut Workgroup,
+    by: usize,
+    kept: usize,
+    omega: f32,
+    #[comptime] plan: Plan,
+) {
+    let groups = comptime!(plan.sample_groups());
+    let stride = comptime!(plan.stride());
+    let items = comptime!(plan.width * plan.sample_groups());
+    for item in range_stepped(UNIT_POS as usize, items, comptime!(plan.units())) {
+        let place = item / groups * stride + item % groups;
+        let by_output = WithTangents::load(&workgroup.rows, by * stride + place, plan);
+        tangents::back_through(workgroup, kept * stride + place, &by_output, omega, plan);
     }
 }

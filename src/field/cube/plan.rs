@@ -7,12 +7,16 @@ use crate::field::architecture::{Activation, Architecture, Encoding};
 /// Sizes of a network's kernels. Each distinct plan compiles kernels of its own.
 ///
 /// A workgroup works on one tile of samples at a time. All that is kept of a tile lies in shared memory as rows of
-/// samples, four samples an element: the encoded position, then one row a unit of each hidden layer. Each unit of the
-/// workgroup computes blocks of four rows by four samples in registers, a pass of `rows` rows at a time.
+/// columns, four columns an element: the encoded position, then one row a unit of each hidden layer. A sample is one
+/// column, or where the gradient by position takes part four: its value and the derivatives by the axes, which lie a
+/// quarter of a row apart. Each unit of the workgroup computes blocks of four rows by four columns in registers, a pass
+/// of `rows` rows at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
-    /// Samples in a tile: a multiple of 4.
+    /// Columns in a tile: a multiple of 4 times `channels`.
     pub tile: usize,
+    /// Columns of a sample: 1, or 4 with the derivatives by position.
+    pub channels: usize,
     /// Rows that one pass over a layer computes: a multiple of 4.
     pub rows: usize,
     /// Length of the encoded position.
@@ -25,6 +29,12 @@ pub struct Plan {
     pub levels: usize,
     /// Features of a grid entry.
     pub features: usize,
+    /// Features of an entry that are read and added to at a time.
+    pub vector: usize,
+    /// A workgroup's sums are in shared memory until its last tile is done.
+    pub sums_at_hand: bool,
+    /// The grid's gradient is summed exactly; else by additions of floats, in whatever order they come.
+    pub exact: bool,
     /// Parameters of the grid, which come first in the flat vector.
     pub table: usize,
     /// The activation is a sine; else it is ReLU.
@@ -35,14 +45,14 @@ pub struct Plan {
     pub omega: u32,
 }
 
-/// Samples in a tile, the most wanted first: a larger one reads the weights less often.
+/// Columns in a tile, the most wanted first: a larger one reads the weights less often.
 const TILES: [usize; 4] = [64, 32, 16, 8];
-
-/// Rows of a pass at most: with the largest tile a workgroup then has 256 units.
-const ROWS: usize = 64;
 
 /// Inputs of a layer whose weights are in shared memory at a time.
 pub const DEPTH: usize = 16;
+
+/// Units of a workgroup at most: each has registers for its block.
+const UNITS: usize = 512;
 
 /// Bytes of an element of shared memory: four samples.
 const ELEMENT: usize = 16;
@@ -59,7 +69,12 @@ const CUBES_PER_MULTIPROCESSOR: usize = 4;
 
 impl Plan {
     /// The plan of a network on a device; none if its shared memory has no room for the smallest tile.
-    pub fn new(architecture: &Architecture, device: &HardwareProperties) -> Option<Self> {
+    pub fn new(
+        architecture: &Architecture,
+        device: &HardwareProperties,
+        channels: usize,
+        exact: bool,
+    ) -> Option<Self> {
         let (levels, features) = match &architecture.encoding {
             Encoding::Identity => (0, 0),
             Encoding::HashGrid(grid) => (grid.levels as usize, grid.features as usize),
@@ -67,15 +82,18 @@ impl Plan {
         let grid = architecture.tensors().swap_remove(0);
         let mlp = &architecture.mlp;
         let width = mlp.hidden_width as usize;
-        let passes = width.div_ceil(ROWS);
         let plan = Self {
             tile: 0,
-            rows: width.div_ceil(passes).next_multiple_of(4),
+            channels,
+            rows: 0,
             encoded: architecture.encoded_width(),
             width,
             layers: mlp.hidden_layers as usize,
             levels,
             features,
+            vector: features.clamp(1, 4),
+            exact,
+            sums_at_hand: false,
             table: if levels == 0 { 0 } else { grid.len() },
             sine: matches!(mlp.activation, Activation::Sine { .. }),
             first_omega: mlp.activation.omega(0).to_bits(),
@@ -87,18 +105,45 @@ impl Plan {
                 && units <= device.max_units_per_cube
                 && units <= device.max_cube_dim.0
         };
-        let tiles = TILES.into_iter().map(|tile| Self { tile, ..plan });
-        tiles.into_iter().find(fits)
+        let tiles = TILES.into_iter();
+        let plans = tiles.filter(|tile| tile % (4 * channels) == 0).map(|tile| {
+            let passes = width.div_ceil(UNITS / (tile / 4) * 4);
+            let rows = width.div_ceil(passes).next_multiple_of(4);
+            Self { tile, rows, ..plan }
+        });
+        let plan = plans.into_iter().find(fits)?;
+        // Two workgroups are to have room at a time, as without.
+        let at_hand = Self {
+            sums_at_hand: true,
+            ..plan
+        };
+        let room = 2 * at_hand.shared_bytes() <= device.max_shared_memory_size;
+        Some(if room { at_hand } else { plan })
     }
 
-    /// Units of a workgroup: one for each block of four rows by four samples.
+    /// Units of a workgroup: one for each block of four rows by four columns.
     pub fn units(&self) -> usize {
         self.rows / 4 * self.groups()
     }
 
-    /// Groups of four samples in a tile.
+    /// Groups of four columns in a tile.
     pub fn groups(&self) -> usize {
         self.tile / 4
+    }
+
+    /// Samples in a tile.
+    pub fn samples(&self) -> usize {
+        self.tile / self.channels
+    }
+
+    /// Groups of four samples in a tile: the first of the groups, which hold their values.
+    pub fn sample_groups(&self) -> usize {
+        self.groups() / self.channels
+    }
+
+    /// Vectors of features in a grid entry.
+    pub fn vectors(&self) -> usize {
+        self.features / self.vector
     }
 
     /// Elements from one row to the next: one more than needed, so that the rows of a column lie in different banks.
@@ -116,20 +161,36 @@ impl Plan {
         self.encoded.next_multiple_of(4)
     }
 
-    /// First row of the activated layer. A sine's layers keep what goes into it, from which slopes are computed.
+    /// First row of the activated layer. A sine's layers keep what goes into it, from which slopes are computed. With
+    /// derivatives by position the gradient by a layer's output comes here, too, because what the layer kept is needed
+    /// beside it.
     pub fn activated(&self) -> usize {
         self.first_hidden() + self.layers * self.padded()
     }
 
     /// Elements of all rows.
     pub fn elements(&self) -> usize {
-        let rows = self.activated() + if self.sine { self.padded() } else { 0 };
+        let one_more = self.sine || self.channels > 1;
+        let rows = self.activated() + if one_more { self.padded() } else { 0 };
         rows * self.stride()
     }
 
     /// Elements of the weights that are in shared memory at a time.
     pub fn staged(&self) -> usize {
         DEPTH * (self.rows / 4 + 1)
+    }
+
+    /// Columns of weights that a unit brings into shared memory at a time.
+    pub fn columns_of_a_unit(&self) -> usize {
+        (DEPTH * self.rows / 4).div_ceil(self.units())
+    }
+
+    /// Units that share a cell of the grid while positions are encoded: 1 or 2.
+    pub fn encoding_shares(&self) -> usize {
+        let enough = 2 * self.levels * self.sample_groups() <= self.units();
+        // The second share's place until both are added up.
+        let room = self.encoded <= self.layers * self.padded();
+        1 + usize::from(enough && room)
     }
 
     /// Elements that partial sums over the units of a layer take.
@@ -139,8 +200,14 @@ impl Plan {
 
     fn shared_bytes(&self) -> usize {
         // Positions, targets and the gradient by the values are a few elements a group more.
-        let elements = self.elements() + self.staged() + self.partial_sums() + 5 * self.groups();
+        let elements =
+            self.elements() + self.staged() + self.partial_sums() + 5 * self.groups() + self.levels;
         elements * ELEMENT
+            + if self.sums_at_hand {
+                4 * self.sums()
+            } else {
+                0
+            }
     }
 
     /// Parameters of a hidden layer behind the first: weights, then biases.
@@ -170,7 +237,7 @@ impl Plan {
 
     /// Workgroups for `samples` samples: each takes every so many tiles, so that the sums do not depend on timing.
     pub fn cubes(&self, samples: usize, device: &HardwareProperties) -> usize {
-        let tiles = samples.div_ceil(self.tile).max(1);
+        let tiles = samples.div_ceil(self.samples()).max(1);
         match device.num_streaming_multiprocessors {
             Some(multiprocessors) => {
                 let at_once = device.max_shared_memory_size / self.shared_bytes();
@@ -203,7 +270,7 @@ impl Plan {
         };
         let output = 2 * self.width.div_ceil(self.rows / 4) + gradient(1) + self.rows;
         let samples = 4 * groups.div_ceil(units) + 4;
-        let encoding = 9 * (self.levels * groups).div_ceil(units) + self.levels + 9;
+        let encoding = 17 * (self.levels * groups).div_ceil(units) + 9 * self.levels + 9;
         layer(self.encoded) + (self.layers - 1) * layer(self.width) + output + samples + encoding
     }
 }
@@ -266,7 +333,7 @@ mod tests {
     #[test]
     fn tiles_are_as_large_as_shared_memory_allows() {
         let tile = |architecture: &Architecture, bytes: usize| {
-            Plan::new(architecture, &device(bytes, None)).map(|plan| plan.tile)
+            Plan::new(architecture, &device(bytes, None), 1, true).map(|plan| plan.tile)
         };
         assert_eq!(tile(&grid(), 227 << 10), Some(64));
         assert_eq!(tile(&siren(), 227 << 10), Some(32));
@@ -277,7 +344,7 @@ mod tests {
     #[test]
     fn places_of_parameters_are_those_of_the_architecture() {
         for architecture in [grid(), siren()] {
-            let plan = Plan::new(&architecture, &device(227 << 10, None)).unwrap();
+            let plan = Plan::new(&architecture, &device(227 << 10, None), 1, true).unwrap();
             let specs = architecture.tensors();
             let offset = |name: &str| specs.iter().find(|s| s.name == name).unwrap().offset;
             assert_eq!(plan.table, offset("mlp.0.weight"));
@@ -295,17 +362,17 @@ mod tests {
     fn workgroups_fill_a_card_and_keep_to_the_turns_of_software() {
         let cubes = |architecture: &Architecture, samples| {
             let card = device(227 << 10, Some(132));
-            Plan::new(architecture, &card)
+            Plan::new(architecture, &card, 1, true)
                 .unwrap()
                 .cubes(samples, &card)
         };
-        assert_eq!(cubes(&grid(), 1 << 18), 132 * CUBES_PER_MULTIPROCESSOR);
+        assert_eq!(cubes(&grid(), 1 << 18), 132 * 2);
         // Shared memory has room for one at a time.
         assert_eq!(cubes(&siren(), 1 << 18), 132);
         assert_eq!(cubes(&siren(), 33), 2);
 
         let software = device(32 << 10, None);
-        let plan = Plan::new(&grid(), &software).unwrap();
+        let plan = Plan::new(&grid(), &software, 1, true).unwrap();
         let samples = 1 << 20;
         let tiles = samples / plan.tile;
         let tiles_of_a_cube = tiles.div_ceil(plan.cubes(samples, &software));

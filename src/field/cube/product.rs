@@ -18,6 +18,24 @@ pub(super) enum Finish {
     Keep,
 }
 
+impl Finish {
+    /// What a hidden layer's sums become: samples of several columns are finished afterwards, as wholes.
+    pub(super) fn of_layer(plan: &Plan) -> Self {
+        match plan.channels {
+            1 => Finish::Layer,
+            _ => Finish::Keep,
+        }
+    }
+
+    /// What the gradient by a hidden layer's output becomes, likewise.
+    pub(super) fn of_slopes(plan: &Plan) -> Self {
+        match plan.channels {
+            1 => Finish::Slopes,
+            _ => Finish::Keep,
+        }
+    }
+}
+
 /// A product of a layer's weights with rows of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Product {
@@ -25,6 +43,8 @@ pub(super) struct Product {
     pub inputs: usize,
     /// Rows that come out.
     pub outputs: usize,
+    /// From a layer's inputs to its outputs; else from the gradient by the outputs to the one by the inputs.
+    pub forward: bool,
     pub finish: Finish,
 }
 
@@ -47,6 +67,7 @@ pub(super) fn product(
     let Product {
         inputs,
         outputs,
+        forward: _,
         finish,
     } = comptime!(product);
     let padded = comptime!(outputs.next_multiple_of(4));
@@ -59,29 +80,57 @@ pub(super) fn product(
         let mut sums1 = Lanes::new(0.0);
         let mut sums2 = Lanes::new(0.0);
         let mut sums3 = Lanes::new(0.0);
+        let first_row = pass * plan.rows;
+        // The units are done with what was staged before, and with the rows that this product overwrites.
+        sync_cube();
+        let mut coming = Array::<Lanes>::new(comptime!(plan.columns_of_a_unit()));
+        load(
+            &mut coming,
+            parameters,
+            weights,
+            first_row,
+            0,
+            product,
+            plan,
+        );
         for chunk in 0..chunks {
             let first = chunk * DEPTH;
-            // The units are done with what was staged before, and with the rows that this product overwrites.
+            stage(workgroup, &coming, product, plan);
             sync_cube();
-            stage(
-                workgroup,
-                parameters,
-                weights,
-                pass * plan.rows,
-                first,
-                product,
-                plan,
-            );
-            sync_cube();
-            let end = min(inputs - first, DEPTH);
-            for k in 0..end {
-                let values = workgroup.rows[(input + first + k) * stride + group];
-                let column = workgroup.staged[k * (blocks + 1) + block];
-                sums0 = fma(Lanes::new(column[0]), values, sums0);
-                sums1 = fma(Lanes::new(column[1]), values, sums1);
-                sums2 = fma(Lanes::new(column[2]), values, sums2);
-                sums3 = fma(Lanes::new(column[3]), values, sums3);
+            // The next weights are on their way while these are worked with.
+            if chunk + 1 < chunks {
+                let next = first + DEPTH;
+                load(
+                    &mut coming,
+                    parameters,
+                    weights,
+                    first_row,
+                    next,
+                    product,
+                    plan,
+                );
             }
+            if comptime!(inputs % DEPTH == 0) {
+                for k in 0..DEPTH {
+                    let values = workgroup.rows[(input + first + k) * stride + group];
+                    let column = workgroup.staged[k * (blocks + 1) + block];
+                    sums0 = fma(Lanes::new(column[0]), values, sums0);
+                    sums1 = fma(Lanes::new(column[1]), values, sums1);
+                    sums2 = fma(Lanes::new(column[2]), values, sums2);
+                    sums3 = fma(Lanes::new(column[3]), values, sums3);
+                }
+            } else {
+                let end = min(inputs - first, DEPTH);
+                for k in 0..end {
+                    let values = workgroup.rows[(input + first + k) * stride + group];
+                    let column = workgroup.staged[k * (blocks + 1) + block];
+                    sums0 = fma(Lanes::new(column[0]), values, sums0);
+                    sums1 = fma(Lanes::new(column[1]), values, sums1);
+                    sums2 = fma(Lanes::new(column[2]), values, sums2);
+                    sums3 = fma(Lanes::new(column[3]), values, sums3);
+                }
+            }
+            sync_cube();
         }
         let row = pass * plan.rows + block * 4;
         if row < padded {
@@ -175,10 +224,11 @@ pub(super) fn slopes(kept: Lanes, omega: f32, #[comptime] plan: Plan) -> Lanes {
     }
 }
 
-/// Brings weights into shared memory: for each of up to [`DEPTH`] inputs the outputs of a pass, 0 where there are none.
+/// The columns of weights that a unit takes care of: for each of up to [`DEPTH`] inputs from `first` on the outputs of
+/// a pass, four a column; 0 where there are none.
 #[cube]
-fn stage(
-    workgroup: &mut Workgroup,
+fn load(
+    columns: &mut Array<Lanes>,
     parameters: &Array<f32>,
     weights: usize,
     first_row: usize,
@@ -186,20 +236,16 @@ fn stage(
     #[comptime] product: Product,
     #[comptime] plan: Plan,
 ) {
-    let blocks = comptime!(plan.rows / 4);
-    let units = comptime!(plan.units());
-    let forward = comptime!(product.finish == Finish::Layer);
-    for item in range_stepped(UNIT_POS as usize, comptime!(DEPTH * blocks), units) {
-        // Neighbouring units read neighbouring weights.
-        let k = if forward { item % DEPTH } else { item / blocks };
-        let block = if forward { item / DEPTH } else { item % blocks };
+    #[unroll]
+    for turn in 0..comptime!(plan.columns_of_a_unit()) {
+        let (k, block) = column_of_unit(turn, product, plan);
         let input = first + k;
         let mut column = Lanes::new(0.0);
         #[unroll]
         for lane in 0..4usize {
             let row = first_row + block * 4 + lane;
             if row < product.outputs && input < product.inputs {
-                let place = if forward {
+                let place = if comptime!(product.forward) {
                     row * product.inputs + input
                 } else {
                     input * product.outputs + row
@@ -207,6 +253,40 @@ fn stage(
                 column[lane] = parameters[weights + place];
             }
         }
-        workgroup.staged[k * (blocks + 1) + block] = column;
+        columns[turn] = column;
+    }
+}
+
+/// Brings the columns that a unit has loaded into shared memory.
+#[cube]
+fn stage(
+    workgroup: &mut Workgroup,
+    columns: &Array<Lanes>,
+    #[comptime] product: Product,
+    #[comptime] plan: Plan,
+) {
+    let blocks = comptime!(plan.rows / 4);
+    #[unroll]
+    for turn in 0..comptime!(plan.columns_of_a_unit()) {
+        let (k, block) = column_of_unit(turn, product, plan);
+        if k < DEPTH && block < blocks {
+            workgroup.staged[k * (blocks + 1) + block] = columns[turn];
+        }
+    }
+}
+
+/// Input and block of rows of a column. Neighbouring units read neighbouring weights.
+#[cube]
+fn column_of_unit(
+    #[comptime] turn: usize,
+    #[comptime] product: Product,
+    #[comptime] plan: Plan,
+) -> (usize, usize) {
+    let item = UNIT_POS as usize + comptime!(turn * plan.units());
+    if comptime!(product.forward) {
+        (item % DEPTH, item / DEPTH)
+    } else {
+        let blocks = comptime!(plan.rows / 4);
+        (item / blocks, item % blocks)
     }
 }

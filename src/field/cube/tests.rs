@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::field::{
     Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
-    Loss, Mlp, initial_parameters,
+    Loss, Mlp, Summation, TrainStep, initial_parameters,
 };
 
 fn architecture(levels: u32, hidden_width: u32, activation: Activation) -> Architecture {
@@ -114,14 +114,19 @@ fn training_gives_the_same_bits_every_time() {
                 beta2: 0.99,
                 epsilon: 1e-15,
             };
+            let step = TrainStep {
+                draw,
+                loss: Loss::L1,
+                adam,
+                summation: Summation::Exact,
+            };
             (state, _) = <Vulkan as FieldBackend>::train_step(
                 &architecture,
                 state,
                 &mut workspace,
                 &pool,
-                draw,
-                Loss::L1,
-                adam,
+                step,
+                None,
             );
         }
         elements(state.parameters)

@@ -10,7 +10,7 @@ use super::workgroup::Workgroup;
 #[cube]
 pub(super) fn output_gradient(
     workgroup: &Workgroup,
-    sums: &mut Array<f32>,
+    sums: &mut SliceMut<f32>,
     start: usize,
     first_tile: bool,
     input: usize,
@@ -25,12 +25,16 @@ pub(super) fn output_gradient(
         comptime!(plan.units()),
     ) {
         let mut sum = Lanes::new(0.0);
-        for group in 0..groups {
-            let mut term = workgroup.by_values[group];
-            if k < plan.width {
-                term *= workgroup.rows[(input + k) * stride + group];
+        if k < plan.width {
+            for group in 0..groups {
+                let values = workgroup.rows[(input + k) * stride + group];
+                sum = fma(workgroup.by_values[group], values, sum);
             }
-            sum += term;
+        } else {
+            // A bias moves values alone.
+            for group in 0..comptime!(plan.sample_groups()) {
+                sum += workgroup.by_values[group];
+            }
         }
         add_sum(sums, start + k, total(sum), first_tile);
     }
@@ -41,7 +45,7 @@ pub(super) fn output_gradient(
 #[cube]
 pub(super) fn layer_gradient(
     workgroup: &Workgroup,
-    sums: &mut Array<f32>,
+    sums: &mut SliceMut<f32>,
     start: usize,
     first_tile: bool,
     by_layer: usize,
@@ -55,10 +59,13 @@ pub(super) fn layer_gradient(
     let outputs = comptime!(plan.width);
     // A unit's four inputs lie that far apart, so that neighbouring units read neighbouring rows.
     let apart = comptime!(inputs.div_ceil(4));
-    let blocks = comptime!(outputs.div_ceil(4) * inputs.div_ceil(4));
+    // Where there are units enough, blocks are half as high.
+    let high = comptime!(2 * outputs.div_ceil(4) * inputs.div_ceil(4) > units);
+    let height = comptime!(if high { 4usize } else { 2 });
+    let blocks = comptime!(outputs.div_ceil(height) * inputs.div_ceil(4));
     for item in range_stepped(UNIT_POS as usize, blocks, units) {
         let column = item % apart;
-        let row = item / apart * 4;
+        let row = item / apart * height;
         let mut sums0 = Lanes::new(0.0);
         let mut sums1 = Lanes::new(0.0);
         let mut sums2 = Lanes::new(0.0);
@@ -67,8 +74,12 @@ pub(super) fn layer_gradient(
             let by_place = (by_layer + row) * stride + group;
             let by0 = workgroup.rows[by_place];
             let by1 = workgroup.rows[by_place + stride];
-            let by2 = workgroup.rows[by_place + 2 * stride];
-            let by3 = workgroup.rows[by_place + 3 * stride];
+            let mut by2 = by0;
+            let mut by3 = by1;
+            if comptime!(high) {
+                by2 = workgroup.rows[by_place + 2 * stride];
+                by3 = workgroup.rows[by_place + 3 * stride];
+            }
             let in_place = (input + column) * stride + group;
             let in0 = workgroup.rows[in_place];
             let in1 = workgroup.rows[in_place + apart * stride];
@@ -82,8 +93,10 @@ pub(super) fn layer_gradient(
                 inputs[3] = in3[lane];
                 sums0 = fma(Lanes::new(by0[lane]), inputs, sums0);
                 sums1 = fma(Lanes::new(by1[lane]), inputs, sums1);
-                sums2 = fma(Lanes::new(by2[lane]), inputs, sums2);
-                sums3 = fma(Lanes::new(by3[lane]), inputs, sums3);
+                if comptime!(high) {
+                    sums2 = fma(Lanes::new(by2[lane]), inputs, sums2);
+                    sums3 = fma(Lanes::new(by3[lane]), inputs, sums3);
+                }
             }
         }
         #[unroll]
@@ -110,32 +123,34 @@ pub(super) fn layer_gradient(
                     inputs,
                     outputs,
                 );
-                add_weight(
-                    sums,
-                    start,
-                    row + 2,
-                    k,
-                    sums2[lane],
-                    first_tile,
-                    inputs,
-                    outputs,
-                );
-                add_weight(
-                    sums,
-                    start,
-                    row + 3,
-                    k,
-                    sums3[lane],
-                    first_tile,
-                    inputs,
-                    outputs,
-                );
+                if comptime!(high) {
+                    add_weight(
+                        sums,
+                        start,
+                        row + 2,
+                        k,
+                        sums2[lane],
+                        first_tile,
+                        inputs,
+                        outputs,
+                    );
+                    add_weight(
+                        sums,
+                        start,
+                        row + 3,
+                        k,
+                        sums3[lane],
+                        first_tile,
+                        inputs,
+                        outputs,
+                    );
+                }
             }
         }
     }
     for row in range_stepped(UNIT_POS as usize, outputs, units) {
         let mut sum = Lanes::new(0.0);
-        for group in 0..groups {
+        for group in 0..comptime!(plan.sample_groups()) {
             sum += workgroup.rows[(by_layer + row) * stride + group];
         }
         let place = start + comptime!(inputs * outputs).runtime() + row;
@@ -145,7 +160,7 @@ pub(super) fn layer_gradient(
 
 #[cube]
 fn add_weight(
-    sums: &mut Array<f32>,
+    sums: &mut SliceMut<f32>,
     start: usize,
     row: usize,
     column: usize,
@@ -161,7 +176,7 @@ fn add_weight(
 
 /// Adds to a sum of this workgroup's own; its first tile starts it.
 #[cube]
-fn add_sum(sums: &mut Array<f32>, place: usize, term: f32, first_tile: bool) {
+fn add_sum(sums: &mut SliceMut<f32>, place: usize, term: f32, first_tile: bool) {
     let mut sum = term;
     if !first_tile {
         sum += sums[place];

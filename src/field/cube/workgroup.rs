@@ -2,9 +2,9 @@
 
 use cubecl::prelude::*;
 
-use super::Lanes;
 use super::draw::drawn_index;
 use super::plan::Plan;
+use super::{Lanes, Words};
 
 /// Shared memory of a workgroup. Every element holds four neighbouring samples.
 #[derive(CubeType)]
@@ -19,16 +19,24 @@ pub(super) struct Workgroup {
     pub samples: SharedMemory<Lanes>,
     /// The loss's derivative by the values.
     pub by_values: SharedMemory<Lanes>,
+    /// The table of levels: what is added to the grid's gradient would hold up reads from elsewhere.
+    pub levels: SharedMemory<Words>,
 }
 
 #[cube]
 impl Workgroup {
-    pub(super) fn new(#[comptime] plan: Plan) -> Workgroup {
+    /// Takes the table of levels; synchronise before it is read.
+    pub(super) fn new(levels: &Array<Words>, #[comptime] plan: Plan) -> Workgroup {
         let elements = comptime!(plan.elements());
         let staged = comptime!(plan.staged());
         let sums = comptime!(plan.partial_sums());
         let groups = comptime!(plan.groups());
+        let mut own_levels = SharedMemory::<Words>::new(comptime!(plan.levels.max(1)));
+        for level in range_stepped(UNIT_POS as usize, plan.levels, comptime!(plan.units())) {
+            own_levels[level] = levels[level];
+        }
         Workgroup {
+            levels: own_levels,
             rows: SharedMemory::new(elements),
             staged: SharedMemory::new(staged),
             sums: SharedMemory::new(sums),

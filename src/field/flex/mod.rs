@@ -20,8 +20,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Tensor, TensorData, TensorPrimitive};
 
 use super::architecture::Architecture;
-use super::backend::{AdamState, AdamStep, FieldBackend, Loss};
-use super::batch_draw::BatchDraw;
+use super::backend::{AdamState, AdamStep, FieldBackend, Loss, TrainStep};
 use batch::Batch;
 use network::Gradient;
 
@@ -113,13 +112,12 @@ impl FieldBackend for Flex {
         state: AdamState<Self>,
         workspace: &mut Self::Workspace,
         pool: &Tensor<Self, 2>,
-        draw: BatchDraw,
-        loss: Loss,
-        step: AdamStep,
+        step: TrainStep,
+        losses: Option<Tensor<Self, 1>>,
     ) -> (AdamState<Self>, Tensor<Self, 1>) {
         let pool = primitive(pool.clone());
         let parameters = primitive(state.parameters.clone());
-        let batch = Batch::Drawn(loss, slice(&pool).as_chunks().0, draw);
+        let batch = Batch::Drawn(step.loss, slice(&pool).as_chunks().0, step.draw);
         let gradients = &mut workspace.0;
         let loss = batch::backward(architecture, slice(&parameters), batch, gradients);
         drop(parameters);
@@ -127,10 +125,11 @@ impl FieldBackend for Flex {
             .iter_mut()
             .map(|gradient| gradient.flat.as_mut_slice())
             .collect();
-        (
-            updated(state, &mut gradients, step),
-            tensor(vec![loss], [1]),
-        )
+        let losses = match losses {
+            None => tensor(vec![loss], [1]),
+            Some(losses) => losses.add_scalar(loss),
+        };
+        (updated(state, &mut gradients, step.adam), losses)
     }
 }
 

@@ -1,0 +1,129 @@
+//! What an activation does to samples of four columns: a value and its derivatives by the axes.
+//!
+//! A derivative is multiplied by the activation's slope, which itself depends on the value: on the way back the second
+//! derivative takes part.
+
+use cubecl::prelude::*;
+
+use super::Lanes;
+use super::plan::Plan;
+use super::product::slopes;
+use super::sine::sine;
+use super::workgroup::Workgroup;
+
+/// Four neighbouring samples: a value, and its derivatives by the axes.
+#[derive(CubeType)]
+pub(super) struct WithTangents {
+    pub value: Lanes,
+    pub x: Lanes,
+    pub y: Lanes,
+    pub z: Lanes,
+}
+
+#[cube]
+impl WithTangents {
+    /// What a row holds of four samples, the first of whose columns are at `place`.
+    pub(super) fn load(
+        rows: &SharedMemory<Lanes>,
+        place: usize,
+        #[comptime] plan: Plan,
+    ) -> WithTangents {
+        let apart = comptime!(plan.sample_groups());
+        WithTangents {
+            value: rows[place],
+            x: rows[place + apart],
+            y: rows[place + 2 * apart],
+            z: rows[place + 3 * apart],
+        }
+    }
+
+    pub(super) fn store(
+        &self,
+        rows: &mut SharedMemory<Lanes>,
+        place: usize,
+        #[comptime] plan: Plan,
+    ) {
+        let apart = comptime!(plan.sample_groups());
+        rows[place] = self.value;
+        rows[place + apart] = self.x;
+        rows[place + 2 * apart] = self.y;
+        rows[place + 3 * apart] = self.z;
+    }
+
+    pub(super) fn times(&self, factor: Lanes) -> WithTangents {
+        WithTangents {
+            value: self.value * factor,
+            x: self.x * factor,
+            y: self.y * factor,
+            z: self.z * factor,
+        }
+    }
+}
+
+/// Makes what a hidden layer keeps out of its sums at `first_row`: biases, and ReLU. `biases` is their place in the flat
+/// vector.
+#[cube]
+pub(super) fn finish_layer(
+    workgroup: &mut Workgroup,
+    parameters: &Array<f32>,
+    biases: usize,
+    first_row: usize,
+    #[comptime] plan: Plan,
+) {
+    let groups = comptime!(plan.sample_groups());
+    let stride = comptime!(plan.stride());
+    let items = comptime!(plan.width * plan.sample_groups());
+    for item in range_stepped(UNIT_POS as usize, items, comptime!(plan.units())) {
+        let row = item / groups;
+        let place = (first_row + row) * stride + item % groups;
+        let mut kept = WithTangents::load(&workgroup.rows, place, plan);
+        kept.value += Lanes::new(parameters[biases + row]);
+        if comptime!(plan.sine) {
+            kept.store(&mut workgroup.rows, place, plan);
+        } else {
+            let slopes = slopes(kept.value, 1.0, plan);
+            kept.times(slopes).store(&mut workgroup.rows, place, plan);
+        }
+    }
+}
+
+/// Makes a sine's activated layer from what it keeps at `first_row`.
+#[cube]
+pub(super) fn activate(
+    workgroup: &mut Workgroup,
+    first_row: usize,
+    omega: f32,
+    #[comptime] plan: Plan,
+) {
+    let groups = comptime!(plan.sample_groups());
+    let stride = comptime!(plan.stride());
+    let items = comptime!(plan.width * plan.sample_groups());
+    let activated = comptime!(plan.activated()).runtime();
+    for item in range_stepped(UNIT_POS as usize, items, comptime!(plan.units())) {
+        let row = item / groups;
+        let place = row * stride + item % groups;
+        let kept = WithTangents::load(&workgroup.rows, first_row * stride + place, plan);
+        let mut output = kept.times(slopes(kept.value, omega, plan));
+        output.value = sine(Lanes::new(omega) * kept.value);
+        output.store(&mut workgroup.rows, activated * stride + place, plan);
+    }
+}
+
+/// The gradient by a layer's sums, in the place `place` of what the layer kept, given the gradient `by` its output.
+#[cube]
+pub(super) fn back_through(
+    workgroup: &mut Workgroup,
+    place: usize,
+    by: &WithTangents,
+    omega: f32,
+    #[comptime] plan: Plan,
+) {
+    let kept = WithTangents::load(&workgroup.rows, place, plan);
+    let mut by_sums = by.times(slopes(kept.value, omega, plan));
+    if comptime!(plan.sine) {
+        let curvatures = Lanes::new(-omega * omega) * sine(Lanes::new(omega) * kept.value);
+        let by_slopes = by.x * kept.x + by.y * kept.y + by.z * kept.z;
+        by_sums.value += curvatures * by_slopes;
+    }
+    by_sums.store(&mut workgroup.rows, place, plan);
+}

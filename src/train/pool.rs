@@ -1,0 +1,284 @@
+//! The samples that training draws from: where fresh ones come from, and which are kept.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
+use std::thread::Scope;
+
+use super::residual::Residual;
+use super::samples::{Cancelled, SampleSource};
+use super::settings::Sampling;
+use crate::CancelToken;
+use crate::field::Learner;
+
+/// Fresh samples come so many at a time: the more there are, the closer they lie together along the curve on which they
+/// are measured, and the less each costs.
+const REFRESH: usize = 1 << 16;
+
+/// Samples drawn beside the training at a time, at most: what is under way when training ends is waited for.
+const MOST_BESIDE: usize = 4 * REFRESH;
+
+/// Fresh samples, one mixture after the other.
+pub(super) struct Mixtures<'a> {
+    source: &'a SampleSource<'a>,
+    residual: &'a Residual,
+    sampling: Sampling,
+    seed: u64,
+    /// Mixtures drawn so far.
+    drawn: u64,
+}
+
+/// Which samples a learner keeps for use and reuse: the oldest are replaced, some at a time, while training draws from all.
+pub(super) struct SamplePool {
+    capacity: usize,
+    /// Samples kept, in the first rows of the learner's pool.
+    kept: usize,
+    oldest: usize,
+}
+
+/// Fresh samples as training goes on.
+pub(super) enum Supply<'a> {
+    /// Drawn between two steps: which step sees which samples is settled.
+    Between(Mixtures<'a>),
+    /// Drawn by a thread, for a device that works by itself: it never waits, and has as many as the processor can make.
+    Beside {
+        wanted: SyncSender<usize>,
+        fresh: Receiver<Result<Vec<[f32; 4]>, Cancelled>>,
+    },
+}
+
+impl<'a> Mixtures<'a> {
+    /// Of samples of `source`, as what `residual` leaves of them.
+    pub(super) fn new(
+        source: &'a SampleSource<'a>,
+        residual: &'a Residual,
+        sampling: Sampling,
+        seed: u64,
+    ) -> Self {
+        Self {
+            source,
+            residual,
+            sampling,
+            seed,
+            drawn: 0,
+        }
+    }
+
+    /// The next `count` samples: a point and what the network is to learn there. Never more than the pool holds.
+    pub(super) fn next(
+        &mut self,
+        count: usize,
+        cancel: &CancelToken,
+    ) -> Result<Vec<[f32; 4]>, Cancelled> {
+        self.drawn += 1;
+        let seed = self.seed ^ self.drawn.rotate_left(32);
+        let count = count.min(self.sampling.pool_size as usize);
+        let rows = self.source.mixture(count, &self.sampling, seed, cancel)?;
+        Ok(self.residual.of_rows(&rows))
+    }
+}
+
+impl SamplePool {
+    /// An empty pool.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            kept: 0,
+            oldest: 0,
+        }
+    }
+
+    /// Samples that can be drawn from.
+    pub(super) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Adds fresh samples; once the pool is full, the oldest make room.
+    ///
+    /// # Panics
+    /// Panics if there are more than the pool holds.
+    pub(super) fn add(&mut self, fresh: &[[f32; 4]], learner: &mut dyn Learner) {
+        assert!(fresh.len() <= self.capacity, "a pool of samples overflows");
+        let (before_end, wrapped) = fresh.split_at(fresh.len().min(self.capacity - self.oldest));
+        learner.store(self.oldest, before_end);
+        self.kept = self.kept.max(self.oldest + before_end.len());
+        if !wrapped.is_empty() {
+            learner.store(0, wrapped);
+        }
+        self.oldest = (self.oldest + fresh.len()) % self.capacity;
+    }
+}
+
+impl<'a> Supply<'a> {
+    /// Draws by a thread of its own, which ends when this value is dropped or the fit is cancelled.
+    pub(super) fn beside<'scope>(
+        mut mixtures: Mixtures<'a>,
+        cancel: &'scope CancelToken,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Self
+    where
+        'a: 'scope,
+    {
+        let (wanted, orders) = sync_channel::<usize>(1);
+        let (sender, fresh) = channel();
+        scope.spawn(move || {
+            for count in orders {
+                if sender.send(mixtures.next(count, cancel)).is_err() {
+                    return;
+                }
+            }
+        });
+        Supply::Beside { wanted, fresh }
+    }
+
+    /// Adds what there is to the pool. `due` are the samples that are wanted by now; it is less by those that are on their
+    /// way afterwards.
+    pub(super) fn refresh(
+        &mut self,
+        due: &mut usize,
+        pool: &mut SamplePool,
+        learner: &mut dyn Learner,
+        cancel: &CancelToken,
+    ) -> Result<(), Cancelled> {
+        match self {
+            Supply::Between(mixtures) if *due >= REFRESH => {
+                pool.add(&mixtures.next(*due, cancel)?, learner);
+                *due = 0;
+            }
+            Supply::Between(_) => {}
+            Supply::Beside { wanted, fresh } => {
+                while let Ok(rows) = fresh.try_recv() {
+                    pool.add(&rows?, learner);
+                }
+                // What the processor cannot keep up with is not owed.
+                *due = (*due).min(MOST_BESIDE);
+                if *due >= REFRESH {
+                    match wanted.try_send(*due) {
+                        Ok(()) => *due = 0,
+                        Err(TrySendError::Full(_)) => {}
+                        // The thread has ended: its reason was received above, or is a panic that the scope raises.
+                        Err(TrySendError::Disconnected(_)) => return Err(Cancelled),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distance::{SignPolicy, SignedDistance};
+    use crate::field::{SharedField, TrainStep};
+    use crate::geometry::{Bounds, SurfaceSampler, shapes};
+    use crate::train::Preset;
+
+    /// Keeps what is stored, and trains nothing.
+    struct Rows(Vec<[f32; 4]>);
+
+    impl Learner for Rows {
+        fn store(&mut self, at: usize, samples: &[[f32; 4]]) {
+            self.0[at..at + samples.len()].copy_from_slice(samples);
+        }
+
+        fn step(&mut self, _: TrainStep) {}
+
+        fn wait(&self) {}
+
+        fn restart(&mut self, _: &[f32]) {}
+
+        fn mean_loss(&mut self) -> f32 {
+            f32::NAN
+        }
+
+        fn parameters(&self) -> Vec<f32> {
+            Vec::new()
+        }
+
+        fn field(&self) -> SharedField {
+            unreachable!("nothing is trained")
+        }
+    }
+
+    /// Calls `test` with samples of a ball's surface, and how many the pool holds.
+    fn with_mixtures(pool_size: u32, test: impl FnOnce(Mixtures<'_>)) {
+        let mesh = shapes::icosphere(4, 0.9);
+        let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
+        let surface = SurfaceSampler::new(&mesh);
+        let bounds: Bounds = mesh.bounds();
+        let source = SampleSource::new(&oracle, &surface, bounds);
+        let mut sampling = Preset::Standard.settings().sampling;
+        sampling.pool_size = pool_size;
+        let residual = Residual::of(None, &Default::default());
+        test(Mixtures::new(&source, &residual, sampling, 1));
+    }
+
+    #[test]
+    fn the_pool_stays_within_its_size_and_holds_true_distances() {
+        with_mixtures(1000, |mut mixtures| {
+            let mut pool = SamplePool::new(1000);
+            let mut rows = Rows(vec![[f32::NAN; 4]; 1000]);
+            let cancel = CancelToken::new();
+            for kept in [400, 800, 1000] {
+                pool.add(&mixtures.next(400, &cancel).unwrap(), &mut rows);
+                assert_eq!(pool.kept(), kept);
+            }
+            assert_eq!(pool.oldest, 200);
+            cancel.cancel();
+            assert_eq!(mixtures.next(400, &cancel), Err(Cancelled));
+            for [x, y, z, distance] in &rows.0 {
+                let radius = (x * x + y * y + z * z).sqrt();
+                // A fine polyhedron of a sphere lies within 4e-3 of it.
+                assert!((radius - 0.9 - distance).abs() < 4e-3);
+            }
+            rows.0.sort_by(|a, b| a.partial_cmp(b).unwrap());
+            rows.0.dedup();
+            assert_eq!(rows.0.len(), 1000, "samples were drawn twice");
+        });
+    }
+
+    #[test]
+    fn samples_drawn_beside_are_those_drawn_between() {
+        with_mixtures(1 << 17, |mixtures| {
+            let cancel = CancelToken::new();
+            let size = 1 << 17;
+            let mut rows = [(); 2].map(|()| Rows(vec![[f32::NAN; 4]; size]));
+            let [between, beside] = &mut rows;
+            let again = Mixtures { ..mixtures };
+            let mut pool = SamplePool::new(size);
+            let mut supply = Supply::Between(mixtures);
+            for mut due in [REFRESH - 1, REFRESH, REFRESH] {
+                let wanted = due;
+                supply
+                    .refresh(&mut due, &mut pool, between, &cancel)
+                    .unwrap();
+                assert_eq!(due, if wanted < REFRESH { wanted } else { 0 });
+            }
+            assert_eq!(pool.kept(), size);
+            std::thread::scope(|scope| {
+                let mut pool = SamplePool::new(size);
+                let mut supply = Supply::beside(again, &cancel, scope);
+                // One order after the other, so that both are as large; they are taken whenever they are there.
+                for kept in [REFRESH, 2 * REFRESH] {
+                    let mut due = REFRESH;
+                    while pool.kept() < kept {
+                        supply
+                            .refresh(&mut due, &mut pool, beside, &cancel)
+                            .unwrap();
+                        std::thread::yield_now();
+                    }
+                    assert_eq!(due, 0);
+                }
+                cancel.cancel();
+                let ended = |_| {
+                    let mut due = 10 * MOST_BESIDE;
+                    let result = supply.refresh(&mut due, &mut pool, beside, &cancel);
+                    assert!(due <= MOST_BESIDE);
+                    std::thread::yield_now();
+                    result.is_err()
+                };
+                assert!((0..).any(ended));
+            });
+            assert_eq!(rows[0].0, rows[1].0);
+        });
+    }
+}
