@@ -272,7 +272,7 @@ mod tests {
                 let ended = |_| {
                     let mut due = 10 * MOST_BESIDE;
                     let result = supply.refresh(&mut due, &mut pool, beside, &cancel);
-                    assert!(due <= MOST_BESIDE);
+                    assert!(result.is_err() || due <= MOST_BESIDE);
                     std::thread::yield_now();
                     result.is_err()
                 };

@@ -1,5 +1,6 @@
 //! The end of a step: sums over workgroups, Adam, and a clean gradient for the next step, in one kernel.
 
+use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::grid_sums;
@@ -18,9 +19,11 @@ pub(super) struct Constants {
     pub second_correction: f32,
 }
 
-/// Workgroups of [`step()`] and [`gather()`]: those of the grid's parameters, then those of the numbers that workgroups have summed.
-pub(super) fn cubes(plan: &Plan) -> u32 {
-    (grid_cubes(plan) + plan.sums().div_ceil(NUMBERS)) as u32
+/// Workgroups of [`step()`] and [`gather()`]: those of the grid's parameters, then those of the numbers that workgroups have
+/// summed. There may be some more, which find nothing to do: a device has only so many in a row.
+pub(super) fn cubes<R: Runtime>(client: &ComputeClient<R>, plan: &Plan) -> CubeCount {
+    let cubes = grid_cubes(plan) + plan.sums().div_ceil(NUMBERS);
+    calculate_cube_count_elemwise(client, cubes * UNITS as usize, CubeDim::new_1d(UNITS))
 }
 
 fn grid_cubes(plan: &Plan) -> usize {

@@ -161,7 +161,7 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         let losses = own(losses.unwrap_or_else(|| zeros([1], &device)));
         adam::step::launch::<R>(
             &network.client,
-            CubeCount::Static(adam::cubes(&network.plan), 1, 1),
+            adam::cubes(&network.client, &network.plan),
             CubeDim::new_1d(UNITS),
             array(&parameters),
             array(&first),

@@ -167,7 +167,7 @@ impl<R: CubeRuntime> Network<R> {
         let loss = network.empty([1], DType::F32);
         adam::gather::launch::<R>(
             &network.client,
-            CubeCount::Static(adam::cubes(&network.plan), 1, 1),
+            adam::cubes(&network.client, &network.plan),
             CubeDim::new_1d(UNITS),
             array(&gradient),
             array(&sums.low),
