@@ -110,25 +110,19 @@ pub(super) fn product(
                     plan,
                 );
             }
-            if comptime!(inputs % DEPTH == 0) {
-                for k in 0..DEPTH {
-                    let values = workgroup.rows[(input + first + k) * stride + group];
-                    let column = workgroup.staged[k * (blocks + 1) + block];
-                    sums0 = fma(Lanes::new(column[0]), values, sums0);
-                    sums1 = fma(Lanes::new(column[1]), values, sums1);
-                    sums2 = fma(Lanes::new(column[2]), values, sums2);
-                    sums3 = fma(Lanes::new(column[3]), values, sums3);
-                }
+            // Known when the kernel is compiled, the loop unrolls.
+            let end = if comptime!(inputs % DEPTH == 0) {
+                DEPTH.runtime()
             } else {
-                let end = min(inputs - first, DEPTH);
-                for k in 0..end {
-                    let values = workgroup.rows[(input + first + k) * stride + group];
-                    let column = workgroup.staged[k * (blocks + 1) + block];
-                    sums0 = fma(Lanes::new(column[0]), values, sums0);
-                    sums1 = fma(Lanes::new(column[1]), values, sums1);
-                    sums2 = fma(Lanes::new(column[2]), values, sums2);
-                    sums3 = fma(Lanes::new(column[3]), values, sums3);
-                }
+                min(inputs - first, DEPTH)
+            };
+            for k in 0..end {
+                let values = workgroup.rows[(input + first + k) * stride + group];
+                let column = workgroup.staged[k * (blocks + 1) + block];
+                sums0 = fma(Lanes::new(column[0]), values, sums0);
+                sums1 = fma(Lanes::new(column[1]), values, sums1);
+                sums2 = fma(Lanes::new(column[2]), values, sums2);
+                sums3 = fma(Lanes::new(column[3]), values, sums3);
             }
             sync_cube();
         }
