@@ -318,19 +318,22 @@ fn to_vec<B: FieldBackend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
         .expect("converted to f32 above")
 }
 
+/// Points that are evaluated at a time.
+const BATCH: usize = 1 << 16;
+
 impl<B: FieldBackend> BackendField<B> {
-    /// Runs the field over bounded batches: a grid of points must not become one tensor.
+    /// Runs the field over bounded batches: a grid of points must not become one tensor. `results` are where those of each
+    /// batch go.
     ///
     /// For a device that works by itself, threads bring points and fetch results side by side.
     fn run<T: Send>(
         &self,
         points: &[[f32; 3]],
         gradient: bool,
-        results: &mut [T],
-        take: impl Fn(&[f32], &mut [T]) + Sync,
+        results: Vec<T>,
+        take: impl Fn(&[f32], T) + Sync,
     ) {
-        const BATCH: usize = 1 << 16;
-        let work = |(points, results): (&[[f32; 3]], &mut [T])| {
+        let work = |(points, results): (&[[f32; 3]], T)| {
             let output = on_device(self.device, || {
                 let points = points_tensor::<B>(points, &self.handle);
                 let parameters = self.parameters.clone();
@@ -339,14 +342,8 @@ impl<B: FieldBackend> BackendField<B> {
             take(&output, results);
         };
         match self.device {
-            Device::Cpu => points
-                .chunks(BATCH)
-                .zip(results.chunks_mut(BATCH))
-                .for_each(work),
-            _ => points
-                .par_chunks(BATCH)
-                .zip(results.par_chunks_mut(BATCH))
-                .for_each(work),
+            Device::Cpu => points.chunks(BATCH).zip(results).for_each(work),
+            _ => points.par_chunks(BATCH).zip(results).for_each(work),
         }
     }
 }
@@ -354,7 +351,8 @@ impl<B: FieldBackend> BackendField<B> {
 impl<B: FieldBackend> ScalarField for BackendField<B> {
     fn values(&self, points: &[[f32; 3]], values: &mut [f32]) {
         assert_eq!(points.len(), values.len());
-        self.run(points, false, values, |output, values| {
+        let results = values.chunks_mut(BATCH).collect();
+        self.run(points, false, results, |output, values: &mut [f32]| {
             values.copy_from_slice(output);
         });
     }
@@ -367,14 +365,18 @@ impl<B: FieldBackend> ScalarField for BackendField<B> {
     ) {
         assert_eq!(points.len(), values.len());
         assert_eq!(points.len(), gradients.len());
-        let mut rows = vec![[0.0; 4]; points.len()];
-        self.run(points, true, &mut rows, |output, rows| {
-            rows.as_flattened_mut().copy_from_slice(output);
-        });
-        for (index, [value, gradient @ ..]) in rows.into_iter().enumerate() {
-            values[index] = value;
-            gradients[index] = gradient;
-        }
+        let results = values.chunks_mut(BATCH).zip(gradients.chunks_mut(BATCH));
+        self.run(
+            points,
+            true,
+            results.collect(),
+            |output, (values, gradients)| {
+                for (index, row) in output.chunks_exact(4).enumerate() {
+                    values[index] = row[0];
+                    gradients[index] = [row[1], row[2], row[3]];
+                }
+            },
+        );
     }
 }
 

@@ -52,8 +52,7 @@ pub(super) fn gradient<N: Size>(
     let tile = comptime!(plan.tile);
     let start = CUBE_POS * comptime!(plan.sums()).runtime();
     let mut workgroup = Workgroup::new(levels, plan);
-    let mut at_hand =
-        SharedMemory::<f32>::new(comptime!(if plan.sums_at_hand { plan.sums() } else { 1 }));
+    let mut at_hand = SharedMemory::<f32>::new(comptime!(plan.numbers_at_hand()));
     let mut own_sums = if comptime!(plan.sums_at_hand) {
         at_hand.to_slice_mut()
     } else {
@@ -95,18 +94,16 @@ pub(super) fn gradient<N: Size>(
             workgroup.by_values[group] = by_values;
         }
         sync_cube();
-        backward(
+        sum_tile(
             &mut workgroup,
             parameters,
             &mut own_sums,
+            low,
+            high,
+            floats,
             first_tile,
-            true,
             plan,
         );
-        if comptime!(plan.levels > 0) {
-            scatter(&workgroup, low, high, floats, plan);
-        }
-        sync_cube();
         first_tile = false;
         first += CUBE_COUNT * tile;
     }
@@ -124,6 +121,25 @@ pub(super) fn gradient<N: Size>(
         }
         sums[start + comptime!(plan.perceptron()).runtime()] = sum;
     }
+}
+
+/// Adds a tile's part of the gradient by all parameters, given the loss's derivative by the values. Synchronises.
+#[cube]
+pub(super) fn sum_tile<N: Size>(
+    workgroup: &mut Workgroup,
+    parameters: &Array<f32>,
+    own_sums: &mut SliceMut<f32>,
+    low: &mut Array<Atomic<u32>>,
+    high: &mut Array<Atomic<u32>>,
+    floats: &mut Array<Atomic<Vector<f32, N>>>,
+    first_tile: bool,
+    #[comptime] plan: Plan,
+) {
+    backward(workgroup, parameters, own_sums, first_tile, true, plan);
+    if comptime!(plan.levels > 0) {
+        scatter(workgroup, low, high, floats, plan);
+    }
+    sync_cube();
 }
 
 /// Writes a workgroup's sums to their place, the loss apart.

@@ -202,12 +202,7 @@ impl Plan {
         // Positions, targets and the gradient by the values are a few elements a group more.
         let elements =
             self.elements() + self.staged() + self.partial_sums() + 5 * self.groups() + self.levels;
-        elements * ELEMENT
-            + if self.sums_at_hand {
-                4 * self.sums()
-            } else {
-                0
-            }
+        elements * ELEMENT + 4 * self.numbers_at_hand()
     }
 
     /// Parameters of a hidden layer behind the first: weights, then biases.
@@ -233,6 +228,11 @@ impl Plan {
     /// Numbers that each workgroup sums for itself: the perceptron's gradient, then the loss.
     pub fn sums(&self) -> usize {
         self.perceptron() + 1
+    }
+
+    /// Those of them that shared memory has room for; a buffer has a length even where there are none.
+    pub fn numbers_at_hand(&self) -> usize {
+        if self.sums_at_hand { self.sums() } else { 1 }
     }
 
     /// Workgroups for `samples` samples: each takes every so many tiles, so that the sums do not depend on timing.

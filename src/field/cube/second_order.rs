@@ -5,9 +5,9 @@
 
 use cubecl::prelude::*;
 
-use super::encoding::{encode, scatter};
-use super::gradient::bring_home;
-use super::perceptron::{backward, forward};
+use super::encoding::encode;
+use super::gradient::{bring_home, sum_tile};
+use super::perceptron::forward;
 use super::plan::Plan;
 use super::workgroup::Workgroup;
 use super::{Lanes, Words};
@@ -30,8 +30,7 @@ pub(super) fn second_order<N: Size>(
     let start = CUBE_POS * comptime!(plan.sums()).runtime();
     let tile = comptime!(plan.samples());
     let mut workgroup = Workgroup::new(levels, plan);
-    let mut at_hand =
-        SharedMemory::<f32>::new(comptime!(if plan.sums_at_hand { plan.sums() } else { 1 }));
+    let mut at_hand = SharedMemory::<f32>::new(comptime!(plan.numbers_at_hand()));
     let mut own_sums = if comptime!(plan.sums_at_hand) {
         at_hand.to_slice_mut()
     } else {
@@ -45,18 +44,16 @@ pub(super) fn second_order<N: Size>(
         encode(&mut workgroup, table, plan);
         forward(&mut workgroup, parameters, plan);
         sync_cube();
-        backward(
+        sum_tile(
             &mut workgroup,
             parameters,
             &mut own_sums,
+            low,
+            high,
+            floats,
             first_tile,
-            true,
             plan,
         );
-        if comptime!(plan.levels > 0) {
-            scatter(&workgroup, low, high, floats, plan);
-        }
-        sync_cube();
         first_tile = false;
         first += CUBE_COUNT * tile;
     }
