@@ -2,7 +2,7 @@
 //! graphics cards are made from, so that compiled ones are kept for as long as they are those of the sources.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use prost::Message;
 
@@ -27,8 +27,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// A digest of the kernels' sources and of the versions of what compiles them.
 fn kernel_sources() -> std::io::Result<u64> {
-    let root = Path::new("src/field");
-    println!("cargo:rerun-if-changed={}", root.display());
+    let roots = ["src/calculus", "src/field"].map(PathBuf::from);
+    for root in &roots {
+        println!("cargo:rerun-if-changed={}", root.display());
+    }
     // A crate that is a dependency of another has no lock file of its own.
     let lock = PathBuf::from("Cargo.lock");
     let mut files = Vec::new();
@@ -36,7 +38,7 @@ fn kernel_sources() -> std::io::Result<u64> {
         println!("cargo:rerun-if-changed={}", lock.display());
         files.push(lock);
     }
-    let mut folders = vec![root.to_owned()];
+    let mut folders = roots.to_vec();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();

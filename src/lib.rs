@@ -28,6 +28,7 @@
 //! [`query`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
 
 mod atomic_file;
+mod calculus;
 mod cancel;
 pub mod cli;
 pub mod distance;

@@ -8,7 +8,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use overfit::field::{
     Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
-    Loss, Mlp, Summation, TrainStep, composed, initial_parameters,
+    Loss, Mlp, Relu, Sine, Summation, TrainStep, composed, initial_parameters,
 };
 use overfit::instruction_set;
 use rand::{RngExt, SeedableRng};
@@ -33,20 +33,24 @@ fn architectures() -> Vec<Architecture> {
         hidden_layers,
         activation,
     };
-    let sine = Activation::Sine {
+    let sine = Activation::Sine(Sine {
         first_omega: 8.0,
         omega: 5.0,
-    };
+    });
+    let relu = Activation::Relu(Relu {});
+    let all = Activation::all().into_iter();
+    let all = all.map(|activation| (hash_grid(2, 9), mlp(21, 2, activation)));
     [
-        (hash_grid(4, 24), mlp(64, 2, Activation::Relu)),
-        (hash_grid(1, 5), mlp(19, 1, Activation::Relu)),
+        (hash_grid(4, 24), mlp(64, 2, relu)),
+        (hash_grid(1, 5), mlp(19, 1, relu)),
         (hash_grid(2, 40), mlp(16, 3, sine)),
-        (hash_grid(8, 17), mlp(32, 1, Activation::Relu)),
+        (hash_grid(8, 17), mlp(32, 1, relu)),
         (Encoding::Identity, mlp(64, 3, sine)),
-        (Encoding::Identity, mlp(37, 2, Activation::Relu)),
+        (Encoding::Identity, mlp(37, 2, relu)),
         (Encoding::Identity, mlp(80, 2, sine)),
     ]
     .into_iter()
+    .chain(all)
     .map(|(encoding, mlp)| Architecture { encoding, mlp })
     .collect()
 }

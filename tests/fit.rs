@@ -31,7 +31,7 @@ fn a_sphere_is_learnt_in_every_architecture() {
     let mut siren = Preset::Smooth.settings();
     siren.budget = draft(300).budget;
     siren.optimizer.batch_size = 2048;
-    let Activation::Sine { .. } = siren.architecture.mlp.activation else {
+    let Activation::Sine(_) = siren.architecture.mlp.activation else {
         panic!("the smooth preset is a SIREN");
     };
     for settings in [draft(200), siren] {

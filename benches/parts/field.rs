@@ -5,7 +5,8 @@ use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput};
 use overfit::field::{
     Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, FieldBackend,
-    HashGrid, Learner, Loss, Mlp, Summation, TrainStep, initial_parameters, open_engine,
+    HashGrid, Learner, Loss, Mlp, Relu, Sine, Summation, TrainStep, initial_parameters,
+    open_engine,
 };
 
 use crate::uniform_points;
@@ -114,7 +115,7 @@ pub(crate) fn hash_grid() -> Architecture {
         mlp: Mlp {
             hidden_width: 64,
             hidden_layers: 2,
-            activation: Activation::Relu,
+            activation: Activation::Relu(Relu {}),
         },
     }
 }
@@ -126,10 +127,7 @@ fn siren() -> Architecture {
         mlp: Mlp {
             hidden_width: 256,
             hidden_layers: 4,
-            activation: Activation::Sine {
-                first_omega: 30.0,
-                omega: 30.0,
-            },
+            activation: Activation::Sine(Sine::default()),
         },
     }
 }

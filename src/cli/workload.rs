@@ -15,8 +15,8 @@ use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::{
     Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, Extended,
-    HashGrid, Learner, Loss, Mlp, ScalarField, SharedField, SparseSpline, SplineField, Summation,
-    TrainStep, initial_parameters, interpolate,
+    HashGrid, Learner, Loss, Mlp, Relu, ScalarField, SharedField, Sine, SparseSpline, SplineField,
+    Summation, TrainStep, initial_parameters, interpolate,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler, UNIT_LONGEST_SIDE, shapes};
 use crate::train::{Preset, Progress, fit};
@@ -88,7 +88,7 @@ impl Network {
             mlp: Mlp {
                 hidden_width: 64,
                 hidden_layers: 2,
-                activation: Activation::Relu,
+                activation: Activation::Relu(Relu {}),
             },
         };
         match self {
@@ -111,10 +111,7 @@ impl Network {
                 mlp: Mlp {
                     hidden_width: 256,
                     hidden_layers: 4,
-                    activation: Activation::Sine {
-                        first_omega: 30.0,
-                        omega: 30.0,
-                    },
+                    activation: Activation::Sine(Sine::default()),
                 },
             },
         }

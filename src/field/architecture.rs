@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::activation::{Activation, Setting};
+
 /// A field network: positions in `[-1, 1]³` are encoded, then run through a multi-layer perceptron with one output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Architecture {
@@ -49,21 +51,6 @@ pub struct Mlp {
     pub hidden_layers: u32,
     /// What follows each hidden layer.
     pub activation: Activation,
-}
-
-/// The non-linearity behind each hidden layer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Activation {
-    /// `max(0, z)`
-    Relu,
-    /// `sin(ω z)` (Sitzmann et al. 2020, SIREN).
-    Sine {
-        /// ω of the first layer.
-        first_omega: f32,
-        /// ω of the other hidden layers.
-        omega: f32,
-    },
 }
 
 /// One grid of the hash encoding.
@@ -164,17 +151,6 @@ impl HashGrid {
     }
 }
 
-impl Activation {
-    /// ω of hidden layer `layer`, counted from 0; 1 for activations without one.
-    pub fn omega(&self, layer: usize) -> f32 {
-        match *self {
-            Activation::Relu => 1.0,
-            Activation::Sine { first_omega, .. } if layer == 0 => first_omega,
-            Activation::Sine { omega, .. } => omega,
-        }
-    }
-}
-
 impl Architecture {
     /// Length of the encoded vector: the inputs of the first layer.
     pub fn encoded_width(&self) -> usize {
@@ -265,12 +241,16 @@ impl Architecture {
         }
         check("hidden_width", self.mlp.hidden_width, 1, 1024)?;
         check("hidden_layers", self.mlp.hidden_layers, 1, 16)?;
-        if let Activation::Sine { first_omega, omega } = self.mlp.activation {
-            for (field, value) in [("first_omega", first_omega), ("omega", omega)] {
-                if !(value > 0.0 && value <= 1000.0) {
-                    let requirement = "more than 0 and at most 1000".to_owned();
-                    return refuse(field, value.to_string(), requirement);
-                }
+        for setting in self.mlp.activation.settings() {
+            let Setting {
+                name,
+                value,
+                above,
+                most,
+            } = setting;
+            if !(value > above && value <= most) {
+                let requirement = format!("more than {above} and at most {most}");
+                return refuse(name, value.to_string(), requirement);
             }
         }
         Ok(())
@@ -292,18 +272,18 @@ impl fmt::Display for Architecture {
             )?,
         }
         let (width, layers) = (self.mlp.hidden_width, self.mlp.hidden_layers);
-        match self.mlp.activation {
-            Activation::Relu => write!(f, "ReLU MLP {layers}x{width}"),
-            Activation::Sine { first_omega, .. } => {
-                write!(f, "SIREN {layers}x{width} omega {first_omega}")
-            }
+        write!(f, "{} {layers}x{width}", self.mlp.activation.network())?;
+        for setting in self.mlp.activation.settings() {
+            write!(f, " {} {}", setting.name, setting.value)?;
         }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::Relu;
 
     fn grid() -> HashGrid {
         HashGrid {
@@ -335,7 +315,7 @@ mod tests {
             mlp: Mlp {
                 hidden_width: 64,
                 hidden_layers: 2,
-                activation: Activation::Relu,
+                activation: Activation::Relu(Relu {}),
             },
         };
         let specs = architecture.tensors();
@@ -357,7 +337,7 @@ mod tests {
             mlp: Mlp {
                 hidden_width: 0,
                 hidden_layers: 2,
-                activation: Activation::Relu,
+                activation: Activation::Relu(Relu {}),
             },
         };
         let message = architecture.validate().unwrap_err().to_string();

@@ -3,16 +3,15 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use super::architecture::{Activation, Architecture, Encoding};
+use super::activation::Start;
+use super::architecture::{Architecture, Encoding};
 
 /// Half-width of the uniform start of grid features, as in instant-ngp: near zero, so that the perceptron sees no noise.
 const GRID_START: f32 = 1e-4;
 
 /// Draws the flat parameter vector for `seed`.
 ///
-/// Grid features start uniform in ±1e-4. ReLU layers start uniform in ±√(6 / inputs) with zero biases (He et al. 2015).
-/// Sine layers follow SIREN (Sitzmann et al. 2020, section 3.2): ±1 / inputs in the first, ±√(6 / inputs) / ω in the others,
-/// biases ±1 / √inputs.
+/// Grid features start uniform in ±1e-4; what layers start from is their activation's.
 pub fn initial_parameters(architecture: &Architecture, seed: u64) -> Vec<f32> {
     let mut rng = Pcg64::seed_from_u64(seed);
     let mut parameters = Vec::with_capacity(architecture.parameter_count());
@@ -25,12 +24,7 @@ pub fn initial_parameters(architecture: &Architecture, seed: u64) -> Vec<f32> {
         uniform(grid.len(), GRID_START, &mut parameters);
     }
     for (index, layer) in architecture.layers().iter().enumerate() {
-        let inputs = layer.inputs as f32;
-        let (weight, bias) = match architecture.mlp.activation {
-            Activation::Relu => ((6.0 / inputs).sqrt(), 0.0),
-            Activation::Sine { .. } if index == 0 => (1.0 / inputs, 1.0 / inputs.sqrt()),
-            Activation::Sine { omega, .. } => ((6.0 / inputs).sqrt() / omega, 1.0 / inputs.sqrt()),
-        };
+        let Start { weight, bias } = architecture.mlp.activation.start(index, layer.inputs);
         uniform(layer.inputs * layer.outputs, weight, &mut parameters);
         uniform(layer.outputs, bias, &mut parameters);
     }
@@ -40,7 +34,7 @@ pub fn initial_parameters(architecture: &Architecture, seed: u64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::architecture::Mlp;
+    use crate::field::{Activation, Mlp, Sine};
 
     #[test]
     fn siren_starts_within_its_published_bounds_and_repeats() {
@@ -49,10 +43,7 @@ mod tests {
             mlp: Mlp {
                 hidden_width: 32,
                 hidden_layers: 2,
-                activation: Activation::Sine {
-                    first_omega: 30.0,
-                    omega: 30.0,
-                },
+                activation: Activation::Sine(Sine::default()),
             },
         };
         let parameters = initial_parameters(&siren, 7);

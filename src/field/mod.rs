@@ -1,5 +1,6 @@
 //! The network: what it looks like, how each device runs it, and the file that keeps it.
 
+mod activation;
 mod architecture;
 mod autodiff;
 mod backend;
@@ -29,9 +30,9 @@ mod outer_surface;
 mod scalar_field;
 mod spline;
 
+pub use activation::{Activation, Finer, Gaussian, Relu, Silu, Sine, Softplus, Tanh, Wire};
 pub use architecture::{
-    Activation, Architecture, ArchitectureError, Encoding, GridLevel, HashGrid, LayerSize, Mlp,
-    TensorSpec,
+    Architecture, ArchitectureError, Encoding, GridLevel, HashGrid, LayerSize, Mlp, TensorSpec,
 };
 pub use backend::{AdamState, AdamStep, FieldBackend, Loss, Summation, TrainStep};
 pub use batch_draw::BatchDraw;

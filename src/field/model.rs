@@ -296,7 +296,7 @@ impl fmt::Display for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::architecture::{Activation, Encoding, Mlp};
+    use crate::field::{Activation, Encoding, Mlp, Relu};
     use crate::field::{SplineLevel, initial_parameters};
 
     fn model() -> Model {
@@ -305,7 +305,7 @@ mod tests {
             mlp: Mlp {
                 hidden_width: 8,
                 hidden_layers: 1,
-                activation: Activation::Relu,
+                activation: Activation::Relu(Relu {}),
             },
         };
         Model {

@@ -1,7 +1,7 @@
 //! Second derivatives of a finished field.
 
 use super::LoadedModel;
-use crate::field::{Activation, Degree, Encoding, Model, ScalarField};
+use crate::field::{Degree, Encoding, Model, ScalarField};
 
 /// A field without second derivatives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,16 +12,17 @@ pub struct NotTwiceDifferentiable {
     field: String,
 }
 
-/// Checks that a model has second derivatives everywhere: sine layers on plain coordinates do, and cubic splines; ReLU has kinks,
-/// so has the interpolation of a grid, and the second derivatives of quadratic splines jump.
+/// Checks that a model has second derivatives everywhere: smooth activations on plain coordinates do, and cubic splines; ReLU has
+/// kinks, so has the interpolation of a grid, and the second derivatives of quadratic splines jump.
 ///
 /// # Errors
 /// [`NotTwiceDifferentiable`], which says what to do instead.
 pub fn ensure_twice_differentiable(model: &Model) -> Result<(), NotTwiceDifferentiable> {
     let architecture = &model.architecture;
     let spline = model.spline.as_ref().map(|spline| spline.degree);
-    match (&architecture.encoding, architecture.mlp.activation, spline) {
-        (Encoding::Identity, Activation::Sine { .. }, None | Some(Degree::Cubic)) => Ok(()),
+    let is_smooth = architecture.mlp.activation.smoothness() >= 2;
+    match (&architecture.encoding, spline) {
+        (Encoding::Identity, None | Some(Degree::Cubic)) if is_smooth => Ok(()),
         _ => Err(NotTwiceDifferentiable {
             field: model.to_string(),
         }),
@@ -100,7 +101,8 @@ mod tests {
 
     use super::*;
     use crate::field::{
-        Architecture, DeviceChoice, Mlp, SparseSpline, Training, initial_parameters, open_engine,
+        Activation, Architecture, DeviceChoice, Mlp, Sine, SparseSpline, Training,
+        initial_parameters, open_engine,
     };
     use crate::geometry::{Bounds, Similarity};
     use crate::train::Preset;
@@ -111,10 +113,7 @@ mod tests {
             mlp: Mlp {
                 hidden_width: 24,
                 hidden_layers: 2,
-                activation: Activation::Sine {
-                    first_omega: 30.0,
-                    omega: 30.0,
-                },
+                activation: Activation::Sine(Sine::default()),
             },
         }
     }

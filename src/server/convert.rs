@@ -121,10 +121,11 @@ impl From<&Model> for proto::Model {
 fn architecture_in_words(model: &Model) -> String {
     let mlp = &model.architecture.mlp;
     let (width, layers) = (mlp.hidden_width, mlp.hidden_layers);
+    let activation = mlp.activation.network();
     let network = match &model.architecture.encoding {
-        Encoding::Identity => format!("{} {width}x{layers}", activation_in_words(model)),
+        Encoding::Identity => format!("{activation} {width}x{layers}"),
         Encoding::HashGrid(grid) => format!(
-            "hash-grid {}x{} 2^{}, mlp {width}x{layers}",
+            "hash-grid {}x{} 2^{}, {activation} {width}x{layers}",
             grid.levels, grid.features, grid.log2_entries
         ),
     };
@@ -134,13 +135,6 @@ fn architecture_in_words(model: &Model) -> String {
     let finest = spline.levels.last().map_or(0, |level| level.cells);
     let thousands = spline.coefficient_count().div_ceil(1000);
     format!("spline {finest} {thousands}k + {network}")
-}
-
-fn activation_in_words(model: &Model) -> &'static str {
-    match model.architecture.mlp.activation {
-        crate::field::Activation::Sine { .. } => "siren",
-        crate::field::Activation::Relu => "mlp",
-    }
 }
 
 /// The field of a request that changes any setting by its name.

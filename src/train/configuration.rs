@@ -204,7 +204,7 @@ impl fmt::Display for Hint<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{Activation, Encoding};
+    use crate::field::{Activation, Encoding, Sine, Softplus};
 
     fn set(changes: &[&str]) -> Result<FitSettings, ConfigurationError> {
         let settings = Preset::default().settings();
@@ -236,11 +236,15 @@ mod tests {
         let omega = settings.architecture.mlp.activation;
         assert_eq!(
             omega,
-            Activation::Sine {
+            Activation::Sine(Sine {
                 first_omega: 30.0,
                 omega: 20.0
-            }
+            })
         );
+        // What is not said of another kind is its default.
+        let softplus = set(&["architecture.mlp.activation.kind=softplus"]).unwrap();
+        let softplus = softplus.architecture.mlp.activation;
+        assert_eq!(softplus, Activation::Softplus(Softplus::default()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling};
 use crate::distance::SignPolicy;
 use crate::field::{
-    Activation, Architecture, DeviceChoice, Encoding, HashGrid, Loss, Mlp, Refinement,
+    Activation, Architecture, DeviceChoice, Encoding, HashGrid, Loss, Mlp, Refinement, Relu, Sine,
 };
 
 /// A named choice of network, schedule and budget.
@@ -86,7 +86,7 @@ impl Preset {
             mlp: Mlp {
                 hidden_width,
                 hidden_layers: 2,
-                activation: Activation::Relu,
+                activation: Activation::Relu(Relu {}),
             },
         };
         let siren = Architecture {
@@ -94,10 +94,7 @@ impl Preset {
             mlp: Mlp {
                 hidden_width: 128,
                 hidden_layers: 3,
-                activation: Activation::Sine {
-                    first_omega: 30.0,
-                    omega: 30.0,
-                },
+                activation: Activation::Sine(Sine::default()),
             },
         };
         let refined = |finest, share, coefficients| {

@@ -2,7 +2,7 @@
 
 use overfit::CancelToken;
 use overfit::field::{
-    Activation, Architecture, Bodies, Body, Encoding, Metrics, Mlp, Model, Training,
+    Activation, Architecture, Bodies, Body, Encoding, Metrics, Mlp, Model, Relu, Training,
 };
 use overfit::geometry::{Mesh, Similarity};
 use overfit::server::proto;
@@ -98,7 +98,7 @@ pub fn model(mesh: &Mesh, name: &str, settings: &FitSettings) -> Model {
         mlp: Mlp {
             hidden_width: 8,
             hidden_layers: 1,
-            activation: Activation::Relu,
+            activation: Activation::Relu(Relu {}),
         },
     };
     let slope = 1.0 / 3.0_f32.sqrt();

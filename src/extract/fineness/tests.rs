@@ -4,7 +4,7 @@ use super::*;
 use crate::CancelToken;
 use crate::extract::closed_forms::Closed;
 use crate::extract::{Surface, SurfaceSettings, extract_surface};
-use crate::field::{Activation, Architecture, Bodies, Encoding, Mlp, Training};
+use crate::field::{Activation, Architecture, Bodies, Encoding, Mlp, Relu, Training};
 use crate::geometry::{Bounds, Similarity};
 
 fn model(size: [f64; 3], thickness: f64, area: f64, bodies: &[(f64, f64)]) -> Model {
@@ -13,7 +13,7 @@ fn model(size: [f64; 3], thickness: f64, area: f64, bodies: &[(f64, f64)]) -> Mo
         mlp: Mlp {
             hidden_width: 8,
             hidden_layers: 1,
-            activation: Activation::Relu,
+            activation: Activation::Relu(Relu {}),
         },
     };
     let thinnest = bodies.iter().map(|&(longest_side, thickness)| Body {

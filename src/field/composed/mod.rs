@@ -4,12 +4,15 @@
 //! written out for both outputs, the second-order term of the gradient included: Burn has no double backward.
 
 mod hash_grid;
+mod tensors;
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use self::hash_grid::EncodedGrid;
-use super::architecture::{Activation, Architecture, Encoding, TensorSpec};
+use self::tensors::{Number, Tensors};
+use super::activation::{ActivationFunction, WithActivation, value_slope_curvature};
+use super::architecture::{Architecture, Encoding, TensorSpec};
 use super::backend::{AdamState, AdamStep, FieldBackend, Loss, TrainStep};
 use super::batch_draw::BatchDraw;
 
@@ -228,20 +231,12 @@ impl<'a, B: FieldBackend> Forward<'a, B> {
             });
             return;
         }
-        let omega = self.architecture.mlp.activation.omega(index);
-        let (hidden, slope, curvature) = match self.architecture.mlp.activation {
-            Activation::Relu => {
-                let slope = preactivation.clone().greater_elem(0.0).float();
-                let curvature = slope.zeros_like();
-                (preactivation.mul(slope.clone()), slope, curvature)
-            }
-            Activation::Sine { .. } => {
-                let angle = preactivation.mul_scalar(omega);
-                let sine = angle.clone().sin();
-                let curvature = sine.clone().mul_scalar(-omega * omega);
-                (sine, angle.cos().mul_scalar(omega), curvature)
-            }
-        };
+        let activation = &self.architecture.mlp.activation;
+        let omega = activation.omega(index);
+        let [hidden, slope, curvature] = activation.visit(Activate {
+            preactivation,
+            omega,
+        });
         self.inputs.push(LayerInput {
             hidden,
             tangents: tangents
@@ -314,6 +309,24 @@ impl<'a, B: FieldBackend> Forward<'a, B> {
         }
         gradients.reverse();
         Tensor::cat(gradients, 0)
+    }
+}
+
+/// What an activation makes of `[N, out]`: values, slopes and curvatures.
+struct Activate<B: Backend> {
+    preactivation: Tensor<B, 2>,
+    omega: f32,
+}
+
+impl<B: Backend> WithActivation for Activate<B> {
+    type Output = [Tensor<B, 2>; 3];
+
+    fn with<F: ActivationFunction>(self, function: &F) -> Self::Output {
+        let mut tensors = Tensors::like(&self.preactivation);
+        let omega = Number::Constant(f64::from(self.omega));
+        let z = Number::Tensor(self.preactivation);
+        let results = value_slope_curvature(&mut tensors, function, &z, &omega);
+        results.map(|number| tensors.tensor(number))
     }
 }
 

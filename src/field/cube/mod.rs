@@ -3,6 +3,7 @@
 //! A training step is two kernels and nothing comes back to the host: one from the samples to the gradient, one for Adam. A
 //! network that does not fit a device's shared memory is left to tensor operations.
 
+mod activation;
 mod adam;
 mod draw;
 mod encoding;

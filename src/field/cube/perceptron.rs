@@ -3,9 +3,9 @@
 use cubecl::prelude::*;
 
 use super::Lanes;
+use super::activation::{change, value};
 use super::plan::Plan;
-use super::product::{Finish, Product, product, slopes};
-use super::sine::sine;
+use super::product::{Finish, Product, product};
 use super::tangents::{self, WithTangents};
 use super::weight_gradient::{layer_gradient, output_gradient};
 use super::workgroup::Workgroup;
@@ -13,7 +13,7 @@ use super::workgroup::Workgroup;
 /// First row of what hidden layer `layer` gives to the next.
 #[cube]
 fn activated_row(layer: usize, #[comptime] plan: Plan) -> usize {
-    if comptime!(plan.sine) {
+    if comptime!(plan.keeps_sums()) {
         comptime!(plan.activated()).runtime()
     } else {
         hidden_row(layer, plan)
@@ -35,8 +35,8 @@ fn middle_weights(layer: usize, #[comptime] plan: Plan) -> usize {
 
 #[cube]
 fn omega(layer: usize, #[comptime] plan: Plan) -> f32 {
-    let first = comptime!(f32::from_bits(plan.first_omega)).runtime();
-    let other = comptime!(f32::from_bits(plan.omega)).runtime();
+    let first = comptime!(plan.activation.omega(0)).runtime();
+    let other = comptime!(plan.activation.omega(1)).runtime();
     select(layer == 0, first, other)
 }
 
@@ -172,14 +172,14 @@ pub(super) fn backward(
     }
 }
 
-/// Makes a sine's activated layer from what goes into it; a ReLU's is there already. Synchronises.
+/// Makes the activated layer from what goes into it, unless that is what the layer keeps. Synchronises.
 #[cube]
 fn activate(workgroup: &mut Workgroup, layer: usize, #[comptime] plan: Plan) {
     sync_cube();
-    if comptime!(plan.sine && plan.channels > 1) {
+    if comptime!(plan.keeps_sums() && plan.channels > 1) {
         tangents::activate(workgroup, hidden_row(layer, plan), omega(layer, plan), plan);
         sync_cube();
-    } else if comptime!(plan.sine) {
+    } else if comptime!(plan.keeps_sums()) {
         let groups = comptime!(plan.groups());
         let stride = comptime!(plan.stride());
         let items = comptime!(plan.padded() * groups);
@@ -190,7 +190,7 @@ fn activate(workgroup: &mut Workgroup, layer: usize, #[comptime] plan: Plan) {
             let row = item / groups;
             let group = item % groups;
             let kept = workgroup.rows[(input + row) * stride + group];
-            workgroup.rows[(output + row) * stride + group] = sine(omega * kept);
+            workgroup.rows[(output + row) * stride + group] = value(kept, omega, plan.activation);
         }
         sync_cube();
     }
@@ -254,7 +254,9 @@ fn back_through_output(workgroup: &mut Workgroup, parameters: &Array<f32>, #[com
             tangents::back_through(workgroup, place, &by_outputs.times(weight), omega, plan);
         } else {
             let by_hidden = workgroup.by_values[group] * weight;
-            workgroup.rows[place] = by_hidden * slopes(workgroup.rows[place], omega, plan);
+            let omega = Lanes::new(omega);
+            workgroup.rows[place] =
+                change(workgroup.rows[place], by_hidden, omega, plan.activation);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use cubecl::ir::HardwareProperties;
 
-use crate::field::architecture::{Activation, Architecture, Encoding};
+use crate::field::activation::Activation;
+use crate::field::architecture::{Architecture, Encoding};
 
 /// Sizes of a network's kernels. Each distinct plan compiles kernels of its own.
 ///
@@ -37,12 +38,8 @@ pub struct Plan {
     pub exact: bool,
     /// Parameters of the grid, which come first in the flat vector.
     pub table: usize,
-    /// The activation is a sine; else it is ReLU.
-    pub sine: bool,
-    /// Bits of ω of the first layer.
-    pub first_omega: u32,
-    /// Bits of ω of the other layers.
-    pub omega: u32,
+    /// What follows each hidden layer.
+    pub activation: Activation,
 }
 
 /// Columns in a tile, the most wanted first: a larger one reads the weights less often.
@@ -95,9 +92,7 @@ impl Plan {
             exact,
             sums_at_hand: false,
             table: if levels == 0 { 0 } else { grid.len() },
-            sine: matches!(mlp.activation, Activation::Sine { .. }),
-            first_omega: mlp.activation.omega(0).to_bits(),
-            omega: mlp.activation.omega(1).to_bits(),
+            activation: mlp.activation,
         };
         let fits = |plan: &Self| {
             let units = plan.units() as u32;
@@ -161,7 +156,13 @@ impl Plan {
         self.encoded.next_multiple_of(4)
     }
 
-    /// First row of the activated layer. A sine's layers keep what goes into it, from which slopes are computed. With
+    /// Layers keep what goes into their activation, from which slopes are computed; else what comes out of it, which tells
+    /// them, too.
+    pub fn keeps_sums(&self) -> bool {
+        !self.activation.is_piecewise_linear()
+    }
+
+    /// First row of the activated layer, unless that is what a layer keeps, see [`keeps_sums`](Self::keeps_sums). With
     /// derivatives by position the gradient by a layer's output comes here, too, because what the layer kept is needed
     /// beside it.
     pub fn activated(&self) -> usize {
@@ -170,7 +171,7 @@ impl Plan {
 
     /// Elements of all rows.
     pub fn elements(&self) -> usize {
-        let one_more = self.sine || self.channels > 1;
+        let one_more = self.keeps_sums() || self.channels > 1;
         let rows = self.activated() + if one_more { self.padded() } else { 0 };
         rows * self.stride()
     }
@@ -278,7 +279,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{HashGrid, Mlp};
+    use crate::field::{HashGrid, Mlp, Relu, Sine};
 
     fn device(shared_memory: usize, multiprocessors: Option<u32>) -> HardwareProperties {
         HardwareProperties {
@@ -311,7 +312,7 @@ mod tests {
             mlp: Mlp {
                 hidden_width: 64,
                 hidden_layers: 2,
-                activation: Activation::Relu,
+                activation: Activation::Relu(Relu {}),
             },
         }
     }
@@ -322,10 +323,7 @@ mod tests {
             mlp: Mlp {
                 hidden_width: 256,
                 hidden_layers: 4,
-                activation: Activation::Sine {
-                    first_omega: 30.0,
-                    omega: 30.0,
-                },
+                activation: Activation::Sine(Sine::default()),
             },
         }
     }

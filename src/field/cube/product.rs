@@ -3,14 +3,14 @@
 use cubecl::prelude::*;
 
 use super::Lanes;
+use super::activation::{change, value};
 use super::plan::{DEPTH, Plan};
-use super::sine::cosine;
 use super::workgroup::Workgroup;
 
 /// What a product's sums become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Finish {
-    /// A layer: biases are added; ReLU follows, a sine later.
+    /// A layer: biases are added; an activation of straight pieces follows, others later.
     Layer,
     /// The gradient by a layer's sums, in the place of what the layer kept.
     Slopes,
@@ -192,30 +192,19 @@ fn finish_row(
         if row < outputs {
             result += Lanes::new(parameters[biases + row]);
         }
-        if comptime!(!plan.sine) {
-            result = max(result, Lanes::new(0.0));
+        if comptime!(!plan.keeps_sums()) {
+            result = value(result, Lanes::new(1.0), plan.activation);
         }
     }
     if comptime!(finish == Finish::Slopes) {
-        result *= slopes(workgroup.rows[place], omega, plan);
+        result = change(
+            workgroup.rows[place],
+            result,
+            Lanes::new(omega),
+            plan.activation,
+        );
     }
     workgroup.rows[place] = result;
-}
-
-/// The activation's derivative, given what its layer keeps.
-#[cube]
-pub(super) fn slopes(kept: Lanes, omega: f32, #[comptime] plan: Plan) -> Lanes {
-    if comptime!(plan.sine) {
-        let omega = Lanes::new(omega);
-        omega * cosine(omega * kept)
-    } else {
-        let mut result = Lanes::new(0.0);
-        #[unroll]
-        for lane in 0..4usize {
-            result[lane] = select(kept[lane] > 0.0, 1.0f32, 0.0f32);
-        }
-        result
-    }
 }
 
 /// The columns of weights that a unit takes care of: for each of up to [`DEPTH`] inputs from `first` on the outputs of

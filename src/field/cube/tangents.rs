@@ -6,9 +6,8 @@
 use cubecl::prelude::*;
 
 use super::Lanes;
+use super::activation::{change, derivatives, value};
 use super::plan::Plan;
-use super::product::slopes;
-use super::sine::sine;
 use super::workgroup::Workgroup;
 
 /// Four neighbouring samples: a value, and its derivatives by the axes.
@@ -60,7 +59,7 @@ impl WithTangents {
     }
 }
 
-/// Makes what a hidden layer keeps out of its sums at `first_row`: biases, and ReLU. `biases` is their place in the flat
+/// Makes what a hidden layer keeps out of its sums at `first_row`: biases, and activations of straight pieces. `biases` is their place in the flat
 /// vector.
 #[cube]
 pub(super) fn finish_layer(
@@ -78,16 +77,20 @@ pub(super) fn finish_layer(
         let place = (first_row + row) * stride + item % groups;
         let mut kept = WithTangents::load(&workgroup.rows, place, plan);
         kept.value += Lanes::new(parameters[biases + row]);
-        if comptime!(plan.sine) {
-            kept.store(&mut workgroup.rows, place, plan);
+        if comptime!(!plan.keeps_sums()) {
+            let omega = Lanes::new(1.0);
+            let slopes = change(kept.value, omega, omega, plan.activation);
+            let output = value(kept.value, omega, plan.activation);
+            let mut activated = kept.times(slopes);
+            activated.value = output;
+            activated.store(&mut workgroup.rows, place, plan);
         } else {
-            let slopes = slopes(kept.value, 1.0, plan);
-            kept.times(slopes).store(&mut workgroup.rows, place, plan);
+            kept.store(&mut workgroup.rows, place, plan);
         }
     }
 }
 
-/// Makes a sine's activated layer from what it keeps at `first_row`.
+/// Makes a layer's activated values from what it keeps at `first_row`.
 #[cube]
 pub(super) fn activate(
     workgroup: &mut Workgroup,
@@ -103,8 +106,10 @@ pub(super) fn activate(
         let row = item / groups;
         let place = row * stride + item % groups;
         let kept = WithTangents::load(&workgroup.rows, first_row * stride + place, plan);
-        let mut output = kept.times(slopes(kept.value, omega, plan));
-        output.value = sine(Lanes::new(omega) * kept.value);
+        let omega = Lanes::new(omega);
+        let slopes = change(kept.value, Lanes::new(1.0), omega, plan.activation);
+        let mut output = kept.times(slopes);
+        output.value = value(kept.value, omega, plan.activation);
         output.store(&mut workgroup.rows, activated * stride + place, plan);
     }
 }
@@ -119,11 +124,11 @@ pub(super) fn back_through(
     #[comptime] plan: Plan,
 ) {
     let kept = WithTangents::load(&workgroup.rows, place, plan);
-    let mut by_sums = by.times(slopes(kept.value, omega, plan));
-    if comptime!(plan.sine) {
-        let curvatures = Lanes::new(-omega * omega) * sine(Lanes::new(omega) * kept.value);
+    let of_value = derivatives(kept.value, Lanes::new(omega), plan.activation);
+    let mut by_sums = by.times(of_value.slope);
+    if comptime!(plan.keeps_sums()) {
         let by_slopes = by.x * kept.x + by.y * kept.y + by.z * kept.z;
-        by_sums.value += curvatures * by_slopes;
+        by_sums.value += of_value.curvature * by_slopes;
     }
     by_sums.store(&mut workgroup.rows, place, plan);
 }

@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::field::{
     Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
-    Loss, Mlp, Summation, TrainStep, initial_parameters,
+    Loss, Mlp, Relu, Sine, Summation, TrainStep, initial_parameters,
 };
 
 fn architecture(levels: u32, hidden_width: u32, activation: Activation) -> Architecture {
@@ -61,16 +61,16 @@ fn loss_and_gradient<B: FieldBackend>(architecture: &Architecture, rows: &[f32])
 
 #[test]
 fn large_batches_and_wide_layers_agree_with_the_processor() {
-    let sine = Activation::Sine {
+    let sine = Activation::Sine(Sine {
         first_omega: 10.0,
         omega: 5.0,
-    };
+    });
     let rows = samples(40_000);
     for architecture in [
-        architecture(5, 24, Activation::Relu),
-        architecture(3, 100, Activation::Relu),
+        architecture(5, 24, Activation::Relu(Relu {})),
+        architecture(3, 100, Activation::Relu(Relu {})),
         architecture(2, 72, sine),
-        architecture(8, 256, Activation::Relu),
+        architecture(8, 256, Activation::Relu(Relu {})),
         // Does not fit the 32 KiB of software Vulkan: tensor operations.
         architecture(1, 256, sine),
     ] {
@@ -99,7 +99,7 @@ fn large_batches_and_wide_layers_agree_with_the_processor() {
 
 #[test]
 fn training_gives_the_same_bits_every_time() {
-    let architecture = architecture(5, 32, Activation::Relu);
+    let architecture = architecture(5, 32, Activation::Relu(Relu {}));
     let rows = samples(30_000);
     let train = || {
         let pool = vector::<Vulkan>(&rows).reshape([rows.len() / 4, 4]);

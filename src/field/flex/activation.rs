@@ -3,17 +3,20 @@
 use pulp::Simd;
 
 use super::matrix::{Matrix, Output, vector_at, vector_at_mut};
-use super::sine::sine_and_cosine;
+use super::vectors::Vectors;
+use crate::field::activation::{ActivationFunction, value_and_change, value_slope_curvature};
 
-/// `max(0, z)`
-pub(super) struct Relu<'a> {
+/// `f(z)`
+pub(super) struct Value<'a, F> {
+    pub function: &'a F,
+    pub omega: f32,
     /// `[out]`, padded.
     pub bias: &'a [f32],
     /// `[N, out]`
     pub hidden: &'a mut Matrix,
 }
 
-impl<S: Simd> Output<S> for Relu<'_> {
+impl<S: Simd, F: ActivationFunction> Output<S> for Value<'_, F> {
     #[inline(always)]
     fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
         vector_at::<S>(self.bias, column)
@@ -21,13 +24,16 @@ impl<S: Simd> Output<S> for Relu<'_> {
 
     #[inline(always)]
     fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        *vector_at_mut::<S>(self.hidden.elements_mut(), place) =
-            simd.max_f32s(sums, simd.splat_f32s(0.0));
+        let omega = simd.splat_f32s(self.omega);
+        let value = self.function.apply(&mut Vectors(simd), &sums, &omega);
+        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = value;
     }
 }
 
-/// `max(0, z)`, and its slope 0 or 1.
-pub(super) struct ReluWithSlope<'a> {
+/// `f(z)` and its slope.
+pub(super) struct ValueAndSlope<'a, F> {
+    pub function: &'a F,
+    pub omega: f32,
     /// `[out]`, padded.
     pub bias: &'a [f32],
     /// `[N, out]`
@@ -36,7 +42,7 @@ pub(super) struct ReluWithSlope<'a> {
     pub slopes: &'a mut Matrix,
 }
 
-impl<S: Simd> Output<S> for ReluWithSlope<'_> {
+impl<S: Simd, F: ActivationFunction> Output<S> for ValueAndSlope<'_, F> {
     #[inline(always)]
     fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
         vector_at::<S>(self.bias, column)
@@ -44,51 +50,29 @@ impl<S: Simd> Output<S> for ReluWithSlope<'_> {
 
     #[inline(always)]
     fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let zero = simd.splat_f32s(0.0);
-        let passes = simd.greater_than_f32s(sums, zero);
-        let slope = simd.select_f32s(passes, simd.splat_f32s(1.0), zero);
-        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = simd.max_f32s(sums, zero);
+        let (one, omega) = (simd.splat_f32s(1.0), simd.splat_f32s(self.omega));
+        let (value, slope) =
+            value_and_change(&mut Vectors(simd), self.function, &sums, &one, &omega);
+        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = value;
         *vector_at_mut::<S>(self.slopes.elements_mut(), place) = slope;
     }
 }
 
-/// `sin(ω z)`
-pub(super) struct SineValue<'a> {
+/// `f(z)`, its slope and its curvature.
+pub(super) struct ValueSlopeCurvature<'a, F> {
+    pub function: &'a F,
+    pub omega: f32,
     /// `[out]`, padded.
     pub bias: &'a [f32],
-    /// ω
-    pub omega: f32,
-    /// `[N, out]`
-    pub hidden: &'a mut Matrix,
-}
-
-impl<S: Simd> Output<S> for SineValue<'_> {
-    #[inline(always)]
-    fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
-        vector_at::<S>(self.bias, column)
-    }
-
-    #[inline(always)]
-    fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let omega = simd.splat_f32s(self.omega);
-        let (sine, _) = sine_and_cosine(simd, simd.mul_f32s(omega, sums));
-        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = sine;
-    }
-}
-
-/// `sin(ω z)`, and its slope `ω cos(ω z)`.
-pub(super) struct Sine<'a> {
-    /// `[out]`, padded.
-    pub bias: &'a [f32],
-    /// ω
-    pub omega: f32,
     /// `[N, out]`
     pub hidden: &'a mut Matrix,
     /// `[N, out]`
     pub slopes: &'a mut Matrix,
+    /// `[N, out]`
+    pub curvatures: &'a mut Matrix,
 }
 
-impl<S: Simd> Output<S> for Sine<'_> {
+impl<S: Simd, F: ActivationFunction> Output<S> for ValueSlopeCurvature<'_, F> {
     #[inline(always)]
     fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
         vector_at::<S>(self.bias, column)
@@ -97,16 +81,22 @@ impl<S: Simd> Output<S> for Sine<'_> {
     #[inline(always)]
     fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
         let omega = simd.splat_f32s(self.omega);
-        let (sine, cosine) = sine_and_cosine(simd, simd.mul_f32s(omega, sums));
-        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = sine;
-        *vector_at_mut::<S>(self.slopes.elements_mut(), place) = simd.mul_f32s(omega, cosine);
+        let [value, slope, curvature] =
+            value_slope_curvature(&mut Vectors(simd), self.function, &sums, &omega);
+        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = value;
+        *vector_at_mut::<S>(self.slopes.elements_mut(), place) = slope;
+        *vector_at_mut::<S>(self.curvatures.elements_mut(), place) = curvature;
     }
 }
 
-/// Back through `max(0, z)`: the gradient by `z` takes the place of the hidden values, which tell where the slope is 0.
-pub(super) struct BackThroughRelu<'a>(pub &'a mut Matrix);
+/// Back through an activation of two straight pieces: the gradient by `z` takes the place of the hidden values, which tell
+/// the slope.
+pub(super) struct BackThroughPieces<'a, F> {
+    pub function: &'a F,
+    pub hidden: &'a mut Matrix,
+}
 
-impl<S: Simd> Output<S> for BackThroughRelu<'_> {
+impl<S: Simd, F: ActivationFunction> Output<S> for BackThroughPieces<'_, F> {
     #[inline(always)]
     fn start(&self, simd: S, _place: usize, _column: usize) -> S::f32s {
         simd.splat_f32s(0.0)
@@ -114,11 +104,21 @@ impl<S: Simd> Output<S> for BackThroughRelu<'_> {
 
     #[inline(always)]
     fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let hidden = vector_at_mut::<S>(self.0.elements_mut(), place);
-        let zero = simd.splat_f32s(0.0);
-        let passes = simd.greater_than_f32s(*hidden, zero);
-        *hidden = simd.select_f32s(passes, sums, zero);
+        let hidden = vector_at_mut::<S>(self.hidden.elements_mut(), place);
+        *hidden = back_through_pieces(simd, self.function, *hidden, sums);
     }
+}
+
+/// The gradient by `z`, given the activation's value at it and the gradient by that.
+#[inline(always)]
+pub(super) fn back_through_pieces<S: Simd, F: ActivationFunction>(
+    simd: S,
+    function: &F,
+    value: S::f32s,
+    by_value: S::f32s,
+) -> S::f32s {
+    let omega = simd.splat_f32s(1.0);
+    value_and_change(&mut Vectors(simd), function, &value, &by_value, &omega).1
 }
 
 /// Back through any activation whose slopes were kept: the gradient by `z` takes their place.
@@ -162,17 +162,14 @@ impl<S: Simd> Output<S> for BackThroughTangents<'_> {
     }
 }
 
-/// Back through an activation whose second derivative is its value times `curvature`, once the gradient by its slopes
-/// is known.
+/// Back through an activation whose slopes and curvatures were kept, once the gradient by its slopes is known.
 pub(super) struct BackThroughValues<'a> {
     /// `[N, out]`: the gradient by `z` takes their place.
     pub slopes: &'a mut Matrix,
-    /// The activation's values, `[N, out]`.
-    pub values: &'a Matrix,
+    /// `[N, out]`
+    pub curvatures: &'a Matrix,
     /// `[N, out]`
     pub by_slopes: &'a Matrix,
-    /// -ω² for `sin(ω z)`, 0 for `max(0, z)`.
-    pub curvature: f32,
 }
 
 impl<S: Simd> Output<S> for BackThroughValues<'_> {
@@ -183,11 +180,10 @@ impl<S: Simd> Output<S> for BackThroughValues<'_> {
 
     #[inline(always)]
     fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let values = vector_at::<S>(self.values.elements(), place);
+        let curvatures = vector_at::<S>(self.curvatures.elements(), place);
         let by_slopes = vector_at::<S>(self.by_slopes.elements(), place);
-        let second = simd.mul_f32s(simd.splat_f32s(self.curvature), values);
         let slopes = vector_at_mut::<S>(self.slopes.elements_mut(), place);
-        *slopes = simd.mul_add_e_f32s(*slopes, sums, simd.mul_f32s(second, by_slopes));
+        *slopes = simd.mul_add_e_f32s(*slopes, sums, simd.mul_f32s(curvatures, by_slopes));
     }
 }
 

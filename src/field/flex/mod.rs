@@ -8,12 +8,14 @@ mod adam;
 mod batch;
 mod encoding;
 mod encoding_tangents;
+mod exponential;
 mod matrix;
 mod network;
 mod points;
 mod second_order;
 mod sine;
 mod tile;
+mod vectors;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;

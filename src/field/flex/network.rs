@@ -2,7 +2,8 @@
 
 use super::encoding::Grid;
 use super::matrix::Matrix;
-use crate::field::architecture::{Activation, Architecture, Encoding, LayerSize, TensorSpec};
+use crate::field::activation::Activation;
+use crate::field::architecture::{Architecture, Encoding, LayerSize, TensorSpec};
 
 /// The parameters of a step, copied into the layouts that the kernels read. The table of the grid stays where it is.
 pub(super) struct Network<'a> {
@@ -12,8 +13,8 @@ pub(super) struct Network<'a> {
     pub hidden: Vec<Layer>,
     pub output: OutputLayer,
     pub activation: Activation,
-    /// Whether gradients will be asked for.
-    pub back: bool,
+    /// Whether the way back needs the activation's slopes kept: the values of straight pieces tell them.
+    pub keeps_slopes: bool,
     /// Points worked on at a time.
     pub tile: usize,
 }
@@ -100,10 +101,9 @@ impl<'a> Network<'a> {
             weight: Matrix::from_row_major(&parameters[weight.range()], 1, weight.len()),
             bias: parameters[bias.offset],
         };
-        let kept = match architecture.mlp.activation {
-            Activation::Sine { .. } if back => 2,
-            _ => 1,
-        };
+        let activation = architecture.mlp.activation;
+        let keeps_slopes = back && !activation.is_piecewise_linear();
+        let kept = 1 + usize::from(keeps_slopes);
         let floats = architecture.encoded_width()
             + kept * hidden.iter().map(|l| l.size.outputs).sum::<usize>();
         let fits = |tile: &&usize| **tile * floats * size_of::<f32>() <= TILE_BYTES;
@@ -112,8 +112,8 @@ impl<'a> Network<'a> {
             grid,
             hidden,
             output,
-            activation: architecture.mlp.activation,
-            back,
+            activation,
+            keeps_slopes,
             tile: *TILES.iter().find(fits).unwrap_or(&TILES[TILES.len() - 1]),
         }
     }

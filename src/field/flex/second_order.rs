@@ -6,12 +6,12 @@
 
 use pulp::Simd;
 
-use super::activation::{BackThroughTangents, BackThroughValues, Keep, ReluWithSlope, Sine};
+use super::activation::{BackThroughTangents, BackThroughValues, Keep, ValueSlopeCurvature};
 use super::matrix::{AddTo, Left, Matrix, multiply};
-use super::network::{Gradient, Network};
+use super::network::{Gradient, Layer, Network};
 use super::points::Points;
 use super::tile::add_column_sums;
-use crate::field::architecture::Activation;
+use crate::field::activation::{ActivationFunction, WithActivation};
 
 /// Values, then their derivatives by the three axes.
 type WithTangents = [Matrix; 4];
@@ -38,6 +38,8 @@ struct HiddenLayer {
     /// Slopes of the activation, then the tangents before it, `[tile, out]`. On the way back the gradients by the values
     /// and by the tangents before the activation take their place.
     before: WithTangents,
+    /// Second derivatives of the activation, `[tile, out]`.
+    curvatures: Matrix,
 }
 
 impl Workspace {
@@ -61,6 +63,7 @@ impl Workspace {
         let hidden = network.hidden.iter().map(|layer| HiddenLayer {
             values: Matrix::zeros(tile, layer.size.outputs),
             before: with_tangents(layer.size.outputs),
+            curvatures: Matrix::zeros(tile, layer.size.outputs),
         });
         Self {
             points: Points::new(tile),
@@ -157,31 +160,20 @@ impl Network<'_> {
             let right = &layer.forward;
             let (before, from) = workspace.hidden.split_at_mut(index);
             let HiddenLayer {
-                values: hidden,
+                values,
                 before: [slopes, tangents @ ..],
+                curvatures,
             } = &mut from[0];
-            let bias = layer.bias.as_slice();
-            let left = Left::Rows(input(&workspace.encoded, before, &workspace.tangents_in, 0));
-            match self.activation {
-                Activation::Relu => {
-                    let mut relu = ReluWithSlope {
-                        bias,
-                        hidden,
-                        slopes,
-                    };
-                    multiply(simd, shape, left, right, rows, &mut relu);
-                }
-                Activation::Sine { .. } => {
-                    let omega = layer.omega;
-                    let mut sine = Sine {
-                        bias,
-                        omega,
-                        hidden,
-                        slopes,
-                    };
-                    multiply(simd, shape, left, right, rows, &mut sine);
-                }
-            }
+            self.activation.visit(Values {
+                simd,
+                layer,
+                input: input(&workspace.encoded, before, &workspace.tangents_in, 0),
+                shape,
+                rows,
+                values,
+                slopes,
+                curvatures,
+            });
             for (axis, tangents) in tangents.iter_mut().enumerate() {
                 let input = input(&workspace.encoded, before, &workspace.tangents_in, 1 + axis);
                 multiply(
@@ -205,8 +197,9 @@ impl Network<'_> {
             None => (&workspace.by_output, &self.output.weight),
         };
         let HiddenLayer {
-            values,
             before: [slopes, tangents @ ..],
+            curvatures,
+            ..
         } = &mut below[index - 1];
         let by_slopes = &mut workspace.by_slopes;
         by_slopes.elements_mut().fill(0.0);
@@ -222,15 +215,10 @@ impl Network<'_> {
             };
             multiply(simd, shape, left, right, rows, &mut output);
         }
-        let curvature = match self.activation {
-            Activation::Relu => 0.0,
-            Activation::Sine { .. } => -self.hidden[index - 1].omega.powi(2),
-        };
         let mut output = BackThroughValues {
             slopes,
-            values,
+            curvatures,
             by_slopes,
-            curvature,
         };
         multiply(
             simd,
@@ -254,6 +242,43 @@ impl Network<'_> {
         for (by, encoded) in by_layer.iter().zip(&mut workspace.encoded) {
             multiply(simd, shape, Left::Rows(by), right, rows, &mut Keep(encoded));
         }
+    }
+}
+
+/// A hidden layer's values, and what is kept of them.
+struct Values<'a, S> {
+    simd: S,
+    layer: &'a Layer,
+    input: &'a Matrix,
+    shape: [usize; 2],
+    rows: usize,
+    values: &'a mut Matrix,
+    slopes: &'a mut Matrix,
+    curvatures: &'a mut Matrix,
+}
+
+impl<S: Simd> WithActivation for Values<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<F: ActivationFunction>(self, function: &F) {
+        let mut output = ValueSlopeCurvature {
+            function,
+            omega: self.layer.omega,
+            bias: &self.layer.bias,
+            hidden: self.values,
+            slopes: self.slopes,
+            curvatures: self.curvatures,
+        };
+        let left = Left::Rows(self.input);
+        multiply(
+            self.simd,
+            self.shape,
+            left,
+            &self.layer.forward,
+            self.rows,
+            &mut output,
+        );
     }
 }
 

@@ -13,7 +13,7 @@ const PI_PARTS: [f32; 3] = [
 ];
 
 /// Adding and subtracting it rounds to the nearest whole number, whose lowest bit is then the lowest bit of the sum.
-const ROUNDING: f32 = 12_582_912.0;
+pub(super) const ROUNDING: f32 = 12_582_912.0;
 
 /// Taylor coefficients of `sin r / r` and `cos r` in r², enough for |r| ≤ π / 2.
 const SINE: [f32; 6] = [
@@ -54,8 +54,9 @@ pub(super) fn sine_and_cosine<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s
 }
 
 // Functions and not closures: closures do not take on the instruction set that was dispatched to.
+/// The sum of `coefficients[k] xᵏ`.
 #[inline(always)]
-fn polynomial<S: Simd>(simd: S, x: S::f32s, coefficients: &[f32]) -> S::f32s {
+pub(super) fn polynomial<S: Simd>(simd: S, x: S::f32s, coefficients: &[f32]) -> S::f32s {
     let mut value = simd.splat_f32s(0.0);
     for &coefficient in coefficients.iter().rev() {
         value = simd.mul_add_e_f32s(value, x, simd.splat_f32s(coefficient));

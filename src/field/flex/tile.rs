@@ -5,11 +5,13 @@
 
 use pulp::Simd;
 
-use super::activation::{BackThroughRelu, BackThroughSlopes, Keep, Relu, Sine, SineValue};
+use super::activation::{
+    BackThroughPieces, BackThroughSlopes, Keep, Value, ValueAndSlope, back_through_pieces,
+};
 use super::matrix::{AddTo, Left, Matrix, multiply, vector_at, vector_at_mut};
 use super::network::{Gradient, Layer, Network};
 use super::points::Points;
-use crate::field::architecture::Activation;
+use crate::field::activation::{ActivationFunction, WithActivation};
 
 /// Buffers for one tile.
 pub(super) struct Workspace {
@@ -39,9 +41,9 @@ impl Workspace {
             points: Points::new(tile),
             encoded: Matrix::zeros(tile, inputs),
             hidden: matrices().collect(),
-            slopes: match network.activation {
-                Activation::Sine { .. } if network.back => matrices().collect(),
-                _ => Vec::new(),
+            slopes: match network.keeps_slopes {
+                true => matrices().collect(),
+                false => Vec::new(),
             },
             values: vec![0.0; tile],
         }
@@ -72,36 +74,15 @@ impl Network<'_> {
         for (index, layer) in self.hidden.iter().enumerate() {
             let (before, after) = workspace.hidden.split_at_mut(index);
             let input = before.last().unwrap_or(&workspace.encoded);
-            let hidden = &mut after[0];
-            let rows = self.tile;
-            let shape = [count, layer.size.inputs];
-            let (left, right) = (Left::Rows(input), &layer.forward);
-            let bias = layer.bias.as_slice();
-            match self.activation {
-                Activation::Relu => {
-                    multiply(simd, shape, left, right, rows, &mut Relu { bias, hidden });
-                }
-                Activation::Sine { .. } if !self.back => {
-                    let omega = layer.omega;
-                    let mut sine = SineValue {
-                        bias,
-                        omega,
-                        hidden,
-                    };
-                    multiply(simd, shape, left, right, rows, &mut sine);
-                }
-                Activation::Sine { .. } => {
-                    let slopes = &mut workspace.slopes[index];
-                    let omega = layer.omega;
-                    let mut sine = Sine {
-                        bias,
-                        omega,
-                        hidden,
-                        slopes,
-                    };
-                    multiply(simd, shape, left, right, rows, &mut sine);
-                }
-            }
+            self.activation.visit(HiddenLayer {
+                simd,
+                layer,
+                input,
+                count,
+                rows: self.tile,
+                hidden: &mut after[0],
+                slopes: workspace.slopes.get_mut(index),
+            });
         }
         let last = workspace.hidden.last().unwrap_or(&workspace.encoded);
         for (row, value) in workspace.values[..count].iter_mut().enumerate() {
@@ -216,8 +197,14 @@ impl Network<'_> {
             multiply(simd, shape, left, right, rows, &mut Keep(encoded));
         } else if workspace.slopes.is_empty() {
             let (before, after) = workspace.hidden.split_at_mut(index);
-            let mut output = BackThroughRelu(&mut before[index - 1]);
-            multiply(simd, shape, Left::Rows(&after[0]), right, rows, &mut output);
+            self.activation.visit(BackIntoPieces {
+                simd,
+                shape,
+                by_layer: &after[0],
+                weights: right,
+                rows,
+                hidden: &mut before[index - 1],
+            });
         } else {
             let (before, after) = workspace.slopes.split_at_mut(index);
             let mut output = BackThroughSlopes(&mut before[index - 1]);
@@ -254,13 +241,15 @@ impl Network<'_> {
     #[inline(always)]
     fn back_through_output<S: Simd>(&self, simd: S, by_values: &[f32], workspace: &mut Workspace) {
         let weight = &self.output.weight;
-        let zero = simd.splat_f32s(0.0);
-        let is_relu = workspace.slopes.is_empty();
-        let slopes = match is_relu {
-            true => workspace.hidden.last_mut(),
-            false => workspace.slopes.last_mut(),
+        let Some(slopes) = workspace.slopes.last_mut() else {
+            let hidden = workspace.hidden.last_mut();
+            return self.activation.visit(BackIntoLastPieces {
+                simd,
+                weight,
+                by_values,
+                hidden: hidden.expect("there is a hidden layer"),
+            });
         };
-        let slopes = slopes.expect("there is a hidden layer");
         let mut column = 0;
         while column < Matrix::padded(weight.columns()) {
             let weights = vector_at::<S>(weight.elements(), weight.place(0, column));
@@ -268,12 +257,131 @@ impl Network<'_> {
             for (row, &by_value) in by_values.iter().enumerate() {
                 let slope = vector_at_mut::<S>(slopes.elements_mut(), start + row * step);
                 let by_hidden = simd.mul_f32s(simd.splat_f32s(by_value), weights);
-                *slope = if is_relu {
-                    let passes = simd.greater_than_f32s(*slope, zero);
-                    simd.select_f32s(passes, by_hidden, zero)
-                } else {
-                    simd.mul_f32s(*slope, by_hidden)
+                *slope = simd.mul_f32s(*slope, by_hidden);
+            }
+            column += S::F32_LANES;
+        }
+    }
+}
+
+/// A hidden layer forward.
+struct HiddenLayer<'a, S> {
+    simd: S,
+    layer: &'a Layer,
+    input: &'a Matrix,
+    /// Points of the tile.
+    count: usize,
+    /// Points that there is room for.
+    rows: usize,
+    hidden: &'a mut Matrix,
+    /// Where the slopes are kept.
+    slopes: Option<&'a mut Matrix>,
+}
+
+impl<S: Simd> WithActivation for HiddenLayer<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<F: ActivationFunction>(self, function: &F) {
+        let Self {
+            simd,
+            layer,
+            input,
+            count,
+            rows,
+            hidden,
+            slopes,
+        } = self;
+        let shape = [count, layer.size.inputs];
+        let (left, right) = (Left::Rows(input), &layer.forward);
+        let (bias, omega) = (layer.bias.as_slice(), layer.omega);
+        match slopes {
+            Some(slopes) if !F::PIECEWISE_LINEAR => {
+                let mut output = ValueAndSlope {
+                    function,
+                    omega,
+                    bias,
+                    hidden,
+                    slopes,
                 };
+                multiply(simd, shape, left, right, rows, &mut output);
+            }
+            _ => {
+                let mut output = Value {
+                    function,
+                    omega,
+                    bias,
+                    hidden,
+                };
+                multiply(simd, shape, left, right, rows, &mut output);
+            }
+        }
+    }
+}
+
+/// From the gradient by a hidden layer's preactivations to that by those of the layer below, whose values tell its slopes.
+struct BackIntoPieces<'a, S> {
+    simd: S,
+    shape: [usize; 2],
+    by_layer: &'a Matrix,
+    weights: &'a Matrix,
+    rows: usize,
+    hidden: &'a mut Matrix,
+}
+
+impl<S: Simd> WithActivation for BackIntoPieces<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<F: ActivationFunction>(self, function: &F) {
+        if !F::PIECEWISE_LINEAR {
+            unreachable!("slopes are kept");
+        }
+        let hidden = self.hidden;
+        let mut output = BackThroughPieces { function, hidden };
+        let left = Left::Rows(self.by_layer);
+        multiply(
+            self.simd,
+            self.shape,
+            left,
+            self.weights,
+            self.rows,
+            &mut output,
+        );
+    }
+}
+
+/// From the gradient by the network's values to that by the preactivations of the last hidden layer, whose values tell its
+/// slopes.
+struct BackIntoLastPieces<'a, S> {
+    simd: S,
+    weight: &'a Matrix,
+    by_values: &'a [f32],
+    hidden: &'a mut Matrix,
+}
+
+impl<S: Simd> WithActivation for BackIntoLastPieces<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with<F: ActivationFunction>(self, function: &F) {
+        if !F::PIECEWISE_LINEAR {
+            unreachable!("slopes are kept");
+        }
+        let Self {
+            simd,
+            weight,
+            by_values,
+            hidden,
+        } = self;
+        let mut column = 0;
+        while column < Matrix::padded(weight.columns()) {
+            let weights = vector_at::<S>(weight.elements(), weight.place(0, column));
+            let (start, step) = hidden.column(column);
+            for (row, &by_value) in by_values.iter().enumerate() {
+                let hidden = vector_at_mut::<S>(hidden.elements_mut(), start + row * step);
+                let by_hidden = simd.mul_f32s(simd.splat_f32s(by_value), weights);
+                *hidden = back_through_pieces(simd, function, *hidden, by_hidden);
             }
             column += S::F32_LANES;
         }
