@@ -128,3 +128,18 @@ fn old_model_files_name_them_as_before() {
         assert!(text.starts_with(r#"{"kind":""#), "{text}");
     }
 }
+
+#[test]
+fn the_docs_show_a_file_as_it_is() {
+    let page = include_str!("../../../docs/activations.md");
+    assert!(page.contains(include_str!("tanh.rs")));
+    for activation in Activation::all() {
+        let written = serde_json::json!(activation);
+        let kind = written["kind"].as_str().unwrap();
+        assert!(page.contains(&format!("| `{kind}` |")), "{kind} has no row");
+        for setting in activation.settings() {
+            let default = format!("`{}` {}", setting.name, setting.value);
+            assert!(page.contains(&default), "{default}");
+        }
+    }
+}

@@ -4,19 +4,40 @@ use pulp::Simd;
 
 use super::matrix::{Matrix, Output, vector_at, vector_at_mut};
 use super::vectors::Vectors;
-use crate::field::activation::{ActivationFunction, value_and_change, value_slope_curvature};
+use crate::field::activation::{
+    ActivationFunction, WithActivation, value_and_change, value_slope_curvature,
+};
 
-/// `f(z)`
-pub(super) struct Value<'a, F> {
-    pub function: &'a F,
-    pub omega: f32,
+/// `z`, for activations that follow in a pass of their own.
+pub(super) struct Sums<'a> {
     /// `[out]`, padded.
     pub bias: &'a [f32],
     /// `[N, out]`
     pub hidden: &'a mut Matrix,
 }
 
-impl<S: Simd, F: ActivationFunction> Output<S> for Value<'_, F> {
+impl<S: Simd> Output<S> for Sums<'_> {
+    #[inline(always)]
+    fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
+        vector_at::<S>(self.bias, column)
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, _simd: S, place: usize, sums: S::f32s) {
+        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = sums;
+    }
+}
+
+/// `f(z)` of straight pieces, which costs an instruction or two.
+pub(super) struct Pieces<'a, F> {
+    pub function: &'a F,
+    /// `[out]`, padded.
+    pub bias: &'a [f32],
+    /// `[N, out]`
+    pub hidden: &'a mut Matrix,
+}
+
+impl<S: Simd, F: ActivationFunction> Output<S> for Pieces<'_, F> {
     #[inline(always)]
     fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
         vector_at::<S>(self.bias, column)
@@ -24,68 +45,63 @@ impl<S: Simd, F: ActivationFunction> Output<S> for Value<'_, F> {
 
     #[inline(always)]
     fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let omega = simd.splat_f32s(self.omega);
+        let omega = simd.splat_f32s(1.0);
         let value = self.function.apply(&mut Vectors(simd), &sums, &omega);
         *vector_at_mut::<S>(self.hidden.elements_mut(), place) = value;
     }
 }
 
-/// `f(z)` and its slope.
-pub(super) struct ValueAndSlope<'a, F> {
-    pub function: &'a F,
+/// `f(z)` in the place of `z`, and as many of its derivatives as there is room for, slopes first.
+///
+/// A pass over a tile that is in cache, because its code is small: within the product each activation would need one of its
+/// own for each instruction set, which take minutes to compile, for 2 % of the time.
+pub(super) struct Activate<'a, S, const DERIVATIVES: usize> {
+    pub simd: S,
     pub omega: f32,
-    /// `[out]`, padded.
-    pub bias: &'a [f32],
+    /// Rows that there are.
+    pub count: usize,
     /// `[N, out]`
     pub hidden: &'a mut Matrix,
-    /// `[N, out]`
-    pub slopes: &'a mut Matrix,
+    /// `[N, out]` each.
+    pub derivatives: [&'a mut Matrix; DERIVATIVES],
 }
 
-impl<S: Simd, F: ActivationFunction> Output<S> for ValueAndSlope<'_, F> {
-    #[inline(always)]
-    fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
-        vector_at::<S>(self.bias, column)
-    }
+impl<S: Simd, const DERIVATIVES: usize> WithActivation for Activate<'_, S, DERIVATIVES> {
+    type Output = ();
 
     #[inline(always)]
-    fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let (one, omega) = (simd.splat_f32s(1.0), simd.splat_f32s(self.omega));
-        let (value, slope) =
-            value_and_change(&mut Vectors(simd), self.function, &sums, &one, &omega);
-        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = value;
-        *vector_at_mut::<S>(self.slopes.elements_mut(), place) = slope;
-    }
-}
-
-/// `f(z)`, its slope and its curvature.
-pub(super) struct ValueSlopeCurvature<'a, F> {
-    pub function: &'a F,
-    pub omega: f32,
-    /// `[out]`, padded.
-    pub bias: &'a [f32],
-    /// `[N, out]`
-    pub hidden: &'a mut Matrix,
-    /// `[N, out]`
-    pub slopes: &'a mut Matrix,
-    /// `[N, out]`
-    pub curvatures: &'a mut Matrix,
-}
-
-impl<S: Simd, F: ActivationFunction> Output<S> for ValueSlopeCurvature<'_, F> {
-    #[inline(always)]
-    fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
-        vector_at::<S>(self.bias, column)
-    }
-
-    #[inline(always)]
-    fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let omega = simd.splat_f32s(self.omega);
-        let [value, slope, curvature] =
-            value_slope_curvature(&mut Vectors(simd), self.function, &sums, &omega);
-        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = value;
-        *vector_at_mut::<S>(self.slopes.elements_mut(), place) = slope;
-        *vector_at_mut::<S>(self.curvatures.elements_mut(), place) = curvature;
+    fn with<F: ActivationFunction>(self, function: &F) {
+        let Self {
+            simd,
+            omega,
+            count,
+            hidden,
+            derivatives,
+        } = self;
+        let (one, omega) = (simd.splat_f32s(1.0), simd.splat_f32s(omega));
+        let mut vectors = Vectors(simd);
+        for range in hidden.first_rows(count) {
+            let mut place = range.start;
+            while place < range.end {
+                let hidden = vector_at_mut::<S>(hidden.elements_mut(), place);
+                let z = *hidden;
+                // Each is computed with what it needs and no more.
+                if DERIVATIVES == 0 {
+                    *hidden = function.apply(&mut vectors, &z, &omega);
+                } else if DERIVATIVES == 1 {
+                    let (value, slope) = value_and_change(&mut vectors, function, &z, &one, &omega);
+                    *hidden = value;
+                    *vector_at_mut::<S>(derivatives[0].elements_mut(), place) = slope;
+                } else {
+                    let [value, slope, curvature] =
+                        value_slope_curvature(&mut vectors, function, &z, &omega);
+                    *hidden = value;
+                    *vector_at_mut::<S>(derivatives[0].elements_mut(), place) = slope;
+                    *vector_at_mut::<S>(derivatives[1].elements_mut(), place) = curvature;
+                }
+                place += S::F32_LANES;
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Matrices as the kernels want them, and the one product that forward, input gradient and weight gradient share.
 
+use std::ops::Range;
+
 use pulp::{NullaryFnOnce, Simd};
 
 /// Columns of a full panel: four AVX-512 vectors, so that six rows of it fill the registers with sums.
@@ -102,6 +104,16 @@ impl Matrix {
     #[inline(always)]
     pub(super) fn elements_mut(&mut self) -> &mut [f32] {
         &mut self.elements
+    }
+
+    /// Where the elements of the first `count` rows lie, padding included: a range a panel.
+    #[inline(always)]
+    pub(super) fn first_rows(&self, count: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (rows, padded) = (self.rows, Self::padded(self.columns));
+        (0..padded).step_by(PANEL).map(move |start| {
+            let first = rows * start;
+            first..first + count * (padded - start).min(PANEL)
+        })
     }
 
     #[inline(always)]

@@ -6,12 +6,11 @@
 
 use pulp::Simd;
 
-use super::activation::{BackThroughTangents, BackThroughValues, Keep, ValueSlopeCurvature};
+use super::activation::{Activate, BackThroughTangents, BackThroughValues, Keep, Sums};
 use super::matrix::{AddTo, Left, Matrix, multiply};
-use super::network::{Gradient, Layer, Network};
+use super::network::{Gradient, Network};
 use super::points::Points;
 use super::tile::add_column_sums;
-use crate::field::activation::{ActivationFunction, WithActivation};
 
 /// Values, then their derivatives by the three axes.
 type WithTangents = [Matrix; 4];
@@ -164,15 +163,18 @@ impl Network<'_> {
                 before: [slopes, tangents @ ..],
                 curvatures,
             } = &mut from[0];
-            self.activation.visit(Values {
+            let left = Left::Rows(input(&workspace.encoded, before, &workspace.tangents_in, 0));
+            let mut sums = Sums {
+                bias: &layer.bias,
+                hidden: values,
+            };
+            multiply(simd, shape, left, right, rows, &mut sums);
+            self.activation.visit(Activate {
                 simd,
-                layer,
-                input: input(&workspace.encoded, before, &workspace.tangents_in, 0),
-                shape,
-                rows,
-                values,
-                slopes,
-                curvatures,
+                omega: layer.omega,
+                count: workspace.points.count(),
+                hidden: values,
+                derivatives: [slopes, curvatures],
             });
             for (axis, tangents) in tangents.iter_mut().enumerate() {
                 let input = input(&workspace.encoded, before, &workspace.tangents_in, 1 + axis);
@@ -242,43 +244,6 @@ impl Network<'_> {
         for (by, encoded) in by_layer.iter().zip(&mut workspace.encoded) {
             multiply(simd, shape, Left::Rows(by), right, rows, &mut Keep(encoded));
         }
-    }
-}
-
-/// A hidden layer's values, and what is kept of them.
-struct Values<'a, S> {
-    simd: S,
-    layer: &'a Layer,
-    input: &'a Matrix,
-    shape: [usize; 2],
-    rows: usize,
-    values: &'a mut Matrix,
-    slopes: &'a mut Matrix,
-    curvatures: &'a mut Matrix,
-}
-
-impl<S: Simd> WithActivation for Values<'_, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with<F: ActivationFunction>(self, function: &F) {
-        let mut output = ValueSlopeCurvature {
-            function,
-            omega: self.layer.omega,
-            bias: &self.layer.bias,
-            hidden: self.values,
-            slopes: self.slopes,
-            curvatures: self.curvatures,
-        };
-        let left = Left::Rows(self.input);
-        multiply(
-            self.simd,
-            self.shape,
-            left,
-            &self.layer.forward,
-            self.rows,
-            &mut output,
-        );
     }
 }
 

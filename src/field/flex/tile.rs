@@ -6,7 +6,7 @@
 use pulp::Simd;
 
 use super::activation::{
-    BackThroughPieces, BackThroughSlopes, Keep, Value, ValueAndSlope, back_through_pieces,
+    Activate, BackThroughPieces, BackThroughSlopes, Keep, Pieces, Sums, back_through_pieces,
 };
 use super::matrix::{AddTo, Left, Matrix, multiply, vector_at, vector_at_mut};
 use super::network::{Gradient, Layer, Network};
@@ -74,15 +74,40 @@ impl Network<'_> {
         for (index, layer) in self.hidden.iter().enumerate() {
             let (before, after) = workspace.hidden.split_at_mut(index);
             let input = before.last().unwrap_or(&workspace.encoded);
-            self.activation.visit(HiddenLayer {
-                simd,
-                layer,
-                input,
-                count,
-                rows: self.tile,
-                hidden: &mut after[0],
-                slopes: workspace.slopes.get_mut(index),
-            });
+            let hidden = &mut after[0];
+            if self.activation.is_piecewise_linear() {
+                self.activation.visit(StraightLayer {
+                    simd,
+                    layer,
+                    input,
+                    count,
+                    rows: self.tile,
+                    hidden,
+                });
+                continue;
+            }
+            let shape = [count, layer.size.inputs];
+            let bias = layer.bias.as_slice();
+            let mut sums = Sums { bias, hidden };
+            let left = Left::Rows(input);
+            multiply(simd, shape, left, &layer.forward, self.tile, &mut sums);
+            let omega = layer.omega;
+            match workspace.slopes.get_mut(index) {
+                None => self.activation.visit(Activate {
+                    simd,
+                    omega,
+                    count,
+                    hidden,
+                    derivatives: [],
+                }),
+                Some(slopes) => self.activation.visit(Activate {
+                    simd,
+                    omega,
+                    count,
+                    hidden,
+                    derivatives: [slopes],
+                }),
+            }
         }
         let last = workspace.hidden.last().unwrap_or(&workspace.encoded);
         for (row, value) in workspace.values[..count].iter_mut().enumerate() {
@@ -264,8 +289,8 @@ impl Network<'_> {
     }
 }
 
-/// A hidden layer forward.
-struct HiddenLayer<'a, S> {
+/// A hidden layer of straight pieces.
+struct StraightLayer<'a, S> {
     simd: S,
     layer: &'a Layer,
     input: &'a Matrix,
@@ -274,48 +299,31 @@ struct HiddenLayer<'a, S> {
     /// Points that there is room for.
     rows: usize,
     hidden: &'a mut Matrix,
-    /// Where the slopes are kept.
-    slopes: Option<&'a mut Matrix>,
 }
 
-impl<S: Simd> WithActivation for HiddenLayer<'_, S> {
+impl<S: Simd> WithActivation for StraightLayer<'_, S> {
     type Output = ();
 
     #[inline(always)]
     fn with<F: ActivationFunction>(self, function: &F) {
-        let Self {
-            simd,
-            layer,
-            input,
-            count,
-            rows,
-            hidden,
-            slopes,
-        } = self;
-        let shape = [count, layer.size.inputs];
-        let (left, right) = (Left::Rows(input), &layer.forward);
-        let (bias, omega) = (layer.bias.as_slice(), layer.omega);
-        match slopes {
-            Some(slopes) if !F::PIECEWISE_LINEAR => {
-                let mut output = ValueAndSlope {
-                    function,
-                    omega,
-                    bias,
-                    hidden,
-                    slopes,
-                };
-                multiply(simd, shape, left, right, rows, &mut output);
-            }
-            _ => {
-                let mut output = Value {
-                    function,
-                    omega,
-                    bias,
-                    hidden,
-                };
-                multiply(simd, shape, left, right, rows, &mut output);
-            }
+        if !F::PIECEWISE_LINEAR {
+            unreachable!("others have a pass of their own");
         }
+        let shape = [self.count, self.layer.size.inputs];
+        let mut output = Pieces {
+            function,
+            bias: &self.layer.bias,
+            hidden: self.hidden,
+        };
+        let left = Left::Rows(self.input);
+        multiply(
+            self.simd,
+            shape,
+            left,
+            &self.layer.forward,
+            self.rows,
+            &mut output,
+        );
     }
 }
 

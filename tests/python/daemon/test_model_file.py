@@ -144,16 +144,43 @@ def network(architecture, tensors, u):
         h = h @ tensors[f"mlp.{layer}.weight"].T + tensors[f"mlp.{layer}.bias"]
         if layer == mlp["hidden_layers"]:
             break
-        activation = mlp["activation"]
-        if activation["kind"] == "relu":
-            h = np.maximum(h, 0)
-        else:
-            h = np.sin(h * np.float32(activation["first_omega" if layer == 0 else "omega"]))
+        h = activated(mlp["activation"], layer, h.astype(np.float64)).astype(np.float32)
     return h[:, 0].astype(np.float64)
 
 
-@pytest.mark.parametrize(("preset", "steps"), [("draft", 100), ("detail", 20), ("smooth", 60)])
-def test_numpy_reproduces_the_field(binary, tmp_path, preset, steps):
+def activated(activation, layer, z):
+    """What follows hidden layer `layer`."""
+    omega = activation.get("first_omega" if layer == 0 else "omega")
+    match activation["kind"]:
+        case "relu":
+            return np.maximum(z, 0)
+        case "sine":
+            return np.sin(omega * z)
+        case "finer":
+            return np.sin(omega * (np.abs(z) + 1) * z)
+        case "gaussian":
+            return np.exp(-(z**2) / (2 * activation["width"] ** 2))
+        case "wire":
+            return np.cos(omega * z) * np.exp(-((activation["spread"] * z) ** 2))
+        case "softplus":
+            return np.logaddexp(0, activation["sharpness"] * z) / activation["sharpness"]
+        case "silu":
+            return z / (1 + np.exp(-z))
+        case "tanh":
+            return np.tanh(z)
+    raise ValueError(activation)
+
+
+ACTIVATIONS = ["relu", "sine", "finer", "gaussian", "wire", "softplus", "silu", "tanh"]
+FITS = {"draft": [100], "detail": [20], "smooth": [60]} | {
+    activation: [100, "--preset=draft", "--set=spline=none", f"--set=architecture.mlp.activation.kind={activation}"]
+    for activation in ACTIVATIONS
+}
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_numpy_reproduces_the_field(binary, tmp_path, name):
+    steps, *settings = FITS[name]
     positions, triangles = sphere()
     mesh = tmp_path / "sphere.obj"
     with mesh.open("w") as file:
@@ -162,7 +189,8 @@ def test_numpy_reproduces_the_field(binary, tmp_path, preset, steps):
         for a, b, c in triangles + 1:
             print("f", a, b, c, file=file)
     model, points, values = (tmp_path / name for name in ("m.safetensors", "p.npy", "d.npy"))
-    run = [binary, "fit", mesh, "-o", model, "--preset", preset, "--steps", str(steps)]
+    settings = settings or [f"--preset={name}"]
+    run = [binary, "fit", mesh, "-o", model, "--steps", str(steps), *settings]
     subprocess.run(run, check=True, capture_output=True)
     low, high = (positions * 3 + 7).min(0), (positions * 3 + 7).max(0)
     side = (high - low).max()
