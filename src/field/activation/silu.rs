@@ -13,20 +13,25 @@ impl ActivationFunction for Silu {
     const NETWORK: &'static str = "silu";
     const SMOOTHNESS: u32 = u32::MAX;
 
-    /// With `exp(-|z|)`, which cannot overflow, above the line or below it.
     #[inline(always)]
     fn apply<A: Algebra>(&self, a: &mut A, z: &A::Number, _omega: &A::Number) -> A::Number {
-        let (zero, one) = (a.constant(0.0), a.constant(1.0));
-        let size = a.abs(z);
-        let minus = a.negate(&size);
-        let falling = a.exp(&minus);
-        let below = a.add(&one, &falling);
-        let above = a.select_greater(z, &zero, &one, &falling);
-        let sigmoid = a.div(&above, &below);
-        a.mul(z, &sigmoid)
+        let share = sigmoid(a, z);
+        a.mul(z, &share)
     }
 
     fn start(&self, _layer: usize, inputs: usize) -> Start {
         Start::he(inputs)
     }
+}
+
+/// `1 / (1 + exp(-x))`, with `exp(-|x|)`, which cannot overflow, above the line or below it.
+#[inline(always)]
+pub(super) fn sigmoid<A: Algebra>(a: &mut A, x: &A::Number) -> A::Number {
+    let (zero, one) = (a.constant(0.0), a.constant(1.0));
+    let size = a.abs(x);
+    let minus = a.negate(&size);
+    let falling = a.exp(&minus);
+    let below = a.add(&one, &falling);
+    let above = a.select_greater(x, &zero, &one, &falling);
+    a.div(&above, &below)
 }
