@@ -30,7 +30,7 @@ mod outer_surface;
 mod scalar_field;
 mod spline;
 
-pub use activation::{Activation, Finer, Gaussian, Relu, Silu, Sine, Softplus, Tanh, Wire};
+pub use activation::{Activation, Finer, Gaussian, Gelu, Relu, Silu, Sine, Softplus, Tanh, Wire};
 pub use architecture::{
     Architecture, ArchitectureError, Encoding, GridLevel, HashGrid, LayerSize, Mlp, TensorSpec,
 };

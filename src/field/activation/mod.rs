@@ -172,6 +172,7 @@ activations! {
     Wire in wire, "`cos(ω z) exp(-(s z)²)`, a real Gabor wavelet (Saragadam et al. 2023, WIRE).";
     Softplus in softplus, "`ln(1 + exp(β z)) / β` (Dugas et al. 2001), a ReLU with a round corner.";
     Silu in silu, "`z / (1 + exp(-z))` (Elfwing et al. 2018; also called swish).";
+    Gelu in gelu, "`z Φ(z)`, approximately (Hendrycks and Gimpel 2016).";
     Tanh in tanh, "`tanh z`";
 }
 

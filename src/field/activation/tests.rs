@@ -78,6 +78,11 @@ fn formulas_are_what_they_are_said_to_be() {
         let exact = (4.0 * z).exp().ln_1p() / 4.0;
         expected(of(Activation::Softplus(softplus)), exact);
         expected(of(Activation::Silu(Silu {})), z / (1.0 + (-z).exp()));
+        let cubic = 0.797_884_560_8 * (z + 0.044_715 * z * z * z);
+        expected(
+            of(Activation::Gelu(Gelu {})),
+            0.5 * z * (1.0 + cubic.tanh()),
+        );
         expected(of(Activation::Tanh(Tanh {})), z.tanh());
     }
 }

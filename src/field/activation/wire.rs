@@ -50,13 +50,9 @@ impl ActivationFunction for Wire {
         }
     }
 
-    /// As linear layers start in PyTorch, with which the paper's real wavelets were trained.
-    fn start(&self, _layer: usize, inputs: usize) -> Start {
-        let half_width = 1.0 / (inputs as f32).sqrt();
-        Start {
-            weight: half_width,
-            bias: half_width,
-        }
+    /// As a SIREN's: from wide starts, such as PyTorch's, most units begin beyond their bell, where nothing moves them.
+    fn start(&self, layer: usize, inputs: usize) -> Start {
+        Start::siren(layer, inputs, self.omega, 1.0 / (inputs as f32).sqrt())
     }
 
     fn settings(&self) -> Vec<Setting> {

@@ -10,11 +10,12 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use self::hash_grid::EncodedGrid;
-use self::tensors::{Number, Tensors};
+use self::tensors::Tensors;
 use super::activation::{ActivationFunction, WithActivation, value_slope_curvature};
 use super::architecture::{Architecture, Encoding, TensorSpec};
 use super::backend::{AdamState, AdamStep, FieldBackend, Loss, TrainStep};
 use super::batch_draw::BatchDraw;
+use crate::calculus::{Folded, MaybeKnown};
 
 /// [`FieldBackend::field`] by tensor operations.
 pub fn field<B: FieldBackend>(
@@ -323,10 +324,11 @@ impl<B: Backend> WithActivation for Activate<B> {
 
     fn with<F: ActivationFunction>(self, function: &F) -> Self::Output {
         let mut tensors = Tensors::like(&self.preactivation);
-        let omega = Number::Constant(f64::from(self.omega));
-        let z = Number::Tensor(self.preactivation);
-        let results = value_slope_curvature(&mut tensors, function, &z, &omega);
-        results.map(|number| tensors.tensor(number))
+        let mut folded = Folded(&mut tensors);
+        let omega = MaybeKnown::Known(f64::from(self.omega));
+        let z = MaybeKnown::Number(self.preactivation);
+        let results = value_slope_curvature(&mut folded, function, &z, &omega);
+        results.map(|number| folded.number(&number))
     }
 }
 

@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use super::Lanes;
 use super::sine::{cosine, sine};
-use crate::calculus::Algebra;
+use crate::calculus::{Algebra, Folded, MaybeKnown};
 use crate::field::activation::{
     Activation, ActivationFunction, WithActivation, value_and_change, value_slope_curvature,
 };
@@ -64,7 +64,11 @@ impl WithActivation for Value<'_> {
     type Output = Number;
 
     fn with<F: ActivationFunction>(self, function: &F) -> Number {
-        function.apply(&mut Code(self.scope), &self.z, &self.omega)
+        let mut code = Code(self.scope);
+        let mut folded = Folded(&mut code);
+        let [z, omega] = [self.z, self.omega].map(MaybeKnown::Number);
+        let value = function.apply(&mut folded, &z, &omega);
+        folded.number(&value)
     }
 }
 
@@ -80,7 +84,10 @@ impl WithActivation for Change<'_> {
 
     fn with<F: ActivationFunction>(self, function: &F) -> Number {
         let mut code = Code(self.scope);
-        value_and_change(&mut code, function, &self.z, &self.by, &self.omega).1
+        let mut folded = Folded(&mut code);
+        let [z, by, omega] = [self.z, self.by, self.omega].map(MaybeKnown::Number);
+        let (_, change) = value_and_change(&mut folded, function, &z, &by, &omega);
+        folded.number(&change)
     }
 }
 
@@ -95,9 +102,13 @@ impl WithActivation for Second<'_> {
 
     fn with<F: ActivationFunction>(self, function: &F) -> DerivativesExpand {
         let mut code = Code(self.scope);
-        let [_, slope, curvature] =
-            value_slope_curvature(&mut code, function, &self.z, &self.omega);
-        DerivativesExpand { slope, curvature }
+        let mut folded = Folded(&mut code);
+        let [z, omega] = [self.z, self.omega].map(MaybeKnown::Number);
+        let [_, slope, curvature] = value_slope_curvature(&mut folded, function, &z, &omega);
+        DerivativesExpand {
+            slope: folded.number(&slope),
+            curvature: folded.number(&curvature),
+        }
     }
 }
 
@@ -144,22 +155,17 @@ impl Algebra for Code<'_> {
         cosine::expand(self.0, x.clone())
     }
 
-    fn select_greater(&mut self, a: &Number, b: &Number, yes: &Number, no: &Number) -> Number {
-        select_greater::expand(self.0, a.clone(), b.clone(), yes.clone(), no.clone())
-    }
-
     fn max(&mut self, a: &Number, b: &Number) -> Number {
         cubecl::frontend::max::expand(self.0, a.clone(), b.clone())
+    }
+
+    fn select_greater(&mut self, a: &Number, b: &Number, yes: &Number, no: &Number) -> Number {
+        select_greater::expand(self.0, a.clone(), b.clone(), yes.clone(), no.clone())
     }
 }
 
 /// `yes` where `a > b`, elsewhere `no`.
 #[cube]
 fn select_greater(a: Lanes, b: Lanes, yes: Lanes, no: Lanes) -> Lanes {
-    let mut result = Lanes::new(0.0);
-    #[unroll]
-    for lane in 0..4usize {
-        result[lane] = select(a[lane] > b[lane], yes[lane], no[lane]);
-    }
-    result
+    select_many(a.greater_than(b), yes, no)
 }

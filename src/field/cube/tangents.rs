@@ -59,8 +59,8 @@ impl WithTangents {
     }
 }
 
-/// Makes what a hidden layer keeps out of its sums at `first_row`: biases, and activations of straight pieces. `biases` is their place in the flat
-/// vector.
+/// Makes what a hidden layer keeps out of its sums at `first_row`: biases, and activations of straight pieces. `biases` is
+/// their place in the flat vector.
 #[cube]
 pub(super) fn finish_layer(
     workgroup: &mut Workgroup,

@@ -28,29 +28,6 @@ impl<S: Simd> Output<S> for Sums<'_> {
     }
 }
 
-/// `f(z)` of straight pieces, which costs an instruction or two.
-pub(super) struct Pieces<'a, F> {
-    pub function: &'a F,
-    /// `[out]`, padded.
-    pub bias: &'a [f32],
-    /// `[N, out]`
-    pub hidden: &'a mut Matrix,
-}
-
-impl<S: Simd, F: ActivationFunction> Output<S> for Pieces<'_, F> {
-    #[inline(always)]
-    fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
-        vector_at::<S>(self.bias, column)
-    }
-
-    #[inline(always)]
-    fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let omega = simd.splat_f32s(1.0);
-        let value = self.function.apply(&mut Vectors(simd), &sums, &omega);
-        *vector_at_mut::<S>(self.hidden.elements_mut(), place) = value;
-    }
-}
-
 /// `f(z)` in the place of `z`, and as many of its derivatives as there is room for, slopes first.
 ///
 /// A pass over a tile that is in cache, because its code is small: within the product each activation would need one of its
@@ -103,38 +80,6 @@ impl<S: Simd, const DERIVATIVES: usize> WithActivation for Activate<'_, S, DERIV
             }
         }
     }
-}
-
-/// Back through an activation of two straight pieces: the gradient by `z` takes the place of the hidden values, which tell
-/// the slope.
-pub(super) struct BackThroughPieces<'a, F> {
-    pub function: &'a F,
-    pub hidden: &'a mut Matrix,
-}
-
-impl<S: Simd, F: ActivationFunction> Output<S> for BackThroughPieces<'_, F> {
-    #[inline(always)]
-    fn start(&self, simd: S, _place: usize, _column: usize) -> S::f32s {
-        simd.splat_f32s(0.0)
-    }
-
-    #[inline(always)]
-    fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let hidden = vector_at_mut::<S>(self.hidden.elements_mut(), place);
-        *hidden = back_through_pieces(simd, self.function, *hidden, sums);
-    }
-}
-
-/// The gradient by `z`, given the activation's value at it and the gradient by that.
-#[inline(always)]
-pub(super) fn back_through_pieces<S: Simd, F: ActivationFunction>(
-    simd: S,
-    function: &F,
-    value: S::f32s,
-    by_value: S::f32s,
-) -> S::f32s {
-    let omega = simd.splat_f32s(1.0);
-    value_and_change(&mut Vectors(simd), function, &value, &by_value, &omega).1
 }
 
 /// Back through any activation whose slopes were kept: the gradient by `z` takes their place.

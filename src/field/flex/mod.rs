@@ -11,6 +11,7 @@ mod encoding_tangents;
 mod exponential;
 mod matrix;
 mod network;
+mod pieces;
 mod points;
 mod second_order;
 mod sine;

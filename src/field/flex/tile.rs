@@ -5,13 +5,11 @@
 
 use pulp::Simd;
 
-use super::activation::{
-    Activate, BackThroughPieces, BackThroughSlopes, Keep, Pieces, Sums, back_through_pieces,
-};
+use super::activation::{Activate, BackThroughSlopes, Keep, Sums};
 use super::matrix::{AddTo, Left, Matrix, multiply, vector_at, vector_at_mut};
 use super::network::{Gradient, Layer, Network};
+use super::pieces::{BackIntoLastPieces, BackIntoPieces, StraightLayer};
 use super::points::Points;
-use crate::field::activation::{ActivationFunction, WithActivation};
 
 /// Buffers for one tile.
 pub(super) struct Workspace {
@@ -283,113 +281,6 @@ impl Network<'_> {
                 let slope = vector_at_mut::<S>(slopes.elements_mut(), start + row * step);
                 let by_hidden = simd.mul_f32s(simd.splat_f32s(by_value), weights);
                 *slope = simd.mul_f32s(*slope, by_hidden);
-            }
-            column += S::F32_LANES;
-        }
-    }
-}
-
-/// A hidden layer of straight pieces.
-struct StraightLayer<'a, S> {
-    simd: S,
-    layer: &'a Layer,
-    input: &'a Matrix,
-    /// Points of the tile.
-    count: usize,
-    /// Points that there is room for.
-    rows: usize,
-    hidden: &'a mut Matrix,
-}
-
-impl<S: Simd> WithActivation for StraightLayer<'_, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with<F: ActivationFunction>(self, function: &F) {
-        if !F::PIECEWISE_LINEAR {
-            unreachable!("others have a pass of their own");
-        }
-        let shape = [self.count, self.layer.size.inputs];
-        let mut output = Pieces {
-            function,
-            bias: &self.layer.bias,
-            hidden: self.hidden,
-        };
-        let left = Left::Rows(self.input);
-        multiply(
-            self.simd,
-            shape,
-            left,
-            &self.layer.forward,
-            self.rows,
-            &mut output,
-        );
-    }
-}
-
-/// From the gradient by a hidden layer's preactivations to that by those of the layer below, whose values tell its slopes.
-struct BackIntoPieces<'a, S> {
-    simd: S,
-    shape: [usize; 2],
-    by_layer: &'a Matrix,
-    weights: &'a Matrix,
-    rows: usize,
-    hidden: &'a mut Matrix,
-}
-
-impl<S: Simd> WithActivation for BackIntoPieces<'_, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with<F: ActivationFunction>(self, function: &F) {
-        if !F::PIECEWISE_LINEAR {
-            unreachable!("slopes are kept");
-        }
-        let hidden = self.hidden;
-        let mut output = BackThroughPieces { function, hidden };
-        let left = Left::Rows(self.by_layer);
-        multiply(
-            self.simd,
-            self.shape,
-            left,
-            self.weights,
-            self.rows,
-            &mut output,
-        );
-    }
-}
-
-/// From the gradient by the network's values to that by the preactivations of the last hidden layer, whose values tell its
-/// slopes.
-struct BackIntoLastPieces<'a, S> {
-    simd: S,
-    weight: &'a Matrix,
-    by_values: &'a [f32],
-    hidden: &'a mut Matrix,
-}
-
-impl<S: Simd> WithActivation for BackIntoLastPieces<'_, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with<F: ActivationFunction>(self, function: &F) {
-        if !F::PIECEWISE_LINEAR {
-            unreachable!("slopes are kept");
-        }
-        let Self {
-            simd,
-            weight,
-            by_values,
-            hidden,
-        } = self;
-        let mut column = 0;
-        while column < Matrix::padded(weight.columns()) {
-            let weights = vector_at::<S>(weight.elements(), weight.place(0, column));
-            let (start, step) = hidden.column(column);
-            for (row, &by_value) in by_values.iter().enumerate() {
-                let hidden = vector_at_mut::<S>(hidden.elements_mut(), start + row * step);
-                let by_hidden = simd.mul_f32s(simd.splat_f32s(by_value), weights);
-                *hidden = back_through_pieces(simd, function, *hidden, by_hidden);
             }
             column += S::F32_LANES;
         }

@@ -166,12 +166,14 @@ def activated(activation, layer, z):
             return np.logaddexp(0, activation["sharpness"] * z) / activation["sharpness"]
         case "silu":
             return z / (1 + np.exp(-z))
+        case "gelu":
+            return z / (1 + np.exp(-1.5957691 * (z + 0.044715 * z**3)))
         case "tanh":
             return np.tanh(z)
     raise ValueError(activation)
 
 
-ACTIVATIONS = ["relu", "sine", "finer", "gaussian", "wire", "softplus", "silu", "tanh"]
+ACTIVATIONS = ["relu", "sine", "finer", "gaussian", "wire", "softplus", "silu", "gelu", "tanh"]
 FITS = {"draft": [100], "detail": [20], "smooth": [60]} | {
     activation: [100, "--preset=draft", "--set=spline=none", f"--set=architecture.mlp.activation.kind={activation}"]
     for activation in ACTIVATIONS
