@@ -1,11 +1,11 @@
 //! What becomes of a product's sums in a hidden layer, forward and back, while they are still in registers.
 
-use pulp::Simd;
+use pulp::{NullaryFnOnce, Simd};
 
 use super::matrix::{Matrix, Output, vector_at, vector_at_mut};
 use super::vectors::Vectors;
 use crate::field::activation::{
-    ActivationFunction, WithActivation, value_and_change, value_slope_curvature,
+    Activation, ActivationFunction, WithActivation, value_and_change, value_slope_curvature,
 };
 
 /// `z`, for activations that follow in a pass of their own.
@@ -41,6 +41,34 @@ pub(super) struct Activate<'a, S, const DERIVATIVES: usize> {
     pub hidden: &'a mut Matrix,
     /// `[N, out]` each.
     pub derivatives: [&'a mut Matrix; DERIVATIVES],
+}
+
+/// A function of its own in the instruction set that was dispatched to, as products are: inlined, all activations' code would
+/// crowd the encoding's out of the registers.
+struct Pass<'a, S, const DERIVATIVES: usize> {
+    activation: Activation,
+    activate: Activate<'a, S, DERIVATIVES>,
+}
+
+impl<S: Simd, const DERIVATIVES: usize> NullaryFnOnce for Pass<'_, S, DERIVATIVES> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.activation.visit(self.activate);
+    }
+}
+
+impl<S: Simd, const DERIVATIVES: usize> Activate<'_, S, DERIVATIVES> {
+    /// Does it.
+    #[inline(always)]
+    pub(super) fn run(self, activation: Activation) {
+        let simd = self.simd;
+        simd.vectorize(Pass {
+            activation,
+            activate: self,
+        });
+    }
 }
 
 impl<S: Simd, const DERIVATIVES: usize> WithActivation for Activate<'_, S, DERIVATIVES> {

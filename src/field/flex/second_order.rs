@@ -169,13 +169,14 @@ impl Network<'_> {
                 hidden: values,
             };
             multiply(simd, shape, left, right, rows, &mut sums);
-            self.activation.visit(Activate {
+            Activate {
                 simd,
                 omega: layer.omega,
                 count: workspace.points.count(),
                 hidden: values,
                 derivatives: [slopes, curvatures],
-            });
+            }
+            .run(self.activation);
             for (axis, tangents) in tangents.iter_mut().enumerate() {
                 let input = input(&workspace.encoded, before, &workspace.tangents_in, 1 + axis);
                 multiply(

@@ -91,20 +91,22 @@ impl Network<'_> {
             multiply(simd, shape, left, &layer.forward, self.tile, &mut sums);
             let omega = layer.omega;
             match workspace.slopes.get_mut(index) {
-                None => self.activation.visit(Activate {
+                None => Activate {
                     simd,
                     omega,
                     count,
                     hidden,
                     derivatives: [],
-                }),
-                Some(slopes) => self.activation.visit(Activate {
+                }
+                .run(self.activation),
+                Some(slopes) => Activate {
                     simd,
                     omega,
                     count,
                     hidden,
                     derivatives: [slopes],
-                }),
+                }
+                .run(self.activation),
             }
         }
         let last = workspace.hidden.last().unwrap_or(&workspace.encoded);
