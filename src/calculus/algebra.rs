@@ -2,8 +2,8 @@
 
 /// Numbers that a formula is written over, and the operations on them.
 ///
-/// A formula is a function that is generic over an algebra. It is computed by [`Plain`](super::Plain) in `f64`, by the
-/// processor's vectors and by Burn's tensors; it is differentiated by [`Jet`](super::Jet), over any of them; and it becomes a
+/// A formula is a function that is generic over an algebra. It is computed by the processor's vectors, by Burn's
+/// tensors and, in tests, in `f64`; it is differentiated by [`Jet`](super::Jet), over any of them; and it becomes a
 /// part of a graphics card's kernel while that is written. The operations take the algebra, because some of them write code
 /// instead of computing.
 ///

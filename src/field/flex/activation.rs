@@ -60,7 +60,7 @@ impl<S: Simd, const DERIVATIVES: usize> NullaryFnOnce for Pass<'_, S, DERIVATIVE
 }
 
 impl<S: Simd, const DERIVATIVES: usize> Activate<'_, S, DERIVATIVES> {
-    /// Does it.
+    /// Activates the tile.
     #[inline(always)]
     pub(super) fn run(self, activation: Activation) {
         let simd = self.simd;
