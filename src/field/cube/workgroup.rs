@@ -9,7 +9,7 @@ use super::{Lanes, Words};
 /// Shared memory of a workgroup. Every element holds four neighbouring samples.
 #[derive(CubeType)]
 pub(super) struct Workgroup {
-    /// Encoded position, hidden layers, and for a sine the activated layer: see [`Plan`].
+    /// Encoded position, hidden layers, and mostly an activated layer: see [`Plan`].
     pub rows: SharedMemory<Lanes>,
     /// Weights of a layer, as far as they are needed at a time.
     pub staged: SharedMemory<Lanes>,
