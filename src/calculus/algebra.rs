@@ -7,8 +7,8 @@
 /// part of a graphics card's kernel while that is written. The operations take the algebra, because some of them write code
 /// instead of computing.
 ///
-/// Implementations must be `#[inline(always)]` throughout and free of closures: only so do formulas take on the instruction set
-/// that a kernel was dispatched to.
+/// What the processor's kernels are made of, [`Jet`](super::Jet) included, must be `#[inline(always)]` throughout and free of
+/// closures: only so do formulas take on the instruction set that a kernel was dispatched to.
 pub(crate) trait Algebra {
     /// One number, or as many as are computed with at a time.
     type Number: Clone;

@@ -43,7 +43,7 @@ struct MeshFileReport {
 #[derive(Serialize)]
 struct ModelFileReport {
     kind: &'static str,
-    /// In words, such as `hash grid 8x4 2^15 (8..256), ReLU MLP 2x64`.
+    /// In words, such as `hash grid 8x4 2^15 (8..256), mlp 2x64`.
     network: String,
     architecture: Architecture,
     parameters: usize,
