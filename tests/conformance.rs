@@ -8,7 +8,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use overfit::field::{
     Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
-    Loss, Mlp, Relu, Sine, Summation, TrainStep, composed, initial_parameters,
+    Loss, Mlp, Needs, Objective, Relu, Sine, Summation, TrainStep, composed, initial_parameters,
 };
 use overfit::instruction_set;
 use rand::{RngExt, SeedableRng};
@@ -113,6 +113,25 @@ impl Case {
         all.narrow(1, 0, columns)
     }
 
+    /// Points, and drawn numbers for what is wanted there; gradients are of length 1, and a third of the points lie on the surface.
+    fn samples<B: Backend>(&self, needs: Needs, device: &B::Device) -> Tensor<B, 2> {
+        let mut rng = Pcg64::seed_from_u64(8);
+        let mut rows = Vec::new();
+        for (index, point) in self.points.chunks_exact(3).enumerate() {
+            let mut number = || f64::from(rng.random::<f32>() - 0.5);
+            let mut row: Vec<f64> = point.to_vec();
+            row.push(number());
+            let distance = 0.2 * number();
+            row.push(if index % 3 == 0 { 0.0 } else { distance });
+            row.extend([(); 3].map(|()| number()));
+            let gradient = [(); 3].map(|()| number());
+            let length = gradient.iter().map(|x| x * x).sum::<f64>().sqrt();
+            row.extend(gradient.map(|x| f64::from((x / length) as f32)));
+            rows.extend_from_slice(&row[..needs.columns()]);
+        }
+        tensor(&rows, [self.count, needs.columns()], device)
+    }
+
     fn field<B: FieldBackend>(&self, device: &B::Device) -> Vec<f64> {
         let (parameters, points) = (self.parameters(device), self.points(device));
         vec_of(B::field(&self.architecture, parameters, points, true))
@@ -199,6 +218,47 @@ fn reference_gradients_by_parameters_match_central_differences_one_tensor_at_a_t
 }
 
 #[test]
+fn reference_gradients_of_every_term_match_central_differences_one_tensor_at_a_time() {
+    let device = Default::default();
+    for case in Case::all() {
+        for name in Loss::NAMES {
+            let loss: Loss = format!("{name}=1").parse().unwrap();
+            let objective = Objective { loss, unit: 0.25 };
+            let at = |parameters: &[f64]| {
+                let parameters = tensor::<Reference, 1>(parameters, [parameters.len()], &device);
+                let samples = case.samples(loss.needs(), &device);
+                let (architecture, objective) = (&case.architecture, objective);
+                Reference::loss_and_gradient(architecture, parameters, samples, objective)
+            };
+            let gradient = vec_of(at(&case.parameters).1);
+            for spec in case.architecture.tensors() {
+                // One direction through the whole tensor, short enough to seldom cross a corner.
+                let mut rng = Pcg64::seed_from_u64(9);
+                let step = 1e-8;
+                let mut ends = [case.parameters.clone(), case.parameters.clone()];
+                let mut expected = 0.0;
+                for index in spec.range() {
+                    let direction = rng.random::<f64>() - 0.5;
+                    ends[0][index] -= step * direction;
+                    ends[1][index] += step * direction;
+                    expected += gradient[index] * direction;
+                }
+                let [low, high] = ends.map(|end| vec_of(at(&end).0)[0]);
+                let difference = (high - low) / (2.0 * step);
+                let error = (difference - expected).abs();
+                let scale = expected.abs().max(1e-2);
+                assert!(
+                    error < 1e-4 * scale,
+                    "{name} of {} {}: {difference} and {expected}",
+                    case.architecture,
+                    spec.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn reference_gradients_by_position_match_central_differences() {
     let device = Default::default();
     for case in Case::all() {
@@ -260,7 +320,7 @@ fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
         let composed = composed::field_backward(&case.architecture, parameters, points, cotangent);
         let expected = case.backward::<Reference>(4, &reference_device);
         assert_close("composed", &case, &vec_of(composed), &expected, tolerance);
-        for loss in [Loss::L1, Loss::L2] {
+        for loss in losses() {
             let (actual, expected) = (
                 loss_and_gradient::<B>(&case, loss, device),
                 loss_and_gradient::<Reference>(&case, loss, &reference_device),
@@ -277,9 +337,11 @@ fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
         for (actual, start) in untouched.take(case.parameters.len() / 3) {
             assert_eq!(actual, start, "an element without gradient moved");
         }
+        let [value, both] = ["l2", "l2,gradient=0.05"].map(|terms| terms.parse().unwrap());
         for summation in [Summation::Exact, Summation::Fast] {
-            assert_trains_like_the_reference::<B>(&case, summation, device);
+            assert_trains_like_the_reference::<B>(&case, value, summation, device);
         }
+        assert_trains_like_the_reference::<B>(&case, both, Summation::Exact, device);
         assert_autodiff_agrees::<B>(&case, device, tolerance);
 
         for columns in [1, 4] {
@@ -293,18 +355,31 @@ fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
     }
 }
 
+/// All terms of each need together: a kernel for each term would take minutes to compile.
+fn losses() -> [Loss; 3] {
+    let all = |least: Needs| {
+        let names = Loss::NAMES.iter().copied();
+        let names = names.filter(|name| name.parse::<Loss>().unwrap().needs() <= least);
+        let terms: Vec<String> = names.map(|name| format!("{name}=0.5")).collect();
+        terms.join(",").parse().unwrap()
+    };
+    [
+        all(Needs::Error),
+        all(Needs::Distance),
+        all(Needs::Gradient),
+    ]
+}
+
 fn loss_and_gradient<B: FieldBackend>(
     case: &Case,
     loss: Loss,
     device: &B::Device,
 ) -> (Vec<f64>, Vec<f64>) {
-    let targets: Tensor<B, 2> = case.cotangent(1, device);
     let (loss, gradient) = B::loss_and_gradient(
         &case.architecture,
         case.parameters(device),
-        case.points(device),
-        targets,
-        loss,
+        case.samples(loss.needs(), device),
+        Objective { loss, unit: 0.25 },
     );
     (vec_of(loss), vec_of(gradient))
 }
@@ -341,12 +416,13 @@ fn adam_steps<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64> {
 /// has not led them apart.
 fn assert_trains_like_the_reference<B: FieldBackend>(
     case: &Case,
+    loss: Loss,
     summation: Summation,
     device: &B::Device,
 ) {
     let (actual, expected) = (
-        training_losses::<B>(case, summation, device),
-        training_losses::<Reference>(case, summation, &Default::default()),
+        training_losses::<B>(case, loss, summation, device),
+        training_losses::<Reference>(case, loss, summation, &Default::default()),
     );
     for (step, (actual, expected)) in actual.iter().zip(&expected).enumerate() {
         assert!(
@@ -362,21 +438,31 @@ fn assert_trains_like_the_reference<B: FieldBackend>(
 
 fn training_losses<B: FieldBackend>(
     case: &Case,
+    loss: Loss,
     summation: Summation,
     device: &B::Device,
 ) -> Vec<f64> {
-    let samples: Vec<[f32; 4]> = case
+    let needs = loss.needs();
+    let samples: Vec<f32> = case
         .points
         .chunks_exact(3)
-        .map(|point| {
+        .flat_map(|point| {
             let radius = point.iter().map(|x| x * x).sum::<f64>().sqrt();
-            [point[0], point[1], point[2], radius - 0.5].map(|x| x as f32)
+            let distance = radius - 0.5;
+            let mut row = vec![point[0], point[1], point[2], distance, distance];
+            let gradient = [0, 1, 2].map(|axis| point[axis] / radius);
+            row.extend(gradient);
+            row.extend(gradient);
+            row.truncate(needs.columns());
+            row.into_iter().map(|x| x as f32)
         })
         .collect();
     // Stored in two parts, with room left over that no draw may reach.
-    let mut pool = Tensor::<B, 2>::full([case.count + 5, 4], f32::NAN, device);
-    pool = B::store(pool, 0, &samples[..100]);
-    pool = B::store(pool, 100, &samples[100..]);
+    let columns = needs.columns();
+    let mut pool = Tensor::<B, 2>::full([case.count + 5, columns], f32::NAN, device);
+    let (first, rest) = samples.split_at(100 * columns);
+    pool = B::store(pool, 0, first);
+    pool = B::store(pool, 100, rest);
     let mut workspace = B::Workspace::default();
     let mut state = AdamState::new(case.parameters(device));
     (1..=24)
@@ -392,7 +478,7 @@ fn training_losses<B: FieldBackend>(
             let before = state.clone();
             let step = TrainStep {
                 draw,
-                loss: Loss::L2,
+                objective: Objective { loss, unit: 1.0 },
                 adam,
                 summation,
             };

@@ -34,6 +34,9 @@ pub(crate) trait Algebra {
     /// The natural logarithm of a normal, positive number.
     fn ln(&mut self, x: &Self::Number) -> Self::Number;
 
+    /// `√x` of a positive number.
+    fn sqrt(&mut self, x: &Self::Number) -> Self::Number;
+
     /// `sin x`, exact to some 1e-6 for |x| ≤ 4096.
     fn sin(&mut self, x: &Self::Number) -> Self::Number;
 

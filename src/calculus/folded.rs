@@ -95,6 +95,10 @@ impl<A: Algebra> Algebra for Folded<'_, A> {
         self.map(x, f64::ln, A::ln)
     }
 
+    fn sqrt(&mut self, x: &Self::Number) -> Self::Number {
+        self.map(x, f64::sqrt, A::sqrt)
+    }
+
     fn sin(&mut self, x: &Self::Number) -> Self::Number {
         self.map(x, f64::sin, A::sin)
     }

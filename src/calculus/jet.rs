@@ -136,6 +136,20 @@ impl<A: Algebra> Algebra for Jet<'_, A> {
     }
 
     #[inline(always)]
+    fn sqrt(&mut self, x: &Self::Number) -> Self::Number {
+        let value = self.0.sqrt(&x.value);
+        let slope = match &x.slope {
+            Some(slope) => {
+                let half = self.0.constant(0.5);
+                let half = self.0.mul(&half, slope);
+                Some(self.0.div(&half, &value))
+            }
+            None => None,
+        };
+        Dual { value, slope }
+    }
+
+    #[inline(always)]
     fn sin(&mut self, x: &Self::Number) -> Self::Number {
         let slope = match &x.slope {
             Some(slope) => {

@@ -36,6 +36,10 @@ impl Algebra for Plain {
         x.ln()
     }
 
+    fn sqrt(&mut self, x: &f64) -> f64 {
+        x.sqrt()
+    }
+
     fn sin(&mut self, x: &f64) -> f64 {
         x.sin()
     }

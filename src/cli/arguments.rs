@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
-use crate::field::{DeviceChoice, Loss};
+use crate::field::{DeviceChoice, Loss, UnknownTerm};
 use crate::geometry::{LoadedMesh, SizeLimit, read_mesh_within};
 use crate::train::Preset;
 
@@ -116,10 +116,9 @@ pub(super) fn sign() -> impl TypedValueParser<Value = SignPolicy> {
         .try_map(|name| name.parse::<SignPolicy>())
 }
 
-/// The name of a loss.
-pub(super) fn loss() -> impl TypedValueParser<Value = Loss> {
-    PossibleValuesParser::new(["l1", "l2"])
-        .map(|name| if name == "l1" { Loss::L1 } else { Loss::L2 })
+/// The terms of a loss.
+pub(super) fn loss(terms: &str) -> Result<Loss, UnknownTerm> {
+    terms.parse()
 }
 
 #[cfg(test)]

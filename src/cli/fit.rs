@@ -68,8 +68,8 @@ pub(super) struct FitArguments {
     #[arg(long, value_name = "RULE", value_parser = sign())]
     sign: Option<SignPolicy>,
 
-    /// What is minimised; the preset's unless given
-    #[arg(long, value_name = "LOSS", value_parser = loss())]
+    /// What is minimised: terms with their weights, such as l1,gradient=0.02; the preset's unless given
+    #[arg(long, value_name = "TERMS", value_parser = loss)]
     loss: Option<Loss>,
 
     /// Learning rate of the first step; the preset's unless given
@@ -308,6 +308,7 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
+    use crate::field::Squared;
     use crate::field::{Training, initial_parameters};
     use crate::geometry::{Bounds, Similarity};
 
@@ -356,7 +357,7 @@ mod tests {
         assert_eq!(all.budget.target_near_mae, Some(1e-3));
         assert_eq!(
             (all.seed, all.sign, all.loss),
-            (7, SignPolicy::Winding, Loss::L2)
+            (7, SignPolicy::Winding, Squared::default().into())
         );
         assert_eq!(
             (all.optimizer.learning_rate, all.optimizer.batch_size),

@@ -15,8 +15,8 @@ use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::{
     Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, Extended,
-    HashGrid, Learner, Loss, Mlp, Relu, ScalarField, SharedField, Sine, SparseSpline, SplineField,
-    Summation, TrainStep, initial_parameters, interpolate,
+    HashGrid, Learner, Loss, Mlp, Needs, Objective, Relu, ScalarField, SharedField, Sine,
+    SparseSpline, SplineField, Summation, TrainStep, initial_parameters, interpolate,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler, UNIT_LONGEST_SIDE, shapes};
 use crate::train::{Preset, Progress, fit};
@@ -334,11 +334,11 @@ impl<'a> Workload<'a> {
         let mut targets = vec![0.0; points.len()];
         self.distances.distances(&points, &mut targets);
         let rows = points.iter().zip(targets);
-        let rows: Vec<[f32; 4]> = rows
-            .map(|(&[x, y, z], distance)| [x, y, z, distance])
+        let rows: Vec<f32> = rows
+            .flat_map(|(&[x, y, z], distance)| [x, y, z, distance])
             .collect();
         let parameters = initial_parameters(&architecture, 0);
-        let mut learner = self.engine.learner(&architecture, &parameters, POINTS);
+        let mut learner = (self.engine).learner(&architecture, &parameters, Needs::Error, POINTS);
         learner.store(0, &rows);
         Training {
             learner,
@@ -370,7 +370,10 @@ impl Training {
             let draw = BatchDraw::of_step(0, self.adam.step, POINTS, self.batch_size);
             self.learner.step(TrainStep {
                 draw,
-                loss: Loss::L1,
+                objective: Objective {
+                    loss: Loss::default(),
+                    unit: 1.0,
+                },
                 adam: self.adam,
                 summation: Summation::Fast,
             });

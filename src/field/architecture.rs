@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::activation::{Activation, Setting};
+use super::activation::Activation;
 
 /// A field network: positions in `[-1, 1]³` are encoded, then run through a multi-layer perceptron with one output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -242,15 +242,8 @@ impl Architecture {
         check("hidden_width", self.mlp.hidden_width, 1, 1024)?;
         check("hidden_layers", self.mlp.hidden_layers, 1, 16)?;
         for setting in self.mlp.activation.settings() {
-            let Setting {
-                name,
-                value,
-                above,
-                most,
-            } = setting;
-            if !(value > above && value <= most) {
-                let requirement = format!("more than {above} and at most {most}");
-                return refuse(name, value.to_string(), requirement);
+            if let Some(requirement) = setting.refused() {
+                return refuse(setting.name, setting.value.to_string(), requirement);
             }
         }
         Ok(())

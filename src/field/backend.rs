@@ -10,16 +10,20 @@ use burn::tensor::{Tensor, TensorData};
 use super::architecture::Architecture;
 use super::batch_draw::BatchDraw;
 use super::composed;
+use super::loss::Loss;
 
-/// How a step's residuals become a loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Loss {
-    /// Mean |value - target|.
-    #[default]
-    L1,
-    /// Mean (value - target)².
-    L2,
+/// What is made small.
+///
+/// The field is what was known of it before, plus `unit` times the network's value: its error is `unit (value - wanted)`, where
+/// `wanted` is a column of the samples, and so is that of its gradient, see [`Needs::columns`](super::Needs::columns). What is
+/// minimised is the mean loss over the samples, divided by `unit`: so the network's gradient does not depend on
+/// how much there is left to learn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Objective {
+    /// The terms.
+    pub loss: Loss,
+    /// One unit of the network's value, in the unit frame.
+    pub unit: f32,
 }
 
 /// How the sums of a batch are added up.
@@ -38,7 +42,7 @@ pub struct TrainStep {
     /// The batch.
     pub draw: BatchDraw,
     /// What is made small.
-    pub loss: Loss,
+    pub objective: Objective,
     /// How the parameters move against its gradient.
     pub adam: AdamStep,
     /// How the gradient is summed.
@@ -131,17 +135,16 @@ pub trait FieldBackend: Backend {
         composed::field_backward(architecture, parameters, points, cotangent)
     }
 
-    /// The loss over a batch, `[1]`, and its gradient by the parameters, `[P]`.
+    /// The objective over a batch, `[1]`, and its gradient by the parameters, `[P]`.
     ///
-    /// `points` is `[N, 3]`, `targets` `[N, 1]`.
+    /// `samples` is `[N, columns]`, as [`Needs::columns`](super::Needs::columns) has it.
     fn loss_and_gradient(
         architecture: &Architecture,
         parameters: Tensor<Self, 1>,
-        points: Tensor<Self, 2>,
-        targets: Tensor<Self, 2>,
-        loss: Loss,
+        samples: Tensor<Self, 2>,
+        objective: Objective,
     ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
-        composed::loss_and_gradient(architecture, parameters, points, targets, loss)
+        composed::loss_and_gradient(architecture, parameters, samples, objective)
     }
 
     /// The product of two matrices, to the accuracy of their numbers: what is composed is made of these.
@@ -156,14 +159,16 @@ pub trait FieldBackend: Backend {
         composed::adam(state, gradient, step)
     }
 
-    /// Writes samples into a pool, `[capacity, 4]`, from row `at` on.
+    /// Writes samples, row after row, into a pool, `[capacity, columns]`, from row `at` on.
     ///
     /// # Panics
     /// Panics if they do not fit.
-    fn store(pool: Tensor<Self, 2>, at: usize, samples: &[[f32; 4]]) -> Tensor<Self, 2> {
-        let rows = samples.as_flattened().to_vec();
-        let rows = Tensor::from_data(TensorData::new(rows, [samples.len(), 4]), &pool.device());
-        pool.slice_assign([at..at + samples.len(), 0..4], rows)
+    fn store(pool: Tensor<Self, 2>, at: usize, rows: &[f32]) -> Tensor<Self, 2> {
+        let columns = pool.dims()[1];
+        let count = rows.len() / columns;
+        let rows = TensorData::new(rows.to_vec(), [count, columns]);
+        let rows = Tensor::from_data(rows, &pool.device());
+        pool.slice_assign([at..at + count, 0..columns], rows)
     }
 
     /// What a learner keeps between steps: buffers that a step need not allocate again.
@@ -171,8 +176,7 @@ pub trait FieldBackend: Backend {
 
     /// A whole training step: draws the batch, and moves the parameters against the gradient of its loss.
     ///
-    /// `pool` is `[capacity, 4]`: a point in the unit frame and its signed distance. Gives `losses`, `[1]`, with the loss
-    /// before the step added to it, which callers read only now and then: on a graphics card reading it waits for the step.
+    /// `pool` is `[capacity, columns]`, as [`store`](Self::store) has it. Gives `losses`, `[1]`, with the objective before the step added to it, which callers read only now and then: on a graphics card reading it waits for the step.
     fn train_step(
         architecture: &Architecture,
         state: AdamState<Self>,

@@ -7,7 +7,7 @@ use burn::tensor::{ElementConversion, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::architecture::Architecture;
-use super::backend::{AdamState, AdamStep, FieldBackend, Loss, Summation, TrainStep, zeros};
+use super::backend::{AdamState, AdamStep, FieldBackend, Objective, Summation, TrainStep, zeros};
 use super::batch_draw::BatchDraw;
 #[cfg(feature = "cuda")]
 use super::cuda_cards;
@@ -15,6 +15,7 @@ use super::device::{Device, DeviceChoice, DeviceError};
 use super::device_failure::{driver_message, on_device};
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 use super::kernel_cache;
+use super::loss::{Loss, Needs};
 use super::scalar_field::ScalarField;
 
 /// A field on a device, ready to be evaluated from any thread.
@@ -41,7 +42,8 @@ pub trait Engine: Send + Sync {
     /// As in the steps themselves.
     fn prepare(&self, architecture: &Architecture, loss: Loss, summation: Summation);
 
-    /// Starts training from `parameters`, with Adam's moments at zero and room for `pool_size` samples.
+    /// Starts training from `parameters`, with Adam's moments at zero and room for `pool_size` samples of as many columns as a
+    /// loss `needs`.
     ///
     /// # Panics
     /// Panics if `parameters` is not as long as [`Architecture::parameter_count`].
@@ -49,17 +51,18 @@ pub trait Engine: Send + Sync {
         &self,
         architecture: &Architecture,
         parameters: &[f32],
+        needs: Needs,
         pool_size: usize,
     ) -> Box<dyn Learner>;
 }
 
 /// Parameters in training on a device, with their optimiser and the samples that they are trained on.
 pub trait Learner: Send {
-    /// Writes samples into the pool, from index `at` on: a point in the unit frame and its signed distance each.
+    /// Writes samples into the pool, from index `at` on: row after row of [`Needs::columns`].
     ///
     /// # Panics
     /// Panics if they do not fit.
-    fn store(&mut self, at: usize, samples: &[[f32; 4]]);
+    fn store(&mut self, at: usize, rows: &[f32]);
 
     /// One step, on a batch drawn from the stored samples. Returns before the step is done where the device works by itself.
     fn step(&mut self, step: TrainStep);
@@ -232,7 +235,7 @@ struct BackendLearner<B: FieldBackend> {
     // Taken out while an operation owns it, so that kernels may write in place.
     state: Option<AdamState<B>>,
     workspace: B::Workspace,
-    /// `[pool_size, 4]`
+    /// `[pool_size, Needs::columns]`
     pool: Option<Tensor<B, 2>>,
     /// Sum of the losses of `losses` steps.
     loss_sum: Option<Tensor<B, 1>>,
@@ -262,11 +265,12 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
         // One step of a learner of its own: kernels depend neither on the samples nor on their number.
         let parameters = vec![0.0; architecture.parameter_count()];
         let count = 64;
-        let mut learner = self.learner(architecture, &parameters, count);
-        learner.store(0, &vec![[0.5; 4]; count]);
+        let needs = loss.needs();
+        let mut learner = self.learner(architecture, &parameters, needs, count);
+        learner.store(0, &vec![0.5; count * needs.columns()]);
         learner.step(TrainStep {
             draw: BatchDraw::of_step(0, 1, count, count),
-            loss,
+            objective: Objective { loss, unit: 1.0 },
             adam: AdamStep {
                 step: 1,
                 learning_rate: 0.0,
@@ -286,6 +290,7 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
         &self,
         architecture: &Architecture,
         parameters: &[f32],
+        needs: Needs,
         pool_size: usize,
     ) -> Box<dyn Learner> {
         assert_eq!(parameters.len(), architecture.parameter_count());
@@ -297,7 +302,7 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
                 handle: self.handle.clone(),
                 state: Some(AdamState::new(Tensor::from_data(data, &self.handle))),
                 workspace: B::Workspace::default(),
-                pool: Some(zeros([pool_size, 4], &self.handle)),
+                pool: Some(zeros([pool_size, needs.columns()], &self.handle)),
                 loss_sum: None,
                 losses: 0,
             })
@@ -387,9 +392,9 @@ impl<B: FieldBackend> BackendLearner<B> {
 }
 
 impl<B: FieldBackend> Learner for BackendLearner<B> {
-    fn store(&mut self, at: usize, samples: &[[f32; 4]]) {
+    fn store(&mut self, at: usize, rows: &[f32]) {
         let pool = self.pool.take().expect("only a panicking store takes it");
-        self.pool = Some(on_device(self.device, || B::store(pool, at, samples)));
+        self.pool = Some(on_device(self.device, || B::store(pool, at, rows)));
     }
 
     fn step(&mut self, step: TrainStep) {

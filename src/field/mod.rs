@@ -22,19 +22,21 @@ mod flex;
 mod initial;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod kernel_cache;
+mod loss;
 mod metrics;
 mod model;
 mod model_tensors;
 mod outer_distance;
 mod outer_surface;
 mod scalar_field;
+mod setting;
 mod spline;
 
 pub use activation::{Activation, Finer, Gaussian, Gelu, Relu, Silu, Sine, Softplus, Tanh, Wire};
 pub use architecture::{
     Architecture, ArchitectureError, Encoding, GridLevel, HashGrid, LayerSize, Mlp, TensorSpec,
 };
-pub use backend::{AdamState, AdamStep, FieldBackend, Loss, Summation, TrainStep};
+pub use backend::{AdamState, AdamStep, FieldBackend, Objective, Summation, TrainStep};
 pub use batch_draw::BatchDraw;
 pub use bodies::{Bodies, Body};
 pub use bounded::BoundedBelow;
@@ -45,6 +47,10 @@ pub use devices::{DeviceReport, available_devices, devices};
 pub use engine::{Engine, Learner, SharedField, open_engine};
 pub use extended::Extended;
 pub use initial::initial_parameters;
+pub use loss::{
+    Absolute, Clamped, Eikonal, GradientError, Heat, Huber, Importance, Loss, LossError, Needs,
+    NormalAlignment, Occupancy, OffSurface, Relative, Side, Squared, UnknownTerm,
+};
 pub use metrics::Metrics;
 pub use model::{Model, ModelError, Training};
 pub use outer_surface::OuterSurface;

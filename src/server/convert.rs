@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::proto;
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
-use crate::field::{Bodies, Encoding, Loss, Metrics, Model};
+use crate::field::{Absolute, Bodies, Encoding, Metrics, Model, Squared};
 use crate::geometry::{Bounds, HealthReport};
 use crate::train::{Budget, Configuration, FitSettings, Phase, Preset, Progress, SampleShares};
 
@@ -172,8 +172,8 @@ pub(super) fn fit_settings(asked: &proto::FitSettings) -> Result<FitSettings, Ap
     };
     settings.loss = match known(asked.loss, "settings.loss")? {
         proto::Loss::Unspecified => settings.loss,
-        proto::Loss::L1 => Loss::L1,
-        proto::Loss::L2 => Loss::L2,
+        proto::Loss::L1 => Absolute::default().into(),
+        proto::Loss::L2 => Squared::default().into(),
     };
     if let Some(seed) = asked.seed {
         settings.seed = seed;

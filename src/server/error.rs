@@ -233,6 +233,7 @@ fn settings_field(error: &SettingsError) -> &'static str {
         },
         SettingsError::NoBudget => "settings.seconds",
         SettingsError::Architecture(_) => "settings.preset",
+        SettingsError::Loss(_) => "settings.loss",
     }
 }
 

@@ -99,7 +99,8 @@ fn fit_on_device(
     let spline = refinement.map(|refinement| spline_of(&oracle, &refinement, cancel));
     let spline = spline.transpose()?.map(Arc::new);
     let residual = Residual::of(spline.as_deref(), held_out.near());
-    let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, settings.seed);
+    let needs = settings.loss.needs();
+    let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, needs, settings.seed);
     let parameters = initial_parameters(&settings.architecture, settings.seed);
     let pool_size = settings.sampling.pool_size as usize;
     let first_samples = mixtures.next(FIRST_SAMPLES, cancel)?;
@@ -113,8 +114,8 @@ fn fit_on_device(
     let engine = device.ready()?;
     let device_ready = started.elapsed();
     tracing::debug!(?mesh_ready, ?device_ready, "ready to train");
-    let mut learner = engine.learner(&settings.architecture, &parameters, pool_size);
-    let mut pool = SamplePool::new(pool_size);
+    let mut learner = engine.learner(&settings.architecture, &parameters, needs, pool_size);
+    let mut pool = SamplePool::new(pool_size, needs);
     pool.add(&first_samples, &mut *learner);
     let unfinished = Model {
         spline,

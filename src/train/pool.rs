@@ -7,7 +7,7 @@ use super::residual::Residual;
 use super::samples::{Cancelled, SampleSource};
 use super::settings::Sampling;
 use crate::CancelToken;
-use crate::field::Learner;
+use crate::field::{Learner, Needs};
 
 /// Fresh samples come so many at a time: the more there are, the closer they lie together along the curve on which they
 /// are measured, and the less each costs.
@@ -21,6 +21,7 @@ pub(super) struct Mixtures<'a> {
     source: &'a SampleSource<'a>,
     residual: &'a Residual,
     sampling: Sampling,
+    needs: Needs,
     seed: u64,
     /// Mixtures drawn so far.
     drawn: u64,
@@ -29,6 +30,8 @@ pub(super) struct Mixtures<'a> {
 /// Which samples a learner keeps for use and reuse: the oldest are replaced, some at a time, while training draws from all.
 pub(super) struct SamplePool {
     capacity: usize,
+    /// Of a sample.
+    columns: usize,
     /// Samples kept, in the first rows of the learner's pool.
     kept: usize,
     oldest: usize,
@@ -41,46 +44,50 @@ pub(super) enum Supply<'a> {
     /// Drawn by a thread, for a device that works by itself: it never waits, and has as many as the processor can make.
     Beside {
         wanted: SyncSender<usize>,
-        fresh: Receiver<Result<Vec<[f32; 4]>, Cancelled>>,
+        fresh: Receiver<Result<Vec<f32>, Cancelled>>,
     },
 }
 
 impl<'a> Mixtures<'a> {
-    /// Of samples of `source`, as what `residual` leaves of them.
+    /// Of samples of `source`, as what `residual` leaves of them, with what a loss `needs`.
     pub(super) fn new(
         source: &'a SampleSource<'a>,
         residual: &'a Residual,
         sampling: Sampling,
+        needs: Needs,
         seed: u64,
     ) -> Self {
         Self {
             source,
             residual,
             sampling,
+            needs,
             seed,
             drawn: 0,
         }
     }
 
-    /// The next `count` samples: a point and what the network is to learn there. Never more than the pool holds.
+    /// The next `count` samples, row after row. Never more than the pool holds.
     pub(super) fn next(
         &mut self,
         count: usize,
         cancel: &CancelToken,
-    ) -> Result<Vec<[f32; 4]>, Cancelled> {
+    ) -> Result<Vec<f32>, Cancelled> {
         self.drawn += 1;
         let seed = self.seed ^ self.drawn.rotate_left(32);
         let count = count.min(self.sampling.pool_size as usize);
-        let rows = self.source.mixture(count, &self.sampling, seed, cancel)?;
-        Ok(self.residual.of_rows(&rows))
+        let (sampling, needs) = (&self.sampling, self.needs);
+        let samples = self.source.mixture(count, sampling, needs, seed, cancel)?;
+        Ok(self.residual.rows(&samples, needs))
     }
 }
 
 impl SamplePool {
-    /// An empty pool.
-    pub(super) fn new(capacity: usize) -> Self {
+    /// An empty pool of samples with what a loss `needs`.
+    pub(super) fn new(capacity: usize, needs: Needs) -> Self {
         Self {
             capacity,
+            columns: needs.columns(),
             kept: 0,
             oldest: 0,
         }
@@ -91,19 +98,21 @@ impl SamplePool {
         self.kept
     }
 
-    /// Adds fresh samples; once the pool is full, the oldest make room.
+    /// Adds fresh samples, row after row; once the pool is full, the oldest make room.
     ///
     /// # Panics
     /// Panics if there are more than the pool holds.
-    pub(super) fn add(&mut self, fresh: &[[f32; 4]], learner: &mut dyn Learner) {
-        assert!(fresh.len() <= self.capacity, "a pool of samples overflows");
-        let (before_end, wrapped) = fresh.split_at(fresh.len().min(self.capacity - self.oldest));
-        learner.store(self.oldest, before_end);
-        self.kept = self.kept.max(self.oldest + before_end.len());
+    pub(super) fn add(&mut self, fresh: &[f32], learner: &mut dyn Learner) {
+        let count = fresh.len() / self.columns;
+        assert!(count <= self.capacity, "a pool of samples overflows");
+        let before_end = count.min(self.capacity - self.oldest);
+        let (rows, wrapped) = fresh.split_at(before_end * self.columns);
+        learner.store(self.oldest, rows);
+        self.kept = self.kept.max(self.oldest + before_end);
         if !wrapped.is_empty() {
             learner.store(0, wrapped);
         }
-        self.oldest = (self.oldest + fresh.len()) % self.capacity;
+        self.oldest = (self.oldest + count) % self.capacity;
     }
 }
 
@@ -176,8 +185,9 @@ mod tests {
     struct Rows(Vec<[f32; 4]>);
 
     impl Learner for Rows {
-        fn store(&mut self, at: usize, samples: &[[f32; 4]]) {
-            self.0[at..at + samples.len()].copy_from_slice(samples);
+        fn store(&mut self, at: usize, rows: &[f32]) {
+            let (rows, _) = rows.as_chunks();
+            self.0[at..at + rows.len()].copy_from_slice(rows);
         }
 
         fn step(&mut self, _: TrainStep) {}
@@ -209,13 +219,13 @@ mod tests {
         let mut sampling = Preset::Standard.settings().sampling;
         sampling.pool_size = pool_size;
         let residual = Residual::of(None, &Default::default());
-        test(Mixtures::new(&source, &residual, sampling, 1));
+        test(Mixtures::new(&source, &residual, sampling, Needs::Error, 1));
     }
 
     #[test]
     fn the_pool_stays_within_its_size_and_holds_true_distances() {
         with_mixtures(1000, |mut mixtures| {
-            let mut pool = SamplePool::new(1000);
+            let mut pool = SamplePool::new(1000, Needs::Error);
             let mut rows = Rows(vec![[f32::NAN; 4]; 1000]);
             let cancel = CancelToken::new();
             for kept in [400, 800, 1000] {
@@ -244,7 +254,7 @@ mod tests {
             let mut rows = [(); 2].map(|()| Rows(vec![[f32::NAN; 4]; size]));
             let [between, beside] = &mut rows;
             let again = Mixtures { ..mixtures };
-            let mut pool = SamplePool::new(size);
+            let mut pool = SamplePool::new(size, Needs::Error);
             let mut supply = Supply::Between(mixtures);
             for mut due in [REFRESH - 1, REFRESH, REFRESH] {
                 let wanted = due;
@@ -255,7 +265,7 @@ mod tests {
             }
             assert_eq!(pool.kept(), size);
             std::thread::scope(|scope| {
-                let mut pool = SamplePool::new(size);
+                let mut pool = SamplePool::new(size, Needs::Error);
                 let mut supply = Supply::beside(again, &cancel, scope);
                 // One order after the other, so that both are as large; they are taken whenever they are there.
                 for kept in [REFRESH, 2 * REFRESH] {

@@ -127,7 +127,7 @@ impl Preset {
             device: DeviceChoice::Auto,
             seed: 0,
             sign: SignPolicy::Auto,
-            loss: Loss::L1,
+            loss: Loss::default(),
             optimizer: Optimizer {
                 batch_size,
                 learning_rate,

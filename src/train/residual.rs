@@ -6,7 +6,8 @@ use super::samples::{Cancelled, Samples};
 use crate::CancelToken;
 use crate::distance::{CHUNK, SignedDistance};
 use crate::field::{
-    Architecture, Corrected, Refinement, SharedField, SparseSpline, SplineField, interpolate,
+    Architecture, Corrected, Loss, Needs, Objective, Refinement, SharedField, SparseSpline,
+    SplineField, interpolate,
 };
 
 /// The exact distance less a spline, in a unit in which a network learns well.
@@ -37,17 +38,38 @@ impl Residual {
         }
     }
 
-    /// Rows of a point and its distance become rows of a point and what the network is to learn there.
-    pub(super) fn of_rows(&self, rows: &[[f32; 4]]) -> Vec<[f32; 4]> {
-        let Some(spline) = &self.spline else {
-            return rows.to_vec();
-        };
-        let points: Vec<[f32; 3]> = rows.iter().map(|&[x, y, z, _]| [x, y, z]).collect();
-        let mut known = vec![0.0; rows.len()];
-        spline.add(&points, &mut known, None);
-        let rows = rows.iter().zip(known);
-        let rows = rows.map(|(&[x, y, z, d], known)| [x, y, z, (d - known) / self.scale]);
-        rows.collect()
+    /// Samples as rows of [`Needs::columns`]: what the network is to learn at each point, and what the loss looks at beside it.
+    pub(super) fn rows(&self, samples: &Samples, needs: Needs) -> Vec<f32> {
+        let count = samples.points.len();
+        let mut known = vec![0.0; count];
+        let mut known_slopes = vec![[0.0; 3]; samples.gradients.len()];
+        if let Some(spline) = &self.spline {
+            let slopes = (needs == Needs::Gradient).then_some(known_slopes.as_mut_slice());
+            spline.add(&samples.points, &mut known, slopes);
+        }
+        let mut rows = Vec::with_capacity(count * needs.columns());
+        for (index, (point, distance)) in samples.points.iter().zip(&samples.distances).enumerate()
+        {
+            rows.extend(point);
+            rows.push((distance - known[index]) / self.scale);
+            if needs >= Needs::Distance {
+                rows.push(*distance);
+            }
+            if needs == Needs::Gradient {
+                let (gradient, known) = (samples.gradients[index], known_slopes[index]);
+                rows.extend((0..3).map(|axis| (gradient[axis] - known[axis]) / self.scale));
+                rows.extend(gradient);
+            }
+        }
+        rows
+    }
+
+    /// What of a field is made small.
+    pub(super) fn objective(&self, loss: Loss) -> Objective {
+        Objective {
+            loss,
+            unit: self.scale,
+        }
     }
 
     /// The whole field, out of the network in training.

@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
         let draw = BatchDraw::of_step(self.settings.seed, self.latest.step, kept, batch_size);
         self.learner.step(TrainStep {
             draw,
-            loss: self.settings.loss,
+            objective: self.residual.objective(self.settings.loss),
             adam,
             summation: self.settings.summation(),
         });
@@ -293,8 +293,8 @@ mod tests {
     }
 
     impl Learner for Diverging {
-        fn store(&mut self, at: usize, samples: &[[f32; 4]]) {
-            self.learner.store(at, samples);
+        fn store(&mut self, at: usize, rows: &[f32]) {
+            self.learner.store(at, rows);
         }
 
         fn step(&mut self, step: TrainStep) {
@@ -345,12 +345,13 @@ mod tests {
         let rule = oracle.sign_report().rule;
         let held_out = HeldOut::draw(&source, rule, &protocol, &cancel).unwrap();
         let residual = Residual::of(None, held_out.near());
+        let needs = settings.loss.needs();
         let engine = open_engine(DeviceChoice::Auto).unwrap();
         let parameters = initial_parameters(&settings.architecture, 0);
-        let mut learner = engine.learner(&settings.architecture, &parameters, 1024);
+        let mut learner = engine.learner(&settings.architecture, &parameters, needs, 1024);
         settings.sampling.pool_size = 1024;
-        let mut pool = SamplePool::new(1024);
-        let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, 0);
+        let mut pool = SamplePool::new(1024, needs);
+        let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, needs, 0);
         pool.add(&mixtures.next(1024, &cancel).unwrap(), &mut *learner);
         let unfinished = Model {
             spline: None,

@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use super::settings::Sampling;
 use crate::CancelToken;
-use crate::distance::{CHUNK, SignedDistance};
+use crate::distance::{CHUNK, SignRule, SignedDistance};
+use crate::field::Needs;
 use crate::geometry::{Bounds, SurfaceSampler, UNIT_LONGEST_SIDE};
 
 /// Points with their signed distances, in the unit frame.
@@ -17,6 +18,8 @@ pub(super) struct Samples {
     pub points: Vec<[f32; 3]>,
     /// `[N]`
     pub distances: Vec<f32>,
+    /// Gradients of the exact distance, `[N, 3]`, of length 1, or 0 where there is none; empty unless they were asked for.
+    pub gradients: Vec<[f32; 3]>,
 }
 
 impl Samples {
@@ -70,8 +73,7 @@ enum Region {
     Box(Bounds),
 }
 
-/// Points that one generator draws. Each block has a generator of its own, so that blocks are drawn in parallel and the
-/// points do not depend on the number of threads.
+/// Points that one generator draws.
 const BLOCK: usize = 1024;
 
 /// Share of the near samples that keep to walls which are thin beside the near band.
@@ -146,14 +148,15 @@ impl<'a> SampleSource<'a> {
     }
 
     /// A training mixture: on the surface, near it in two widths and, where walls are thin, in a third, and anywhere in
-    /// the bounding box and in the frame. Each row is a point and its distance.
+    /// the bounding box and in the frame. With gradients where the loss `needs` them.
     pub(super) fn mixture(
         &self,
         count: usize,
         sampling: &Sampling,
+        needs: Needs,
         seed: u64,
         cancel: &CancelToken,
-    ) -> Result<Vec<[f32; 4]>, Cancelled> {
+    ) -> Result<Samples, Cancelled> {
         let shares = &sampling.shares;
         let sum = shares.surface + shares.near + shares.uniform;
         let near = (count as f64 * shares.near / sum).round() as usize;
@@ -181,13 +184,32 @@ impl<'a> SampleSource<'a> {
             (Region::NearWalls(sigma), walls),
         ];
         // The distance of a point on the surface needs no search.
-        let (on_surface, _) = self.draw(Region::NearParts(0.0), surface, !seed);
+        let (points, normals) = self.on_surface(surface, !seed);
+        let mut mixture = Samples {
+            distances: vec![0.0; points.len()],
+            points,
+            gradients: Vec::new(),
+        };
         let measured = self.measured(&measured, seed, cancel)?;
-        let on_surface = on_surface.into_iter().map(|[x, y, z]| [x, y, z, 0.0]);
-        let measured = measured.points.iter().zip(measured.distances);
-        Ok(on_surface
-            .chain(measured.map(|(&[x, y, z], distance)| [x, y, z, distance]))
-            .collect())
+        if needs == Needs::Gradient {
+            mixture.gradients = normals;
+            let gradients = self.gradients(&measured, cancel)?;
+            mixture.gradients.extend(gradients);
+        }
+        mixture.points.extend(measured.points);
+        mixture.distances.extend(measured.distances);
+        Ok(mixture)
+    }
+
+    /// Points on the surface, with its normals: zero where there is no outside to point to.
+    fn on_surface(&self, count: usize, seed: u64) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
+        let signed = self.oracle.sign_report().rule != SignRule::Unsigned;
+        let drawn = in_blocks(count, seed, |rng| {
+            let found = self.parts().sample(rng);
+            let normal = if signed { found.normal } else { [0.0; 3] };
+            (found.position, normal)
+        });
+        drawn.into_iter().unzip()
     }
 
     /// Points of some regions, so many of each, with their distances; neighbours stay together.
@@ -217,45 +239,40 @@ impl<'a> SampleSource<'a> {
         if cancel.is_cancelled() {
             return Err(Cancelled);
         }
-        Ok(Samples { points, distances })
+        Ok(Samples {
+            points,
+            distances,
+            gradients: Vec::new(),
+        })
     }
 
     /// Points of one region, and for each a bound that its unsigned distance is not above.
     fn draw(&self, region: Region, count: usize, seed: u64) -> (Vec<[f32; 3]>, Vec<f32>) {
-        let mut points = vec![[0.0; 3]; count];
-        let mut bounds = vec![f32::INFINITY; count];
-        let parts = self
-            .details
-            .map_or(self.surface, |details| &details.surface);
-        let blocks = points
-            .par_chunks_mut(BLOCK)
-            .zip(bounds.par_chunks_mut(BLOCK));
-        blocks.enumerate().for_each(|(block, (points, bounds))| {
-            // Odd and large: seeds of neighbouring blocks and draws differ in many bits.
-            let seed = seed ^ (block as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let mut rng = Pcg64Mcg::seed_from_u64(seed);
-            for (point, bound) in points.iter_mut().zip(bounds) {
-                match region {
-                    Region::Near(sigma) => {
-                        (*point, *bound) = near(self.surface, &|_| sigma, &mut rng);
-                    }
-                    Region::NearParts(sigma) => {
-                        (*point, *bound) = near(parts, &|_| sigma, &mut rng);
-                    }
-                    Region::NearWalls(sigma) => {
-                        let width = |triangle| sigma.min(0.5 * self.thickness_at(triangle));
-                        (*point, *bound) = near(parts, &width, &mut rng);
-                    }
-                    Region::Box(within) => {
-                        let size = within.size();
-                        *point = std::array::from_fn(|axis| {
-                            (within.min[axis] + size[axis] * rng.random::<f64>()) as f32
-                        });
-                    }
-                }
+        let parts = self.parts();
+        let drawn = in_blocks(count, seed, |rng| match region {
+            Region::Near(sigma) => near(self.surface, &|_| sigma, rng),
+            Region::NearParts(sigma) => near(parts, &|_| sigma, rng),
+            Region::NearWalls(sigma) => {
+                let width = |triangle| sigma.min(0.5 * self.thickness_at(triangle));
+                near(parts, &width, rng)
+            }
+            Region::Box(within) => {
+                let size = within.size();
+                let point = std::array::from_fn(|axis| {
+                    (within.min[axis] + size[axis] * rng.random::<f64>()) as f32
+                });
+                (point, f32::INFINITY)
             }
         });
-        (points, bounds)
+        drawn.into_iter().unzip()
+    }
+
+    /// What points on and near the surface are drawn from.
+    fn parts(&self) -> &SurfaceSampler {
+        match self.details {
+            Some(details) => &details.surface,
+            None => self.surface,
+        }
     }
 
     /// The thickness of the part that a triangle belongs to.
@@ -264,6 +281,23 @@ impl<'a> SampleSource<'a> {
             details.thickness[details.part[triangle as usize] as usize]
         })
     }
+}
+
+/// `count` draws: each block has a generator of its own, so they do not depend on the number of threads.
+fn in_blocks<T: Send + Default>(
+    count: usize,
+    seed: u64,
+    draw: impl Fn(&mut Pcg64Mcg) -> T + Sync,
+) -> Vec<T> {
+    let mut drawn: Vec<T> = std::iter::repeat_with(T::default).take(count).collect();
+    let blocks = drawn.par_chunks_mut(BLOCK).enumerate();
+    blocks.for_each(|(block, drawn)| {
+        // Odd and large: seeds of neighbouring blocks and draws differ in many bits.
+        let seed = seed ^ (block as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut rng = Pcg64Mcg::seed_from_u64(seed);
+        drawn.fill_with(|| draw(&mut rng));
+    });
+    drawn
 }
 
 /// A point near a surface, moved off it by a normal deviate of a width per axis that its triangle decides, and a bound on
@@ -300,9 +334,12 @@ mod tests {
         let plain = || SampleSource::new(&oracle, &surface, mesh.bounds());
         let sampling = Preset::Standard.settings().sampling;
         let within = |source: &SampleSource<'_>| {
-            let rows = source.mixture(50_000, &sampling, 1, &cancel).unwrap();
-            assert_eq!(rows.len(), 50_000);
-            let inside = rows.iter().filter(|[x, y, z, distance]| {
+            let needs = Needs::Error;
+            let samples = source.mixture(50_000, &sampling, needs, 1, &cancel);
+            let samples = samples.unwrap();
+            assert_eq!(samples.points.len(), 50_000);
+            let rows = samples.points.iter().zip(&samples.distances);
+            let inside = rows.filter(|&([x, y, z], distance)| {
                 *distance < 0.0 && ((x - 0.85).powi(2) + y * y + z * z).sqrt() < RADIUS
             });
             inside.count()

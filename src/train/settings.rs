@@ -6,7 +6,8 @@ use thiserror::Error;
 use super::preset::Preset;
 use crate::distance::SignPolicy;
 use crate::field::{
-    Architecture, ArchitectureError, DeviceChoice, Loss, MOST_CELLS, Refinement, Summation,
+    Architecture, ArchitectureError, DeviceChoice, Loss, LossError, MOST_CELLS, Refinement,
+    Summation,
 };
 
 /// Everything that decides a fit. [`Preset::settings`] is where to start from.
@@ -112,6 +113,9 @@ pub enum SettingsError {
     /// The network cannot be built.
     #[error(transparent)]
     Architecture(#[from] ArchitectureError),
+    /// The loss cannot be made small.
+    #[error(transparent)]
+    Loss(#[from] LossError),
 }
 
 impl FitSettings {
@@ -137,6 +141,7 @@ impl FitSettings {
                 requirement: "it may have at most 33554432, for which training takes about a gigabyte",
             });
         }
+        self.loss.validate(self.sign != SignPolicy::None)?;
         if let Some(spline) = &self.spline {
             check_spline(spline)?;
         }

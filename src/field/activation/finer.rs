@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivationFunction, Setting, Start};
+use super::{ActivationFunction, Start};
 use crate::calculus::Algebra;
+use crate::field::setting::Setting;
 
 /// `sin(ω (|z| + 1) z)`: a sine that is the faster the farther from 0. Wide biases in the first layer spread its units over slow
 /// and fast places.

@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivationFunction, Setting, Start};
+use super::{ActivationFunction, Start};
 use crate::calculus::Algebra;
+use crate::field::setting::Setting;
 
 /// `exp(-z² / 2 w²)`
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
+use super::setting::Setting;
 use crate::calculus::{Algebra, Dual, Jet};
 
 /// A function that follows each hidden layer, `f(z)`, and what is known of it.
@@ -61,26 +62,6 @@ impl Start {
             _ => (6.0 / inputs).sqrt() / omega,
         };
         Start { weight, bias }
-    }
-}
-
-/// A setting's name, its value, and what it has to be more than and at most.
-pub(crate) struct Setting {
-    pub name: &'static str,
-    pub value: f32,
-    pub above: f32,
-    pub most: f32,
-}
-
-impl Setting {
-    /// A number above 0.
-    pub(crate) fn positive(name: &'static str, value: f32, most: f32) -> Setting {
-        Setting {
-            name,
-            value,
-            above: 0.0,
-            most,
-        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivationFunction, Setting, Start};
+use super::{ActivationFunction, Start};
 use crate::calculus::Algebra;
+use crate::field::setting::Setting;
 
 /// `ln(1 + exp(β z)) / β`
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

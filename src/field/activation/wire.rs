@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActivationFunction, Setting, Start};
+use super::{ActivationFunction, Start};
 use crate::calculus::Algebra;
+use crate::field::setting::Setting;
 
 /// `cos(ω z) exp(-(s z)²)`: a wave in a bell, local in place and in frequency.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

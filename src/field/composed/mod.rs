@@ -4,18 +4,20 @@
 //! written out for both outputs, the second-order term of the gradient included: Burn has no double backward.
 
 mod hash_grid;
+mod objective;
 mod tensors;
 
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor, TensorData};
 
 use self::hash_grid::EncodedGrid;
 use self::tensors::Tensors;
 use super::activation::{ActivationFunction, WithActivation, value_slope_curvature};
 use super::architecture::{Architecture, Encoding, TensorSpec};
-use super::backend::{AdamState, AdamStep, FieldBackend, Loss, TrainStep};
-use super::batch_draw::BatchDraw;
+use super::backend::{AdamState, AdamStep, FieldBackend};
 use crate::calculus::{Folded, MaybeKnown};
+
+pub use self::objective::{batch, loss_and_gradient, objective_and_cotangent, train_step};
 
 /// [`FieldBackend::field`] by tensor operations.
 pub fn field<B: FieldBackend>(
@@ -36,60 +38,6 @@ pub fn field_backward<B: FieldBackend>(
 ) -> Tensor<B, 1> {
     let with_gradient = cotangent.dims()[1] == 4;
     Forward::run(architecture, &parameters, &points, with_gradient).backward(cotangent)
-}
-
-/// The loss `[1]` and its derivative by the values, `[N, 1]`.
-pub fn loss_and_cotangent<B: Backend>(
-    values: Tensor<B, 2>,
-    targets: Tensor<B, 2>,
-    loss: Loss,
-) -> (Tensor<B, 1>, Tensor<B, 2>) {
-    let residual = values.sub(targets);
-    let count = residual.dims()[0] as f64;
-    match loss {
-        Loss::L1 => (
-            residual.clone().abs().mean(),
-            residual.sign().div_scalar(count),
-        ),
-        Loss::L2 => (
-            residual.clone().square().mean(),
-            residual.mul_scalar(2.0 / count),
-        ),
-    }
-}
-
-/// [`FieldBackend::loss_and_gradient`] out of the backend's own field and its backward.
-pub fn loss_and_gradient<B: FieldBackend>(
-    architecture: &Architecture,
-    parameters: Tensor<B, 1>,
-    points: Tensor<B, 2>,
-    targets: Tensor<B, 2>,
-    loss: Loss,
-) -> (Tensor<B, 1>, Tensor<B, 1>) {
-    let values = B::field(architecture, parameters.clone(), points.clone(), false);
-    let (loss, cotangent) = loss_and_cotangent(values, targets, loss);
-    let gradient = B::field_backward(architecture, parameters, points, cotangent);
-    (loss, gradient)
-}
-
-/// [`FieldBackend::train_step`] out of the backend's own gradient and Adam.
-pub fn train_step<B: FieldBackend>(
-    architecture: &Architecture,
-    state: AdamState<B>,
-    pool: &Tensor<B, 2>,
-    step: TrainStep,
-    losses: Option<Tensor<B, 1>>,
-) -> (AdamState<B>, Tensor<B, 1>) {
-    let batch = batch(pool.clone(), step.draw);
-    let (points, targets) = (batch.clone().narrow(1, 0, 3), batch.narrow(1, 3, 1));
-    let parameters = state.parameters.clone();
-    let (loss, gradient) =
-        B::loss_and_gradient(architecture, parameters, points, targets, step.loss);
-    let losses = match losses {
-        None => loss,
-        Some(losses) => losses.add(loss),
-    };
-    (B::adam(state, gradient, step.adam), losses)
 }
 
 /// [`FieldBackend::adam`] by tensor operations.
@@ -127,16 +75,6 @@ pub fn adam<B: Backend>(
         first,
         second,
     }
-}
-
-/// The samples of a batch, `[count, 4]`, out of a pool, `[capacity, 4]`.
-pub fn batch<B: Backend>(pool: Tensor<B, 2>, draw: BatchDraw) -> Tensor<B, 2> {
-    let rows: Vec<i32> = (0..draw.count)
-        .map(|place| draw.index(place) as i32)
-        .collect();
-    let count = rows.len();
-    let rows = Tensor::<B, 1, Int>::from_data(TensorData::new(rows, [count]), &pool.device());
-    pool.select(0, rows)
 }
 
 /// What goes into a layer.

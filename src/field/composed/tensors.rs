@@ -49,6 +49,10 @@ impl<B: Backend> Algebra for Tensors<B> {
         x.clone().log()
     }
 
+    fn sqrt(&mut self, x: &Tensor<B, 2>) -> Tensor<B, 2> {
+        x.clone().sqrt()
+    }
+
     fn sin(&mut self, x: &Tensor<B, 2>) -> Tensor<B, 2> {
         x.clone().sin()
     }

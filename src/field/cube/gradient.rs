@@ -1,35 +1,18 @@
 //! One kernel from a batch to its loss and gradient: draw, encode, forward, loss, backward.
+//!
+//! Where the loss looks at gradients a sample is four columns, its value and its derivatives by the axes, which share the
+//! weights (see [`Plan`]); all in single precision.
 
 use cubecl::prelude::*;
 
 use super::encoding::{encode, scatter};
-use super::perceptron::{backward, forward, output_layer, values};
+use super::objective::{Meaning, evaluate};
+use super::perceptron::{backward, forward, output_layer};
 use super::plan::Plan;
 use super::workgroup::Workgroup;
 use super::{Lanes, Words};
-use crate::field::backend::Loss;
 
-/// What a batch's fourth column means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Objective {
-    /// A target: the sum of |value - target|.
-    L1,
-    /// A target: the sum of (value - target)².
-    L2,
-    /// The gradient by the value. The loss is then 0.
-    Given,
-}
-
-impl From<Loss> for Objective {
-    fn from(loss: Loss) -> Self {
-        match loss {
-            Loss::L1 => Objective::L1,
-            Loss::L2 => Objective::L2,
-        }
-    }
-}
-
-/// Sums over the batch `[count]` drawn from `pool` `[capacity, 4]`: by workgroup in `sums`
+/// Sums over the batch `[count]` drawn from `pool` `[capacity, Meaning::columns]`: by workgroup in `sums`
 /// `[cubes, Plan::sums]`, by grid parameter in `low` and `high` or `floats` (see `grid_sums`), which start at their zero.
 /// `table` is the grid's part of `parameters`.
 #[cube(launch)]
@@ -45,11 +28,13 @@ pub(super) fn gradient<N: Size>(
     seed: u32,
     kept: u32,
     count: u32,
-    #[comptime] objective: Objective,
+    unit: f32,
+    #[comptime] meaning: Meaning,
     #[comptime] plan: Plan,
 ) {
-    let groups = comptime!(plan.groups());
-    let tile = comptime!(plan.tile);
+    let groups = comptime!(plan.sample_groups());
+    let tile = comptime!(plan.samples());
+    let columns = comptime!(meaning.columns(plan.channels));
     let start = CUBE_POS * comptime!(plan.sums()).runtime();
     let mut workgroup = Workgroup::new(levels, plan);
     let mut at_hand = SharedMemory::<f32>::new(comptime!(plan.numbers_at_hand()));
@@ -62,36 +47,30 @@ pub(super) fn gradient<N: Size>(
     let mut first_tile = true;
     let mut first = CUBE_POS * tile;
     while first < count as usize {
-        workgroup.draw(pool, first, seed, kept, count, plan);
+        workgroup.draw(pool, first, seed, kept, count, columns, plan);
         sync_cube();
         encode(&mut workgroup, table, plan);
         forward(&mut workgroup, parameters, plan);
         output_layer(&mut workgroup, parameters, plan);
         if (UNIT_POS as usize) < groups {
             let group = UNIT_POS as usize;
-            let values = values(&workgroup, parameters, group, plan);
-            let targets = workgroup.samples[3 * groups + group];
-            let mut by_values = Lanes::new(0.0);
+            // Places beyond the end of the batch have no say.
+            let mut counts = Lanes::new(0.0);
             #[unroll]
             for lane in 0..4usize {
-                // Places beyond the end of the batch have no say.
                 if first + group * 4 + lane < count as usize {
-                    let residual = values[lane] - targets[lane];
-                    if comptime!(objective == Objective::L1) {
-                        loss += residual.abs();
-                        let above = select(residual > 0.0, 1.0f32, 0.0f32);
-                        by_values[lane] = above - select(residual < 0.0, 1.0f32, 0.0f32);
-                    }
-                    if comptime!(objective == Objective::L2) {
-                        loss += residual * residual;
-                        by_values[lane] = 2.0 * residual;
-                    }
-                    if comptime!(objective == Objective::Given) {
-                        by_values[lane] = targets[lane];
-                    }
+                    counts[lane] = 1.0;
                 }
             }
-            workgroup.by_values[group] = by_values;
+            loss += evaluate(
+                &mut workgroup,
+                parameters,
+                group,
+                counts,
+                unit,
+                meaning,
+                plan,
+            );
         }
         sync_cube();
         sum_tile(
@@ -125,7 +104,7 @@ pub(super) fn gradient<N: Size>(
 
 /// Adds a tile's part of the gradient by all parameters, given the loss's derivative by the values. Synchronises.
 #[cube]
-pub(super) fn sum_tile<N: Size>(
+fn sum_tile<N: Size>(
     workgroup: &mut Workgroup,
     parameters: &Array<f32>,
     own_sums: &mut SliceMut<f32>,
@@ -144,7 +123,7 @@ pub(super) fn sum_tile<N: Size>(
 
 /// Writes a workgroup's sums to their place, the loss apart.
 #[cube]
-pub(super) fn bring_home(
+fn bring_home(
     at_hand: &SharedMemory<f32>,
     sums: &mut Array<f32>,
     start: usize,

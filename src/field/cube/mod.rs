@@ -5,6 +5,7 @@
 
 mod activation;
 mod adam;
+mod code;
 mod draw;
 mod encoding;
 mod evaluate;
@@ -12,10 +13,10 @@ mod fixed_point;
 mod gradient;
 mod grid_sums;
 mod network;
+mod objective;
 mod perceptron;
 mod plan;
 mod product;
-mod second_order;
 mod sine;
 mod tangents;
 #[cfg(all(test, feature = "wgpu"))]
@@ -31,10 +32,10 @@ use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::architecture::Architecture;
-use super::backend::{AdamState, AdamStep, FieldBackend, Loss, Summation, TrainStep, zeros};
+use super::backend::{AdamState, AdamStep, FieldBackend, Objective, Summation, TrainStep, zeros};
 use super::composed;
-use gradient::Objective;
 use network::{Network, UNITS};
+use objective::Meaning;
 
 pub use network::Workspace;
 
@@ -99,23 +100,22 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         let largest = cotangent.clone().abs().max().clamp_min(f32::MIN_POSITIVE);
         let scaled = cotangent.div(largest.clone().reshape([1, 1]));
         let samples = Tensor::cat(vec![points, scaled], 1);
-        let (_, gradient) = network.gradient(parameters, samples, Objective::Given, 1.0);
+        let (_, gradient) = network.gradient(parameters, samples, Meaning::Cotangent, 1.0, 1.0);
         gradient.mul(largest)
     }
 
     fn loss_and_gradient(
         architecture: &Architecture,
         parameters: Tensor<Self, 1>,
-        points: Tensor<Self, 2>,
-        targets: Tensor<Self, 2>,
-        loss: Loss,
+        samples: Tensor<Self, 2>,
+        objective: Objective,
     ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
-        let Some(network) = network_of(architecture, &parameters, 1) else {
-            return composed::loss_and_gradient(architecture, parameters, points, targets, loss);
+        let Objective { loss, unit } = objective;
+        let Some(network) = network_of(architecture, &parameters, loss.needs().outputs()) else {
+            return composed::loss_and_gradient(architecture, parameters, samples, objective);
         };
-        let share = 1.0 / points.dims()[0] as f32;
-        let samples = Tensor::cat(vec![points, targets], 1);
-        network.gradient(parameters, samples, loss.into(), share)
+        let share = 1.0 / samples.dims()[0] as f32;
+        network.gradient(parameters, samples, Meaning::Of(loss), unit, share)
     }
 
     /// Tensor cores would take the matrices as TF32, which has 11 bits of the 24: so they are taken apart first.
@@ -152,13 +152,16 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         losses: Option<Tensor<Self, 1>>,
     ) -> (AdamState<Self>, Tensor<Self, 1>) {
         let (device, count) = (pool.device(), step.draw.count as usize);
-        let Some(sums) = workspace.sums(architecture, &device, count, step.summation) else {
+        let Objective { loss, unit } = step.objective;
+        let channels = loss.needs().outputs();
+        let sums = workspace.sums(architecture, &device, channels, count, step.summation);
+        let Some(sums) = sums else {
             return composed::train_step(architecture, state, pool, step, losses);
         };
         let network = &sums.network;
         let pool = primitive(pool.clone());
         let [parameters, first, second] = writable(state);
-        sums.collect(&parameters, &pool, step.draw, step.loss.into());
+        sums.collect(&parameters, &pool, step.draw, Meaning::Of(loss), unit);
         let losses = own(losses.unwrap_or_else(|| zeros([1], &device)));
         adam::step::launch::<R>(
             &network.client,

@@ -6,10 +6,10 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::gradient::{self, Objective};
+use super::gradient;
 use super::grid_sums::adds_floats;
+use super::objective::Meaning;
 use super::plan::Plan;
-use super::second_order::second_order;
 use super::{Cube, adam, array, encoding, fixed_point, float, primitive};
 use crate::field::architecture::{Architecture, Encoding};
 use crate::field::backend::{Summation, zeros};
@@ -33,16 +33,18 @@ impl<R: CubeRuntime> Workspace<R> {
         &mut self,
         architecture: &Architecture,
         device: &R::Device,
+        channels: usize,
         count: usize,
         summation: Summation,
     ) -> Option<&Sums<R>> {
         let fits = self.0.as_ref().is_some_and(|sums| {
             sums.network.architecture == *architecture
+                && sums.network.plan.channels == channels
                 && sums.summation == summation
                 && sums.cubes == sums.network.cube_number(count)
         });
         if !fits {
-            let network = Network::new(architecture, device, 1, summation)?;
+            let network = Network::new(architecture, device, channels, summation)?;
             self.0 = Some(Sums::new(network, summation, count));
         }
         self.0.as_ref()
@@ -136,32 +138,27 @@ impl<R: CubeRuntime> Network<R> {
         unsafe { ArrayArg::from_raw_parts(handle, 4 * self.plan.levels.max(1)) }
     }
 
-    /// The loss `[1]` and the gradient `[P]`, both times `share`, of samples `[N, 4]`; of samples `[N, 7]` with four
-    /// columns a sample, which have no loss.
+    /// The loss `[1]` and the gradient `[P]`, both times `share`, of samples `[N, Meaning::columns]`.
     pub(super) fn gradient(
         self,
         parameters: Tensor<Cube<R>, 1>,
         samples: Tensor<Cube<R>, 2>,
-        objective: Objective,
+        meaning: Meaning,
+        unit: f32,
         share: f32,
     ) -> (Tensor<Cube<R>, 1>, Tensor<Cube<R>, 1>) {
         let [count, _] = samples.dims();
         let sums = Sums::new(self, Summation::Exact, count);
         let network = &sums.network;
         let (parameters, samples) = (primitive(parameters), primitive(samples));
-        match network.plan.channels {
-            1 => {
-                // A pool as large as the batch is taken in order.
-                let (seed, count) = (0, count as u32);
-                let draw = BatchDraw {
-                    seed,
-                    kept: count,
-                    count,
-                };
-                sums.collect(&parameters, &samples, draw, objective);
-            }
-            _ => sums.collect_both(&parameters, &samples),
-        }
+        // A pool as large as the batch is taken in order.
+        let (seed, count) = (0, count as u32);
+        let draw = BatchDraw {
+            seed,
+            kept: count,
+            count,
+        };
+        sums.collect(&parameters, &samples, draw, meaning, unit);
         let length = parameters.meta.num_elements();
         let gradient = network.empty([length], DType::F32);
         let loss = network.empty([1], DType::F32);
@@ -228,7 +225,8 @@ impl<R: CubeRuntime> Sums<R> {
         parameters: &CubeTensor<R>,
         pool: &CubeTensor<R>,
         draw: BatchDraw,
-        objective: Objective,
+        meaning: Meaning,
+        unit: f32,
     ) {
         let network = &self.network;
         gradient::gradient::launch::<R>(
@@ -247,28 +245,8 @@ impl<R: CubeRuntime> Sums<R> {
             draw.seed,
             draw.kept,
             draw.count,
-            objective,
-            network.plan,
-        );
-    }
-
-    /// Sums over samples `[N, 7]` of four columns each.
-    fn collect_both(&self, parameters: &CubeTensor<R>, samples: &CubeTensor<R>) {
-        let network = &self.network;
-        second_order::launch::<R>(
-            &network.client,
-            CubeCount::Static(self.cubes as u32, 1, 1),
-            network.dim(),
-            network.plan.vector,
-            array(parameters),
-            network.table(parameters),
-            array(samples),
-            network.levels(),
-            array(&self.low),
-            array(&self.high),
-            array(&self.floats),
-            array(&self.by_cube),
-            samples.meta.shape()[0] as u32,
+            unit,
+            meaning,
             network.plan,
         );
     }

@@ -226,13 +226,19 @@ pub(super) fn values(
     group: usize,
     #[comptime] plan: Plan,
 ) -> Lanes {
-    let groups = comptime!(plan.groups());
     let bias = comptime!(plan.table + plan.perceptron() - 1);
-    let mut values = Lanes::new(parameters[bias]);
+    Lanes::new(parameters[bias]) + slopes(workgroup, group, plan)
+}
+
+/// The derivatives of four samples in columns of those, after [`output_layer()`].
+#[cube]
+pub(super) fn slopes(workgroup: &Workgroup, group: usize, #[comptime] plan: Plan) -> Lanes {
+    let groups = comptime!(plan.groups());
+    let mut sums = Lanes::new(0.0);
     for part in 0..comptime!(plan.rows / 4) {
-        values += workgroup.sums[part * groups + group];
+        sums += workgroup.sums[part * groups + group];
     }
-    values
+    sums
 }
 
 /// The gradient by the last hidden layer's sums, in the place of what the layer kept.

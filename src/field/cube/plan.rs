@@ -4,6 +4,7 @@ use cubecl::ir::HardwareProperties;
 
 use crate::field::activation::Activation;
 use crate::field::architecture::{Architecture, Encoding};
+use crate::field::loss::Needs;
 
 /// Sizes of a network's kernels. Each distinct plan compiles kernels of its own.
 ///
@@ -136,6 +137,15 @@ impl Plan {
         self.groups() / self.channels
     }
 
+    /// Elements of the columns of a tile's samples, of which no more are looked at than with these outputs.
+    pub fn sample_elements(&self) -> usize {
+        let needs = match self.channels {
+            1 => Needs::Distance,
+            _ => Needs::Gradient,
+        };
+        needs.columns() * self.sample_groups()
+    }
+
     /// Vectors of features in a grid entry.
     pub fn vectors(&self) -> usize {
         self.features / self.vector
@@ -200,9 +210,10 @@ impl Plan {
     }
 
     fn shared_bytes(&self) -> usize {
-        // Positions, targets and the gradient by the values are a few elements a group more.
+        // With the gradient by the outputs, an element a group.
+        let samples = self.sample_elements() + self.groups();
         let elements =
-            self.elements() + self.staged() + self.partial_sums() + 5 * self.groups() + self.levels;
+            self.elements() + self.staged() + self.partial_sums() + samples + self.levels;
         elements * ELEMENT + 4 * self.numbers_at_hand()
     }
 

@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::field::{
     Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
-    Loss, Mlp, Relu, Sine, Summation, TrainStep, initial_parameters,
+    Loss, Mlp, Objective, Relu, Sine, Squared, Summation, TrainStep, initial_parameters,
 };
 
 fn architecture(levels: u32, hidden_width: u32, activation: Activation) -> Architecture {
@@ -49,13 +49,11 @@ fn elements<B: FieldBackend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
 fn loss_and_gradient<B: FieldBackend>(architecture: &Architecture, rows: &[f32]) -> Vec<f32> {
     let samples = vector::<B>(rows).reshape([rows.len() / 4, 4]);
     let parameters = vector::<B>(&initial_parameters(architecture, 2));
-    let (loss, gradient) = B::loss_and_gradient(
-        architecture,
-        parameters,
-        samples.clone().narrow(1, 0, 3),
-        samples.narrow(1, 3, 1),
-        Loss::L2,
-    );
+    let objective = Objective {
+        loss: Squared::default().into(),
+        unit: 1.0,
+    };
+    let (loss, gradient) = B::loss_and_gradient(architecture, parameters, samples, objective);
     elements(Tensor::cat(vec![gradient, loss], 0))
 }
 
@@ -116,7 +114,10 @@ fn training_gives_the_same_bits_every_time() {
             };
             let step = TrainStep {
                 draw,
-                loss: Loss::L1,
+                objective: Objective {
+                    loss: Loss::default(),
+                    unit: 1.0,
+                },
                 adam,
                 summation: Summation::Exact,
             };

@@ -15,9 +15,9 @@ pub(super) struct Workgroup {
     pub staged: SharedMemory<Lanes>,
     /// Partial sums over units.
     pub sums: SharedMemory<Lanes>,
-    /// Columns of the samples: x, y, z, target.
+    /// Columns of the samples, the point first.
     pub samples: SharedMemory<Lanes>,
-    /// The loss's derivative by the values.
+    /// The loss's derivatives by the network's outputs.
     pub by_values: SharedMemory<Lanes>,
     /// The table of levels: what is added to the grid's gradient would hold up reads from elsewhere.
     pub levels: SharedMemory<Words>,
@@ -40,12 +40,12 @@ impl Workgroup {
             rows: SharedMemory::new(elements),
             staged: SharedMemory::new(staged),
             sums: SharedMemory::new(sums),
-            samples: SharedMemory::new(4 * groups),
+            samples: SharedMemory::new(comptime!(plan.sample_elements())),
             by_values: SharedMemory::new(groups),
         }
     }
 
-    /// Takes the samples of the tile that starts at `first`: drawn from rows of four, point and target each.
+    /// Takes the samples of the tile that starts at `first`: drawn from rows of so many columns.
     pub(super) fn draw(
         &mut self,
         pool: &Array<f32>,
@@ -53,21 +53,22 @@ impl Workgroup {
         seed: u32,
         kept: u32,
         count: u32,
+        #[comptime] columns: usize,
         #[comptime] plan: Plan,
     ) {
-        let groups = comptime!(plan.groups());
-        let columns = comptime!(4 * groups);
+        let groups = comptime!(plan.sample_groups());
+        let items = comptime!(columns * plan.sample_groups());
         let units = comptime!(plan.units());
-        for item in range_stepped(UNIT_POS as usize, columns, units) {
-            let column = item % 4;
-            let group = item / 4;
+        for item in range_stepped(UNIT_POS as usize, items, units) {
+            let column = item % columns;
+            let group = item / columns;
             let mut values = Lanes::new(0.0);
             #[unroll]
             for lane in 0..4usize {
                 let place = (first + group * 4 + lane) as u32;
                 if place < count {
                     let index = drawn_index(place, seed, kept, count) as usize;
-                    values[lane] = pool[index * 4 + column];
+                    values[lane] = pool[index * columns + column];
                 }
             }
             self.samples[column * groups + group] = values;

@@ -3,15 +3,20 @@
 //! Work is cut into as many equal runs of tiles as the pool has threads, each with its own gradient, summed in order: the
 //! result depends on the number of threads but not on their timing.
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::network::{Gradient, Network};
+use super::objective::Tile;
+use super::points::Points;
 use super::second_order;
 use super::tile::Workspace;
 use crate::field::architecture::Architecture;
-use crate::field::backend::Loss;
+use crate::field::backend::Objective;
 use crate::field::batch_draw::BatchDraw;
+use crate::field::loss::Needs;
 use crate::instruction_set::instruction_set;
 
 /// Values `[N]` and, where `gradients` is given, gradients by position `[N, 3]`.
@@ -44,22 +49,53 @@ pub(super) fn evaluate(
     }
 }
 
+/// Rows of samples, so many columns each.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub numbers: &'a [f32],
+    pub columns: usize,
+}
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    fn row(self, index: usize) -> &'a [f32] {
+        &self.numbers[index * self.columns..][..self.columns]
+    }
+}
+
 /// What a batch consists of.
 #[derive(Clone, Copy)]
 pub(super) enum Batch<'a> {
-    /// Points with the gradient by their values.
-    Cotangent(&'a [[f32; 3]], &'a [f32]),
-    /// Points with the targets of a mean loss.
-    Targets(Loss, &'a [[f32; 3]], &'a [f32]),
-    /// Rows of a pool, point and target each, and a mean loss.
-    Drawn(Loss, &'a [[f32; 4]], BatchDraw),
+    /// Points with the gradient by the network's outputs there: by its value, or by value and gradient, four columns.
+    Cotangent(&'a [[f32; 3]], Rows<'a>),
+    /// Samples and what is made small: all of them, or those that are drawn.
+    Samples(Objective, Rows<'a>, Option<BatchDraw>),
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
     fn len(&self) -> usize {
         match self {
-            Batch::Cotangent(points, _) | Batch::Targets(_, points, _) => points.len(),
-            Batch::Drawn(_, _, draw) => draw.count as usize,
+            Batch::Cotangent(points, _) => points.len(),
+            Batch::Samples(_, _, Some(draw)) => draw.count as usize,
+            Batch::Samples(_, rows, None) => rows.numbers.len() / rows.columns,
+        }
+    }
+
+    /// What is looked at of a network, and of samples.
+    fn needs(&self) -> Needs {
+        match self {
+            Batch::Cotangent(_, rows) if rows.columns > 1 => Needs::Gradient,
+            Batch::Cotangent(..) => Needs::Error,
+            Batch::Samples(objective, ..) => objective.loss.needs(),
+        }
+    }
+
+    /// The row of the sample at `place`.
+    #[inline(always)]
+    fn row(&self, place: usize) -> &'a [f32] {
+        match *self {
+            Batch::Cotangent(_, rows) | Batch::Samples(_, rows, None) => rows.row(place),
+            Batch::Samples(_, rows, Some(draw)) => rows.row(draw.index(place as u32) as usize),
         }
     }
 }
@@ -81,12 +117,17 @@ pub(super) fn backward(
         .enumerate()
         .map(|(index, gradient)| {
             let first = (index * run).min(batch.len());
-            let loss = instruction_set().dispatch(Backward {
+            let range = first..(first + run).min(batch.len());
+            let backward = Backward {
                 network,
                 batch,
-                range: first..(first + run).min(batch.len()),
+                range,
                 gradient,
-            });
+            };
+            let loss = match batch.needs() {
+                Needs::Gradient => instruction_set().dispatch(ThroughBoth(backward)),
+                _ => instruction_set().dispatch(backward),
+            };
             gradient.collect();
             loss
         })
@@ -103,32 +144,6 @@ pub(super) fn gradient(
     let mut gradients = Vec::new();
     let loss = backward(architecture, parameters, batch, &mut gradients);
     (loss, sum(gradients))
-}
-
-/// The gradient by the parameters, `[P]`, given the gradients by the points' values and by their gradients by position.
-pub(super) fn gradient_by_both_outputs(
-    architecture: &Architecture,
-    parameters: &[f32],
-    points: &[[f32; 3]],
-    by_outputs: &[[f32; 4]],
-) -> Vec<f32> {
-    let network = &Network::new(architecture, parameters, true);
-    let threads = rayon::current_num_threads();
-    let run = run_length(points.len(), network.tile);
-    let gradients = (0..threads).into_par_iter().map(|index| {
-        let first = (index * run).min(points.len());
-        let range = first..(first + run).min(points.len());
-        let mut gradient = Gradient::zeros(architecture);
-        instruction_set().dispatch(BackwardThroughBoth {
-            network,
-            points: &points[range.clone()],
-            by_outputs: &by_outputs[range],
-            gradient: &mut gradient,
-        });
-        gradient.collect();
-        gradient
-    });
-    sum(gradients.collect())
 }
 
 /// The sum over the threads, in order.
@@ -183,8 +198,47 @@ struct Backward<'a> {
     network: &'a Network<'a>,
     batch: Batch<'a>,
     /// The part of the batch.
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
     gradient: &'a mut Gradient,
+}
+
+impl Backward<'_> {
+    /// Takes a tile's points and samples.
+    #[inline(always)]
+    fn take(&self, range: Range<usize>, points: &mut Points, tile: &mut Tile) {
+        if let Batch::Cotangent(given, _) = self.batch {
+            points.set(given[range.clone()].iter().copied());
+            return tile.set_cotangents(range.map(|place| self.batch.row(place)));
+        }
+        // The next tile's samples lie all over the pool: they are on their way while this one is worked on.
+        let next = range.end..(range.end + range.len()).min(self.range.end);
+        for place in next {
+            prefetch(self.batch.row(place));
+        }
+        points.set(range.enumerate().map(|(place, sample)| {
+            let row = self.batch.row(sample);
+            tile.set(place, row);
+            [row[0], row[1], row[2]]
+        }));
+    }
+
+    /// The sum of a tile's losses, with the cotangents in `tile`; nothing to do where these are given.
+    #[inline(always)]
+    fn evaluate<S: Simd>(
+        &self,
+        simd: S,
+        outputs: &[Vec<f32>],
+        tile: &mut Tile,
+        count: usize,
+    ) -> f64 {
+        match self.batch {
+            Batch::Cotangent(..) => 0.0,
+            Batch::Samples(objective, ..) => {
+                let share = 1.0 / self.batch.len() as f32;
+                tile.evaluate(simd, objective, outputs, share, count)
+            }
+        }
+    }
 }
 
 impl WithSimd for Backward<'_> {
@@ -193,41 +247,17 @@ impl WithSimd for Backward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let mut workspace = Workspace::new(self.network);
-        let tile = self.network.tile;
-        // Targets on the way in, the gradient by the values on the way out.
-        let mut by_values = vec![0.0; tile];
-        let total = self.batch.len();
+        let size = self.network.tile;
+        let mut tile = Tile::new(self.batch.needs(), size);
         let mut loss = 0.0;
-        for first in self.range.clone().step_by(tile) {
-            let range = first..(first + tile).min(self.range.end);
-            let by_values = &mut by_values[..range.len()];
-            match self.batch {
-                Batch::Cotangent(points, given) => {
-                    workspace.points.set(points[range.clone()].iter().copied());
-                    by_values.copy_from_slice(&given[range]);
-                }
-                Batch::Targets(_, points, targets) => {
-                    workspace.points.set(points[range.clone()].iter().copied());
-                    by_values.copy_from_slice(&targets[range]);
-                }
-                Batch::Drawn(_, pool, draw) => {
-                    // The next tile's samples lie all over the pool: they are on their way while this one is worked on.
-                    let next = range.end..(range.end + tile).min(self.range.end);
-                    for place in next {
-                        prefetch(&pool[draw.index(place as u32) as usize]);
-                    }
-                    let rows = range.map(|place| pool[draw.index(place as u32) as usize]);
-                    let rows = rows.zip(by_values.iter_mut());
-                    workspace.points.set(rows.map(|([x, y, z, target], slot)| {
-                        *slot = target;
-                        [x, y, z]
-                    }));
-                }
-            }
+        for first in self.range.clone().step_by(size) {
+            let range = first..(first + size).min(self.range.end);
+            let count = range.len();
+            self.take(range, &mut workspace.points, &mut tile);
             self.network.forward(simd, &mut workspace);
-            if let Batch::Targets(kind, ..) | Batch::Drawn(kind, ..) = self.batch {
-                loss += loss_and_slopes(kind, &workspace.values, by_values, total);
-            }
+            let outputs = std::slice::from_ref(&workspace.values);
+            loss += self.evaluate(simd, outputs, &mut tile, count);
+            let by_values = &tile.by_outputs[0][..count];
             self.network
                 .backward(simd, by_values, &mut workspace, self.gradient);
         }
@@ -235,32 +265,36 @@ impl WithSimd for Backward<'_> {
     }
 }
 
-struct BackwardThroughBoth<'a> {
-    network: &'a Network<'a>,
-    points: &'a [[f32; 3]],
-    by_outputs: &'a [[f32; 4]],
-    gradient: &'a mut Gradient,
-}
+/// The same through both outputs, value and gradient by position.
+struct ThroughBoth<'a>(Backward<'a>);
 
-impl WithSimd for BackwardThroughBoth<'_> {
-    type Output = ();
+impl WithSimd for ThroughBoth<'_> {
+    type Output = f64;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let mut workspace = second_order::Workspace::new(self.network);
-        let tile = self.network.tile;
-        let tiles = self.points.chunks(tile);
-        for (points, by_outputs) in tiles.zip(self.by_outputs.chunks(tile)) {
-            workspace.points.set(points.iter().copied());
-            self.network
-                .backward_with_tangents(simd, by_outputs, &mut workspace, self.gradient);
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let work = self.0;
+        let mut workspace = second_order::Workspace::new(work.network);
+        let size = work.network.tile;
+        let mut tile = Tile::new(Needs::Gradient, size);
+        let mut loss = 0.0;
+        for first in work.range.clone().step_by(size) {
+            let range = first..(first + size).min(work.range.end);
+            let count = range.len();
+            work.take(range, &mut workspace.points, &mut tile);
+            work.network.forward_with_tangents(simd, &mut workspace);
+            loss += work.evaluate(simd, &workspace.outputs, &mut tile, count);
+            let by_outputs = &tile.by_outputs;
+            work.network
+                .backward_with_tangents(simd, by_outputs, &mut workspace, work.gradient);
         }
+        loss
     }
 }
 
 /// Asks for a value's cache line ahead of its use; does nothing where there is no such instruction.
 #[inline(always)]
-fn prefetch<T>(value: &T) {
+fn prefetch<T: ?Sized>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -269,27 +303,4 @@ fn prefetch<T>(value: &T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
-}
-
-/// The sum of the losses; the targets become the gradient of the mean over `total` by the values.
-#[inline(always)]
-fn loss_and_slopes(kind: Loss, values: &[f32], targets: &mut [f32], total: usize) -> f64 {
-    let share = 1.0 / total as f32;
-    let mut loss = 0.0;
-    for (slot, value) in targets.iter_mut().zip(values) {
-        let residual = value - *slot;
-        let (term, slope) = match kind {
-            Loss::L1 => (residual.abs(), sign(residual)),
-            Loss::L2 => (residual * residual, 2.0 * residual),
-        };
-        loss += term;
-        *slot = slope * share;
-    }
-    // A tile's terms are alike: their sum loses nothing that a mean of thousands would show.
-    f64::from(loss)
-}
-
-/// -1, 0 or 1; `f32::signum` has no 0.
-fn sign(x: f32) -> f32 {
-    if x == 0.0 { 0.0 } else { x.signum() }
 }

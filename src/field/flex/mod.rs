@@ -11,6 +11,7 @@ mod encoding_tangents;
 mod exponential;
 mod matrix;
 mod network;
+mod objective;
 mod pieces;
 mod points;
 mod second_order;
@@ -23,8 +24,8 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Tensor, TensorData, TensorPrimitive};
 
 use super::architecture::Architecture;
-use super::backend::{AdamState, AdamStep, FieldBackend, Loss, TrainStep};
-use batch::Batch;
+use super::backend::{AdamState, AdamStep, FieldBackend, Objective, TrainStep};
+use batch::{Batch, Rows};
 use network::Gradient;
 
 impl FieldBackend for Flex {
@@ -65,20 +66,14 @@ impl FieldBackend for Flex {
         points: Tensor<Self, 2>,
         cotangent: Tensor<Self, 2>,
     ) -> Tensor<Self, 1> {
-        let both_outputs = cotangent.dims()[1] == 4;
+        let columns = cotangent.dims()[1];
         let [parameters, points, cotangent] = [
             primitive(parameters),
             primitive(points),
             primitive(cotangent),
         ];
-        let (parameters, points) = (slice(&parameters), rows_of_three(&points));
-        let gradient = if both_outputs {
-            let by_outputs = slice(&cotangent).as_chunks().0;
-            batch::gradient_by_both_outputs(architecture, parameters, points, by_outputs)
-        } else {
-            let batch = Batch::Cotangent(points, slice(&cotangent));
-            batch::gradient(architecture, parameters, batch).1
-        };
+        let batch = Batch::Cotangent(rows_of_three(&points), rows(&cotangent, columns));
+        let (_, gradient) = batch::gradient(architecture, slice(&parameters), batch);
         let length = gradient.len();
         tensor(gradient, [length])
     }
@@ -86,13 +81,12 @@ impl FieldBackend for Flex {
     fn loss_and_gradient(
         architecture: &Architecture,
         parameters: Tensor<Self, 1>,
-        points: Tensor<Self, 2>,
-        targets: Tensor<Self, 2>,
-        loss: Loss,
+        samples: Tensor<Self, 2>,
+        objective: Objective,
     ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
-        let [parameters, points, targets] =
-            [primitive(parameters), primitive(points), primitive(targets)];
-        let batch = Batch::Targets(loss, rows_of_three(&points), slice(&targets));
+        let columns = samples.dims()[1];
+        let [parameters, samples] = [primitive(parameters), primitive(samples)];
+        let batch = Batch::Samples(objective, rows(&samples, columns), None);
         let (loss, gradient) = batch::gradient(architecture, slice(&parameters), batch);
         let length = gradient.len();
         (tensor(vec![loss], [1]), tensor(gradient, [length]))
@@ -103,10 +97,11 @@ impl FieldBackend for Flex {
         updated(state, &mut [gradient.storage_mut()], step)
     }
 
-    fn store(pool: Tensor<Self, 2>, at: usize, samples: &[[f32; 4]]) -> Tensor<Self, 2> {
+    fn store(pool: Tensor<Self, 2>, at: usize, rows: &[f32]) -> Tensor<Self, 2> {
+        let columns = pool.dims()[1];
         let mut pool = primitive(pool);
-        let rows: &mut [f32] = pool.storage_mut();
-        rows[4 * at..4 * (at + samples.len())].copy_from_slice(samples.as_flattened());
+        let numbers: &mut [f32] = pool.storage_mut();
+        numbers[columns * at..][..rows.len()].copy_from_slice(rows);
         from_primitive(pool)
     }
 
@@ -118,9 +113,10 @@ impl FieldBackend for Flex {
         step: TrainStep,
         losses: Option<Tensor<Self, 1>>,
     ) -> (AdamState<Self>, Tensor<Self, 1>) {
+        let columns = pool.dims()[1];
         let pool = primitive(pool.clone());
         let parameters = primitive(state.parameters.clone());
-        let batch = Batch::Drawn(step.loss, slice(&pool).as_chunks().0, step.draw);
+        let batch = Batch::Samples(step.objective, rows(&pool, columns), Some(step.draw));
         let gradients = &mut workspace.0;
         let loss = batch::backward(architecture, slice(&parameters), batch, gradients);
         drop(parameters);
@@ -181,6 +177,13 @@ fn from_primitive<const D: usize>(primitive: FlexTensor) -> Tensor<Flex, D> {
 
 fn slice(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().expect("made contiguous by `primitive`")
+}
+
+fn rows(tensor: &FlexTensor, columns: usize) -> Rows<'_> {
+    Rows {
+        numbers: slice(tensor),
+        columns,
+    }
 }
 
 fn rows_of_three(points: &FlexTensor) -> &[[f32; 3]] {

@@ -10,7 +10,7 @@ use super::activation::{Activate, BackThroughTangents, BackThroughValues, Keep, 
 use super::matrix::{AddTo, Left, Matrix, multiply};
 use super::network::{Gradient, Network};
 use super::points::Points;
-use super::tile::add_column_sums;
+use super::tile::{add_column_sums, dot};
 
 /// Values, then their derivatives by the three axes.
 type WithTangents = [Matrix; 4];
@@ -26,6 +26,8 @@ pub(super) struct Workspace {
     tangents_in: [Matrix; 3],
     /// The gradient by the slopes of the layer at work, `[tile, out]`.
     by_slopes: Matrix,
+    /// The network's value and its derivatives by the axes, `[tile]` each.
+    pub outputs: [Vec<f32>; 4],
     /// The gradient by both outputs, `[tile, 1]`.
     by_output: WithTangents,
 }
@@ -70,6 +72,7 @@ impl Workspace {
             hidden: hidden.collect(),
             tangents_in: [0, 1, 2].map(|_| Matrix::zeros(tile, width)),
             by_slopes: Matrix::zeros(tile, width),
+            outputs: [0, 1, 2, 3].map(|_| vec![0.0; tile]),
             by_output: with_tangents(1),
         }
     }
@@ -93,27 +96,29 @@ impl Workspace {
 }
 
 impl Network<'_> {
-    /// Adds the gradient by all parameters, given the gradient by both outputs, value first, at each point of the
-    /// workspace.
+    /// Adds the gradient by all parameters, given the gradient by both outputs, value first, `[tile]` each, at each point of
+    /// the last [`forward_with_tangents`](Self::forward_with_tangents).
     #[inline(always)]
     pub(super) fn backward_with_tangents<S: Simd>(
         &self,
         simd: S,
-        by_outputs: &[[f32; 4]],
+        by_outputs: &[Vec<f32>],
         workspace: &mut Workspace,
         gradient: &mut Gradient,
     ) {
-        self.forward_with_tangents(simd, workspace);
-        let count = by_outputs.len();
-        for (row, by_output) in by_outputs.iter().enumerate() {
-            gradient.output_bias += by_output[0];
-            for (matrix, &by) in workspace.by_output.iter_mut().zip(by_output) {
+        let count = workspace.points.count();
+        gradient.output_bias += by_outputs[0][..count].iter().sum::<f32>();
+        for (matrix, by) in workspace.by_output.iter_mut().zip(by_outputs) {
+            for (row, &by) in by[..count].iter().enumerate() {
                 let place = matrix.place(row, 0);
                 matrix.elements_mut()[place] = by;
             }
         }
         for index in (0..=self.hidden.len()).rev() {
-            workspace.set_tangents_in(simd, index);
+            // Those that go into the output layer are what forward left there.
+            if index < self.hidden.len() {
+                workspace.set_tangents_in(simd, index);
+            }
             let (before, from) = workspace.hidden.split_at(index);
             let by_layer = from.first().map_or(&workspace.by_output, |l| &l.before);
             let weight = match gradient.hidden.get_mut(index) {
@@ -142,9 +147,9 @@ impl Network<'_> {
         }
     }
 
-    /// Through the hidden layers. The output layer's results are not asked for.
+    /// The network's value and its derivatives by the axes at the points of the workspace, into `workspace.outputs`.
     #[inline(always)]
-    fn forward_with_tangents<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
+    pub(super) fn forward_with_tangents<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
         match &self.grid {
             Some(grid) => {
                 let (points, encoded) = (&workspace.points, &mut workspace.encoded);
@@ -187,6 +192,18 @@ impl Network<'_> {
                     rows,
                     &mut Keep(tangents),
                 );
+            }
+        }
+        let last = self.hidden.len();
+        workspace.set_tangents_in(simd, last);
+        let bias = [self.output.bias, 0.0, 0.0, 0.0];
+        for part in 0..4 {
+            let (encoded, tangents) = (&workspace.encoded, &workspace.tangents_in);
+            let input = input(encoded, &workspace.hidden, tangents, part);
+            let count = workspace.points.count();
+            let outputs = &mut workspace.outputs[part][..count];
+            for (row, output) in outputs.iter_mut().enumerate() {
+                *output = bias[part] + dot(simd, &self.output.weight, input, row);
             }
         }
     }

@@ -48,6 +48,11 @@ impl<S: Simd> Algebra for Vectors<S> {
     }
 
     #[inline(always)]
+    fn sqrt(&mut self, x: &S::f32s) -> S::f32s {
+        self.0.sqrt_f32s(*x)
+    }
+
+    #[inline(always)]
     fn sin(&mut self, x: &S::f32s) -> S::f32s {
         sine_and_cosine(self.0, *x).0
     }
