@@ -293,8 +293,17 @@ fn reference_gradients_by_position_match_central_differences() {
 
 /// Everything that a backend must do, against the reference. `tolerance` is a share of the largest element.
 fn conforms<B: FieldBackend>(device: &B::Device, tolerance: f64) {
+    for part in 0..PARTS {
+        conforms_in_part::<B>(part, device, tolerance);
+    }
+}
+
+/// The suite's networks are spread over so many parts.
+const PARTS: usize = 4;
+
+fn conforms_in_part<B: FieldBackend>(part: usize, device: &B::Device, tolerance: f64) {
     let reference_device = Default::default();
-    for case in Case::all() {
+    for case in Case::all().into_iter().skip(part).step_by(PARTS) {
         let expected = case.field::<Reference>(&reference_device);
         assert_close(
             "value and gradient",
@@ -545,14 +554,25 @@ fn flex_conforms_on_every_instruction_set_of_this_machine() {
     }
 }
 
+/// The suite on a card: in parts, because its kernels take minutes to compile, one after the other in a process.
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+macro_rules! card_conforms {
+    ($backend:ty: $($part:ident $number:literal),*) => {
+        $(
+            #[test]
+            fn $part() {
+                super::conforms_in_part::<$backend>($number, &Default::default(), 1e-4);
+            }
+        )*
+    };
+}
+
 #[cfg(feature = "wgpu")]
-#[test]
-fn vulkan_conforms() {
-    conforms::<burn::backend::Vulkan>(&Default::default(), 1e-4);
+mod vulkan_conforms {
+    card_conforms!(burn::backend::Vulkan: part_0 0, part_1 1, part_2 2, part_3 3);
 }
 
 #[cfg(feature = "cuda")]
-#[test]
-fn cuda_conforms() {
-    conforms::<burn::backend::Cuda>(&Default::default(), 1e-4);
+mod cuda_conforms {
+    card_conforms!(burn::backend::Cuda: part_0 0, part_1 1, part_2 2, part_3 3);
 }

@@ -2,6 +2,51 @@
 
 use cubecl::prelude::*;
 
+use super::Lanes;
+
+/// A batch: `count` samples drawn from the first `kept` of a pool, or all of these in order where there are as many.
+#[derive(CubeType, CubeLaunch, Clone, Copy)]
+pub(super) struct Batch {
+    pub seed: u32,
+    pub kept: u32,
+    pub count: u32,
+}
+
+#[cube]
+impl Batch {
+    /// A column of the four samples from `place` on, drawn from rows of so many; zeros beyond the end of the batch.
+    pub(super) fn column(
+        &self,
+        pool: &Array<f32>,
+        place: usize,
+        column: usize,
+        #[comptime] columns: usize,
+    ) -> Lanes {
+        let mut values = Lanes::new(0.0);
+        #[unroll]
+        for lane in 0..4usize {
+            let place = (place + lane) as u32;
+            if place < self.count {
+                let index = drawn_index(place, self.seed, self.kept, self.count) as usize;
+                values[lane] = pool[index * columns + column];
+            }
+        }
+        values
+    }
+
+    /// 1 for each of the four samples from `place` on that is in the batch, else 0.
+    pub(super) fn counts(&self, place: usize) -> Lanes {
+        let mut counts = Lanes::new(0.0);
+        #[unroll]
+        for lane in 0..4usize {
+            if place + lane < self.count as usize {
+                counts[lane] = 1.0;
+            }
+        }
+        counts
+    }
+}
+
 /// Index in the pool of the sample at `place` of the batch.
 #[cube]
 pub(super) fn drawn_index(place: u32, seed: u32, kept: u32, count: u32) -> u32 {

@@ -5,8 +5,9 @@
 use cubecl::prelude::*;
 
 use super::grid_sums;
+use super::objective::DIRECTION;
 use super::plan::Plan;
-use super::tangents::WithTangents;
+use super::tangents::WithTangent;
 use super::workgroup::Workgroup;
 use super::{Lanes, Words};
 use crate::field::architecture::{GridLevel, HashGrid};
@@ -57,6 +58,27 @@ struct Cells {
     in_z: Lanes,
 }
 
+/// What a corner weighs in four samples, and the derivatives of that by position.
+#[derive(CubeType)]
+struct CornerWeights {
+    value: Lanes,
+    x: Lanes,
+    y: Lanes,
+    z: Lanes,
+}
+
+#[cube]
+impl CornerWeights {
+    /// The derivative along the directions of a group's samples.
+    fn along(&self, workgroup: &Workgroup, group: usize, #[comptime] plan: Plan) -> Lanes {
+        let groups = comptime!(plan.sample_groups());
+        let start = comptime!(DIRECTION * plan.sample_groups());
+        self.x * workgroup.samples[start + group]
+            + self.y * workgroup.samples[start + groups + group]
+            + self.z * workgroup.samples[start + 2 * groups + group]
+    }
+}
+
 #[cube]
 impl Cells {
     fn new(level: &Level, workgroup: &Workgroup, group: usize, #[comptime] plan: Plan) -> Cells {
@@ -98,12 +120,12 @@ impl Cells {
     }
 
     /// Trilinear weights of one corner, and their derivatives by position.
-    fn weights(&self, level: &Level, corner: u32) -> WithTangents {
+    fn weights(&self, level: &Level, corner: u32) -> CornerWeights {
         let x = side(self.in_x, corner & 1);
         let y = side(self.in_y, (corner >> 1) & 1);
         let z = side(self.in_z, corner >> 2);
         let half = half(level);
-        WithTangents {
+        CornerWeights {
             value: x * y * z,
             x: signed(half * y * z, corner & 1),
             y: signed(half * z * x, (corner >> 1) & 1),
@@ -129,7 +151,7 @@ fn side(inside: Lanes, upper: u32) -> Lanes {
     )
 }
 
-/// Writes the encoded positions of the tile, and with four columns a sample their derivatives. Synchronises.
+/// Writes the encoded positions of the tile, and with two columns a sample their derivatives. Synchronises.
 ///
 /// Where there are units enough, two share a cell, four corners each: it is the wait for memory that takes time here.
 #[cube]
@@ -147,10 +169,9 @@ pub(super) fn encode<N: Size>(
             let group = item % groups;
             let place = axis * stride + group;
             workgroup.rows[place] = workgroup.samples[item];
-            #[unroll]
-            for column in 1..plan.channels {
-                let own = select(axis + 1 == column, 1.0f32, 0.0f32);
-                workgroup.rows[place + column * groups] = Lanes::new(own);
+            if comptime!(plan.channels > 1) {
+                let start = comptime!(DIRECTION * plan.sample_groups());
+                workgroup.rows[place + groups] = workgroup.samples[start + item];
             }
         }
     } else {
@@ -180,6 +201,10 @@ pub(super) fn encode<N: Size>(
                     let corner = share as u32 * corners + own;
                     let rows = cells.rows(&level, corner);
                     let weights = cells.weights(&level, corner);
+                    let mut along = Lanes::new(0.0);
+                    if comptime!(plan.channels > 1) {
+                        along = weights.along(workgroup, group, plan);
+                    }
                     #[unroll]
                     for lane in 0..4usize {
                         #[unroll]
@@ -188,12 +213,8 @@ pub(super) fn encode<N: Size>(
                             let at = comptime!(vector * 4 + lane);
                             sums[at] = fma(Vector::new(weights.value[lane]), entry, sums[at]);
                             if comptime!(plan.channels > 1) {
-                                let by_x = comptime!(at + 4 * vectors);
-                                sums[by_x] = fma(Vector::new(weights.x[lane]), entry, sums[by_x]);
-                                let by_y = comptime!(at + 8 * vectors);
-                                sums[by_y] = fma(Vector::new(weights.y[lane]), entry, sums[by_y]);
-                                let by_z = comptime!(at + 12 * vectors);
-                                sums[by_z] = fma(Vector::new(weights.z[lane]), entry, sums[by_z]);
+                                let at = comptime!(at + 4 * vectors);
+                                sums[at] = fma(Vector::new(along[lane]), entry, sums[at]);
                             }
                         }
                     }
@@ -257,16 +278,17 @@ pub(super) fn scatter<N: Size>(
             let cells = Cells::new(&level, workgroup, group, plan);
             let rows = cells.rows(&level, corner);
             let weights = cells.weights(&level, corner);
+            let mut along = Lanes::new(0.0);
+            if comptime!(plan.channels > 1) {
+                along = weights.along(workgroup, group, plan);
+            }
             let mut terms = Array::<Lanes>::new(plan.features);
             #[unroll]
             for feature in 0..plan.features {
                 let place = (index * plan.features + feature) * stride + group;
                 if comptime!(plan.channels > 1) {
-                    let by = WithTangents::load(&workgroup.rows, place, plan);
-                    terms[feature] = weights.value * by.value
-                        + weights.x * by.x
-                        + weights.y * by.y
-                        + weights.z * by.z;
+                    let by = WithTangent::load(&workgroup.rows, place, plan);
+                    terms[feature] = weights.value * by.value + along * by.along;
                 } else {
                     terms[feature] = weights.value * workgroup.rows[place];
                 }

@@ -2,6 +2,7 @@
 
 use cubecl::prelude::*;
 
+use super::draw::Batch;
 use super::encoding::{encode, position_gradients};
 use super::perceptron::{backward, forward, output_layer, values};
 use super::plan::Plan;
@@ -10,27 +11,29 @@ use super::{Lanes, Words};
 
 /// `table` is the grid's part of `parameters`.
 ///
-/// Evaluates `points` `[count, 3]` into `output`: `[count, 1]`, or with `gradient` `[count, 4]`.
+/// Evaluates the points of a batch, drawn from `pool` `[capacity, columns]`, whose first three columns they are, into `output`:
+/// `[count, 1]`, or with `gradient` `[count, 4]`.
 #[cube(launch)]
 pub(super) fn evaluate<N: Size>(
     parameters: &Array<f32>,
     table: &Array<Vector<f32, N>>,
-    points: &Array<f32>,
+    pool: &Array<f32>,
     levels: &Array<Words>,
     output: &mut Array<f32>,
-    count: u32,
+    batch: Batch,
+    #[comptime] pool_columns: usize,
     #[comptime] gradient: bool,
     #[comptime] plan: Plan,
 ) {
     let groups = comptime!(plan.groups());
     let tile = comptime!(plan.tile);
     let stride = comptime!(plan.stride());
-    let count = count as usize;
+    let count = batch.count as usize;
     let columns = comptime!(if gradient { 4usize } else { 1 });
     let mut workgroup = Workgroup::new(levels, plan);
     let mut first = CUBE_POS * tile;
     while first < count {
-        workgroup.take_points(points, first, count, plan);
+        workgroup.draw(pool, first, &batch, 3usize, pool_columns, plan);
         sync_cube();
         encode(&mut workgroup, table, plan);
         forward(&mut workgroup, parameters, plan);

@@ -1,10 +1,12 @@
 //! One kernel from a batch to its loss and gradient: draw, encode, forward, loss, backward.
 //!
-//! Where the loss looks at gradients a sample is four columns, its value and its derivatives by the axes, which share the
-//! weights (see [`Plan`]); all in single precision.
+//! Where gradients by position take part, samples come with the loss's derivatives by them, `a` by the value and `v` by the
+//! gradient. What is summed is the gradient of `a f` and of the derivative of `f` along `v`: a sample is two columns then, its
+//! value and that derivative, which share the weights (see [`Plan`]).
 
 use cubecl::prelude::*;
 
+use super::draw::Batch;
 use super::encoding::{encode, scatter};
 use super::objective::{Meaning, evaluate};
 use super::perceptron::{backward, forward, output_layer};
@@ -25,9 +27,7 @@ pub(super) fn gradient<N: Size>(
     high: &mut Array<Atomic<u32>>,
     floats: &mut Array<Atomic<Vector<f32, N>>>,
     sums: &mut Array<f32>,
-    seed: u32,
-    kept: u32,
-    count: u32,
+    batch: Batch,
     unit: f32,
     #[comptime] meaning: Meaning,
     #[comptime] plan: Plan,
@@ -46,22 +46,15 @@ pub(super) fn gradient<N: Size>(
     let mut loss = 0.0f32;
     let mut first_tile = true;
     let mut first = CUBE_POS * tile;
-    while first < count as usize {
-        workgroup.draw(pool, first, seed, kept, count, columns, plan);
+    while first < batch.count as usize {
+        workgroup.draw(pool, first, &batch, columns, columns, plan);
         sync_cube();
         encode(&mut workgroup, table, plan);
         forward(&mut workgroup, parameters, plan);
         output_layer(&mut workgroup, parameters, plan);
         if (UNIT_POS as usize) < groups {
             let group = UNIT_POS as usize;
-            // Places beyond the end of the batch have no say.
-            let mut counts = Lanes::new(0.0);
-            #[unroll]
-            for lane in 0..4usize {
-                if first + group * 4 + lane < count as usize {
-                    counts[lane] = 1.0;
-                }
-            }
+            let counts = batch.counts(first + group * 4);
             loss += evaluate(
                 &mut workgroup,
                 parameters,

@@ -34,8 +34,8 @@ use cubecl::prelude::*;
 use super::architecture::Architecture;
 use super::backend::{AdamState, AdamStep, FieldBackend, Objective, Summation, TrainStep, zeros};
 use super::composed;
+use draw::BatchLaunch;
 use network::{Network, UNITS};
-use objective::Meaning;
 
 pub use network::Workspace;
 
@@ -78,7 +78,8 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
                 array(&primitive(points)),
                 network.levels(),
                 array(&output),
-                count as u32,
+                in_order(count),
+                3,
                 gradient,
                 network.plan,
             );
@@ -92,7 +93,7 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         points: Tensor<Self, 2>,
         cotangent: Tensor<Self, 2>,
     ) -> Tensor<Self, 1> {
-        let channels = cotangent.dims()[1];
+        let channels = channels(cotangent.dims()[1]);
         let Some(network) = network_of(architecture, &parameters, channels) else {
             return composed::field_backward(architecture, parameters, points, cotangent);
         };
@@ -100,7 +101,7 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         let largest = cotangent.clone().abs().max().clamp_min(f32::MIN_POSITIVE);
         let scaled = cotangent.div(largest.clone().reshape([1, 1]));
         let samples = Tensor::cat(vec![points, scaled], 1);
-        let (_, gradient) = network.gradient(parameters, samples, Meaning::Cotangent, 1.0, 1.0);
+        let (_, gradient) = network.gradient(parameters, samples, None, 1.0);
         gradient.mul(largest)
     }
 
@@ -110,12 +111,12 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         samples: Tensor<Self, 2>,
         objective: Objective,
     ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
-        let Objective { loss, unit } = objective;
-        let Some(network) = network_of(architecture, &parameters, loss.needs().outputs()) else {
+        let channels = channels(objective.loss.needs().outputs());
+        let Some(network) = network_of(architecture, &parameters, channels) else {
             return composed::loss_and_gradient(architecture, parameters, samples, objective);
         };
         let share = 1.0 / samples.dims()[0] as f32;
-        network.gradient(parameters, samples, Meaning::Of(loss), unit, share)
+        network.gradient(parameters, samples, Some(objective), share)
     }
 
     /// Tensor cores would take the matrices as TF32, which has 11 bits of the 24: so they are taken apart first.
@@ -152,8 +153,7 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         losses: Option<Tensor<Self, 1>>,
     ) -> (AdamState<Self>, Tensor<Self, 1>) {
         let (device, count) = (pool.device(), step.draw.count as usize);
-        let Objective { loss, unit } = step.objective;
-        let channels = loss.needs().outputs();
+        let channels = channels(step.objective.loss.needs().outputs());
         let sums = workspace.sums(architecture, &device, channels, count, step.summation);
         let Some(sums) = sums else {
             return composed::train_step(architecture, state, pool, step, losses);
@@ -161,7 +161,7 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         let network = &sums.network;
         let pool = primitive(pool.clone());
         let [parameters, first, second] = writable(state);
-        sums.collect(&parameters, &pool, step.draw, Meaning::Of(loss), unit);
+        sums.collect_objective(&parameters, &pool, step.draw, step.objective);
         let losses = own(losses.unwrap_or_else(|| zeros([1], &device)));
         adam::step::launch::<R>(
             &network.client,
@@ -183,6 +183,17 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         let losses = Tensor::from_primitive(float(losses));
         (state_of([parameters, first, second]), losses)
     }
+}
+
+/// Columns that a sample takes of a tile, so many of whose network's outputs take part: see [`Plan`](plan::Plan).
+fn channels(outputs: usize) -> usize {
+    if outputs > 1 { 2 } else { 1 }
+}
+
+/// All of so many samples, in order.
+fn in_order<R: CubeRuntime>(count: usize) -> BatchLaunch<R> {
+    let count = count as u32;
+    BatchLaunch::new(0, count, count)
 }
 
 /// The kernels that sum exactly, with `channels` columns a sample; none if they do not fit the device.

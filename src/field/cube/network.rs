@@ -4,16 +4,20 @@ use burn::tensor::{DType, Shape, Tensor};
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
+use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
+use super::draw::BatchLaunch;
+use super::evaluate::evaluate;
 use super::gradient;
 use super::grid_sums::adds_floats;
-use super::objective::Meaning;
+use super::objective::{Meaning, cotangents};
 use super::plan::Plan;
-use super::{Cube, adam, array, encoding, fixed_point, float, primitive};
+use super::{Cube, adam, array, encoding, fixed_point, float, in_order, primitive};
 use crate::field::architecture::{Architecture, Encoding};
-use crate::field::backend::{Summation, zeros};
+use crate::field::backend::{Objective, Summation, zeros};
 use crate::field::batch_draw::BatchDraw;
+use crate::field::loss::Needs;
 
 /// Units of a workgroup that works on parameters one by one.
 pub(super) const UNITS: u32 = 256;
@@ -42,6 +46,10 @@ impl<R: CubeRuntime> Workspace<R> {
                 && sums.network.plan.channels == channels
                 && sums.summation == summation
                 && sums.cubes == sums.network.cube_number(count)
+                && sums
+                    .slopes
+                    .as_ref()
+                    .is_none_or(|slopes| slopes.holds(count))
         });
         if !fits {
             let network = Network::new(architecture, device, channels, summation)?;
@@ -138,27 +146,38 @@ impl<R: CubeRuntime> Network<R> {
         unsafe { ArrayArg::from_raw_parts(handle, 4 * self.plan.levels.max(1)) }
     }
 
-    /// The loss `[1]` and the gradient `[P]`, both times `share`, of samples `[N, Meaning::columns]`.
+    /// The objective `[1]` and the gradient `[P]`, both times `share`, of samples `[N, Needs::columns]`; without an objective of
+    /// points and cotangents, `[N, 4]` or with two columns a sample `[N, 7]`.
     pub(super) fn gradient(
         self,
         parameters: Tensor<Cube<R>, 1>,
         samples: Tensor<Cube<R>, 2>,
-        meaning: Meaning,
-        unit: f32,
+        objective: Option<Objective>,
         share: f32,
     ) -> (Tensor<Cube<R>, 1>, Tensor<Cube<R>, 1>) {
         let [count, _] = samples.dims();
         let sums = Sums::new(self, Summation::Exact, count);
         let network = &sums.network;
         let (parameters, samples) = (primitive(parameters), primitive(samples));
-        // A pool as large as the batch is taken in order.
-        let (seed, count) = (0, count as u32);
-        let draw = BatchDraw {
-            seed,
-            kept: count,
-            count,
-        };
-        sums.collect(&parameters, &samples, draw, meaning, unit);
+        match objective {
+            None => sums.collect(
+                &parameters,
+                &samples,
+                in_order(count),
+                Meaning::Cotangent,
+                1.0,
+            ),
+            Some(objective) => {
+                // A pool as large as the batch is taken in order.
+                let (seed, count) = (0, count as u32);
+                let draw = BatchDraw {
+                    seed,
+                    kept: count,
+                    count,
+                };
+                sums.collect_objective(&parameters, &samples, draw, objective);
+            }
+        }
         let length = parameters.meta.num_elements();
         let gradient = network.empty([length], DType::F32);
         let loss = network.empty([1], DType::F32);
@@ -194,6 +213,36 @@ pub(super) struct Sums<R: CubeRuntime> {
     pub(super) floats: CubeTensor<R>,
     /// `[cubes, Plan::sums]`
     pub(super) by_cube: CubeTensor<R>,
+    /// Where gradients by position take part.
+    slopes: Option<Slopes<R>>,
+}
+
+/// What it takes to tell the loss's derivatives by a batch's gradients by position.
+struct Slopes<R: CubeRuntime> {
+    /// The same network, for values and gradients.
+    network: Network<R>,
+    /// `[count, 4]`
+    outputs: CubeTensor<R>,
+    /// `[count, Meaning::CotangentAndLoss.columns]`
+    rows: CubeTensor<R>,
+}
+
+impl<R: CubeRuntime> Slopes<R> {
+    fn new(network: &Network<R>, count: usize) -> Self {
+        let (architecture, device) = (&network.architecture, &network.device);
+        let one_column = Network::new(architecture, device, 1, Summation::Exact);
+        let columns = Meaning::CotangentAndLoss.columns(network.plan.channels);
+        Self {
+            network: one_column.expect("a sample of one column takes less room than one of two"),
+            outputs: network.empty([count, 4], DType::F32),
+            rows: network.empty([count, columns], DType::F32),
+        }
+    }
+
+    /// It has room for such a batch.
+    fn holds(&self, count: usize) -> bool {
+        self.outputs.meta.shape()[0] == count
+    }
 }
 
 impl<R: CubeRuntime> Sums<R> {
@@ -215,16 +264,67 @@ impl<R: CubeRuntime> Sums<R> {
             high: words(0),
             floats: primitive(floats),
             by_cube: network.empty([cubes * plan.sums()], DType::F32),
+            slopes: (plan.channels > 1).then(|| Slopes::new(&network, count)),
             network,
         }
     }
 
     /// Sums over the batch.
-    pub(super) fn collect(
+    pub(super) fn collect_objective(
         &self,
         parameters: &CubeTensor<R>,
         pool: &CubeTensor<R>,
         draw: BatchDraw,
+        objective: Objective,
+    ) {
+        let Objective { loss, unit } = objective;
+        let batch = || BatchLaunch::new(draw.seed, draw.kept, draw.count);
+        let Some(slopes) = &self.slopes else {
+            return self.collect(parameters, pool, batch(), Meaning::Of(loss), unit);
+        };
+        let Slopes {
+            network,
+            outputs,
+            rows,
+        } = slopes;
+        let count = draw.count as usize;
+        evaluate::launch::<R>(
+            &network.client,
+            network.cubes(count),
+            network.dim(),
+            network.plan.vector,
+            array(parameters),
+            network.table(parameters),
+            array(pool),
+            network.levels(),
+            array(outputs),
+            batch(),
+            Needs::Gradient.columns(),
+            true,
+            network.plan,
+        );
+        let dim = CubeDim::new_1d(UNITS);
+        cotangents::launch::<R>(
+            &network.client,
+            calculate_cube_count_elemwise(&network.client, count.div_ceil(4), dim),
+            dim,
+            array(outputs),
+            array(pool),
+            array(rows),
+            batch(),
+            unit,
+            loss,
+        );
+        let (batch, meaning) = (in_order(count), Meaning::CotangentAndLoss);
+        self.collect(parameters, rows, batch, meaning, unit);
+    }
+
+    /// Sums over samples of which `meaning` tells the columns.
+    fn collect(
+        &self,
+        parameters: &CubeTensor<R>,
+        pool: &CubeTensor<R>,
+        batch: BatchLaunch<R>,
         meaning: Meaning,
         unit: f32,
     ) {
@@ -242,9 +342,7 @@ impl<R: CubeRuntime> Sums<R> {
             array(&self.high),
             array(&self.floats),
             array(&self.by_cube),
-            draw.seed,
-            draw.kept,
-            draw.count,
+            batch,
             unit,
             meaning,
             network.plan,

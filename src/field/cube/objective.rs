@@ -4,9 +4,9 @@ use cubecl::prelude::*;
 
 use super::Lanes;
 use super::code::{Code, Number};
-use super::perceptron::{slopes, values};
+use super::draw::Batch;
+use super::perceptron::values;
 use super::plan::Plan;
-use super::tangents::WithTangents;
 use super::workgroup::Workgroup;
 use crate::calculus::{Folded, MaybeKnown};
 use crate::field::loss::{Loss, Needs, Sample, column};
@@ -14,24 +14,37 @@ use crate::field::loss::{Loss, Needs, Sample, column};
 /// What the columns of a batch's samples mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Meaning {
-    /// What the loss is told: see [`Needs::columns`].
+    /// What a loss is told that looks at values alone: see [`Needs::columns`].
     Of(Loss),
-    /// The derivatives by the outputs, behind the point. There is no loss.
+    /// The derivatives by the outputs, behind the point: by the value, and with two columns a sample by its gradient.
     Cotangent,
+    /// The same, and the loss behind them.
+    CotangentAndLoss,
 }
 
+/// Column of the derivative by the value, where it is given.
+const BY_VALUE: usize = column::VALUE;
+
+/// Column of the first derivative by the gradient, where they are given.
+pub(super) const DIRECTION: usize = BY_VALUE + 1;
+
+/// Column of the loss, where it is given.
+const LOSS: usize = DIRECTION + 3;
+
 impl Meaning {
-    /// Columns of a sample, of whose network's output so many columns take part.
+    /// Columns of a sample's row, where the sample is so many columns of a tile.
     pub(super) fn columns(&self, channels: usize) -> usize {
         match self {
             Meaning::Of(loss) => loss.needs().columns(),
-            Meaning::Cotangent => column::VALUE + channels,
+            Meaning::Cotangent if channels == 1 => DIRECTION,
+            Meaning::Cotangent => LOSS,
+            Meaning::CotangentAndLoss => LOSS + 1,
         }
     }
 }
 
-/// Puts the derivatives by a group's outputs into `by_values`, after [`output_layer`](super::perceptron::output_layer), and gives
-/// the sum of their losses. Samples whose lane of `counts` is 0 have no say; one unit of the network's value is `unit`.
+/// Puts the derivatives by a group's outputs into `by_values`, after [`output_layer`](super::perceptron::output_layer) where there
+/// is a loss to compute, and gives the sum of the losses. Samples whose lane of `counts` is 0 have no say.
 #[cube]
 pub(super) fn evaluate(
     workgroup: &mut Workgroup,
@@ -42,56 +55,131 @@ pub(super) fn evaluate(
     #[comptime] meaning: Meaning,
     #[comptime] plan: Plan,
 ) -> f32 {
-    let groups = comptime!(plan.sample_groups()).runtime();
     let mut sum = 0.0f32;
-    if comptime!(meaning == Meaning::Cotangent) {
-        let from = comptime!(column::VALUE).runtime() * groups + group;
-        for channel in 0..plan.channels {
-            let by_output = workgroup.samples[from + channel * groups];
-            workgroup.by_values[channel * groups + group] = by_output;
+    if let Meaning::Of(loss) = comptime!(meaning) {
+        let needs = comptime!(loss.needs());
+        let zero = Lanes::new(0.0);
+        let wanted = taken(workgroup, group, column::VALUE, plan);
+        let unit = Lanes::new(unit);
+        let error = unit * (values(workgroup, parameters, group, plan) - wanted);
+        let mut distance = zero;
+        if comptime!(needs >= Needs::Distance) {
+            distance = taken(workgroup, group, column::DISTANCE, plan);
         }
-    } else {
-        let outputs = outputs(workgroup, parameters, group, plan);
-        let at = loss_of(workgroup, &outputs, group, Lanes::new(unit), meaning, plan);
-        let counted = at.loss * counts / Lanes::new(unit);
-        #[unroll]
-        for lane in 0..4usize {
-            sum += counted[lane];
-        }
+        let at = loss_at(error, distance, zero, zero, zero, zero, zero, zero, loss);
+        sum = total(at.loss * counts / unit);
         workgroup.by_values[group] = at.by_value * counts;
+    } else {
+        workgroup.by_values[group] = taken(workgroup, group, BY_VALUE, plan);
         if comptime!(plan.channels > 1) {
-            workgroup.by_values[groups + group] = at.by_x * counts;
-            workgroup.by_values[2 * groups + group] = at.by_y * counts;
-            workgroup.by_values[3 * groups + group] = at.by_z * counts;
+            let groups = comptime!(plan.sample_groups());
+            workgroup.by_values[groups + group] = Lanes::new(1.0);
+        }
+        if comptime!(meaning == Meaning::CotangentAndLoss) {
+            sum = total(taken(workgroup, group, LOSS, plan));
         }
     }
     sum
 }
 
-/// A group's outputs; no derivatives unless the network has them.
+/// A column of a group's samples.
 #[cube]
-fn outputs(
+fn taken(
     workgroup: &Workgroup,
-    parameters: &Array<f32>,
     group: usize,
+    #[comptime] column: usize,
     #[comptime] plan: Plan,
-) -> WithTangents {
-    let value = values(workgroup, parameters, group, plan);
-    if comptime!(plan.channels > 1) {
-        let apart = comptime!(plan.sample_groups()).runtime();
-        WithTangents {
-            value,
-            x: slopes(workgroup, group + apart, plan),
-            y: slopes(workgroup, group + 2 * apart, plan),
-            z: slopes(workgroup, group + 3 * apart, plan),
+) -> Lanes {
+    let start = comptime!(column * plan.sample_groups());
+    workgroup.samples[start + group]
+}
+
+/// The sum of four samples.
+#[cube]
+fn total(lanes: Lanes) -> f32 {
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+}
+
+/// From `outputs` `[count, 4]`, value and gradient, of a batch's samples, drawn from `pool` `[capacity, Needs::columns]`, to `rows`
+/// `[count, Meaning::CotangentAndLoss.columns]`. A unit does four samples.
+#[cube(launch)]
+pub(super) fn cotangents(
+    outputs: &Array<f32>,
+    pool: &Array<f32>,
+    rows: &mut Array<f32>,
+    batch: Batch,
+    unit: f32,
+    #[comptime] loss: Loss,
+) {
+    let place = ABSOLUTE_POS * 4;
+    if place < batch.count as usize {
+        let columns = comptime!(Needs::Gradient.columns());
+        let unit = Lanes::new(unit);
+        let error = unit
+            * (output(outputs, place, 0usize, &batch)
+                - batch.column(pool, place, column::VALUE, columns));
+        let mut errors = Array::<Lanes>::new(3usize);
+        let mut gradient = Array::<Lanes>::new(3usize);
+        #[unroll]
+        for axis in 0..3usize {
+            let slope = output(outputs, place, comptime!(1 + axis), &batch);
+            let at = comptime!(column::SLOPES + axis);
+            errors[axis] = unit * (slope - batch.column(pool, place, at, columns));
+            let at = comptime!(column::GRADIENT + axis);
+            gradient[axis] = batch.column(pool, place, at, columns);
         }
-    } else {
-        let zero = Lanes::new(0.0);
-        WithTangents {
-            value,
-            x: zero,
-            y: zero,
-            z: zero,
+        let distance = batch.column(pool, place, column::DISTANCE, columns);
+        let at = loss_at(
+            error,
+            distance,
+            errors[0],
+            errors[1],
+            errors[2],
+            gradient[0],
+            gradient[1],
+            gradient[2],
+            loss,
+        );
+        #[unroll]
+        for axis in 0..3usize {
+            let coordinate = batch.column(pool, place, axis, columns);
+            store(rows, place, axis, coordinate, &batch);
+        }
+        store(rows, place, BY_VALUE, at.by_value, &batch);
+        store(rows, place, DIRECTION, at.by_x, &batch);
+        store(rows, place, comptime!(DIRECTION + 1), at.by_y, &batch);
+        store(rows, place, comptime!(DIRECTION + 2), at.by_z, &batch);
+        store(rows, place, LOSS, at.loss / unit, &batch);
+    }
+}
+
+/// A column of four samples' outputs.
+#[cube]
+fn output(outputs: &Array<f32>, place: usize, #[comptime] column: usize, batch: &Batch) -> Lanes {
+    let mut values = Lanes::new(0.0);
+    #[unroll]
+    for lane in 0..4usize {
+        if place + lane < batch.count as usize {
+            values[lane] = outputs[(place + lane) * 4 + column];
+        }
+    }
+    values
+}
+
+/// Writes a column of four samples, as far as there are so many.
+#[cube]
+fn store(
+    rows: &mut Array<f32>,
+    place: usize,
+    #[comptime] column: usize,
+    values: Lanes,
+    batch: &Batch,
+) {
+    let columns = comptime!(LOSS + 1);
+    #[unroll]
+    for lane in 0..4usize {
+        if place + lane < batch.count as usize {
+            rows[(place + lane) * columns + column] = values[lane];
         }
     }
 }
@@ -106,56 +194,10 @@ struct LossAt {
     by_z: Lanes,
 }
 
-/// A column of a group's samples.
-#[cube]
-fn taken(
-    workgroup: &Workgroup,
-    group: usize,
-    #[comptime] column: usize,
-    #[comptime] plan: Plan,
-) -> Lanes {
-    workgroup.samples[comptime!(column * plan.sample_groups()).runtime() + group]
-}
-
-#[cube]
-fn loss_of(
-    workgroup: &Workgroup,
-    outputs: &WithTangents,
-    group: usize,
-    unit: Lanes,
-    #[comptime] meaning: Meaning,
-    #[comptime] plan: Plan,
-) -> LossAt {
-    let needs = comptime!(match meaning {
-        Meaning::Of(loss) => loss.needs(),
-        Meaning::Cotangent => Needs::Error,
-    });
-    let zero = Lanes::new(0.0);
-    let error = unit * (outputs.value - taken(workgroup, group, column::VALUE, plan));
-    let distance = if comptime!(needs >= Needs::Distance) {
-        taken(workgroup, group, column::DISTANCE, plan)
-    } else {
-        zero
-    };
-    if comptime!(needs == Needs::Gradient) {
-        let x = unit * (outputs.x - taken(workgroup, group, comptime!(column::SLOPES), plan));
-        let y = unit * (outputs.y - taken(workgroup, group, comptime!(column::SLOPES + 1), plan));
-        let z = unit * (outputs.z - taken(workgroup, group, comptime!(column::SLOPES + 2), plan));
-        let gradient_x = taken(workgroup, group, comptime!(column::GRADIENT), plan);
-        let gradient_y = taken(workgroup, group, comptime!(column::GRADIENT + 1), plan);
-        let gradient_z = taken(workgroup, group, comptime!(column::GRADIENT + 2), plan);
-        written(
-            error, distance, x, y, z, gradient_x, gradient_y, gradient_z, meaning,
-        )
-    } else {
-        written(error, distance, zero, zero, zero, zero, zero, zero, meaning)
-    }
-}
-
 /// The formulas of the loss's terms, which write their code here.
 #[cube]
 #[allow(unused_variables, clippy::too_many_arguments)]
-fn written(
+fn loss_at(
     error: Lanes,
     distance: Lanes,
     error_x: Lanes,
@@ -164,12 +206,9 @@ fn written(
     gradient_x: Lanes,
     gradient_y: Lanes,
     gradient_z: Lanes,
-    #[comptime] meaning: Meaning,
+    #[comptime] loss: Loss,
 ) -> LossAt {
     intrinsic!(|scope| {
-        let Meaning::Of(loss) = meaning else {
-            unreachable!("cotangents have no loss");
-        };
         let number = |number: Number| MaybeKnown::Number(number);
         let sample = Sample {
             error: number(error),

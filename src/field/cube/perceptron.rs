@@ -6,7 +6,7 @@ use super::Lanes;
 use super::activation::{change, value};
 use super::plan::Plan;
 use super::product::{Finish, Product, product};
-use super::tangents::{self, WithTangents};
+use super::tangents::{self, WithTangent};
 use super::weight_gradient::{layer_gradient, output_gradient};
 use super::workgroup::Workgroup;
 
@@ -128,7 +128,7 @@ pub(super) fn backward(
             }
             let kept = hidden_row(layer - 1, plan);
             let omega = omega(layer - 1, plan);
-            // With derivatives by position what the layer kept is needed for all of a sample's columns.
+            // With a derivative by position what the layer kept is needed for both of a sample's columns.
             let output = if comptime!(plan.channels > 1) {
                 comptime!(plan.activated()).runtime()
             } else {
@@ -226,19 +226,13 @@ pub(super) fn values(
     group: usize,
     #[comptime] plan: Plan,
 ) -> Lanes {
-    let bias = comptime!(plan.table + plan.perceptron() - 1);
-    Lanes::new(parameters[bias]) + slopes(workgroup, group, plan)
-}
-
-/// The derivatives of four samples in columns of those, after [`output_layer()`].
-#[cube]
-pub(super) fn slopes(workgroup: &Workgroup, group: usize, #[comptime] plan: Plan) -> Lanes {
     let groups = comptime!(plan.groups());
-    let mut sums = Lanes::new(0.0);
+    let bias = comptime!(plan.table + plan.perceptron() - 1);
+    let mut values = Lanes::new(parameters[bias]);
     for part in 0..comptime!(plan.rows / 4) {
-        sums += workgroup.sums[part * groups + group];
+        values += workgroup.sums[part * groups + group];
     }
-    sums
+    values
 }
 
 /// The gradient by the last hidden layer's sums, in the place of what the layer kept.
@@ -256,7 +250,7 @@ fn back_through_output(workgroup: &mut Workgroup, parameters: &Array<f32>, #[com
         let place = (hidden_row(last, plan) + row) * stride + group;
         let weight = Lanes::new(parameters[weights + row]);
         if comptime!(plan.channels > 1) {
-            let by_outputs = WithTangents::load(&workgroup.by_values, group, plan);
+            let by_outputs = WithTangent::load(&workgroup.by_values, group, plan);
             tangents::back_through(workgroup, place, &by_outputs.times(weight), omega, plan);
         } else {
             let by_hidden = workgroup.by_values[group] * weight;
@@ -281,7 +275,7 @@ fn back_through_layer(
     let items = comptime!(plan.width * plan.sample_groups());
     for item in range_stepped(UNIT_POS as usize, items, comptime!(plan.units())) {
         let place = item / groups * stride + item % groups;
-        let by_output = WithTangents::load(&workgroup.rows, by * stride + place, plan);
+        let by_output = WithTangent::load(&workgroup.rows, by * stride + place, plan);
         tangents::back_through(workgroup, kept * stride + place, &by_output, omega, plan);
     }
 }

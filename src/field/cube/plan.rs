@@ -4,20 +4,19 @@ use cubecl::ir::HardwareProperties;
 
 use crate::field::activation::Activation;
 use crate::field::architecture::{Architecture, Encoding};
-use crate::field::loss::Needs;
 
 /// Sizes of a network's kernels. Each distinct plan compiles kernels of its own.
 ///
 /// A workgroup works on one tile of samples at a time. All that is kept of a tile lies in shared memory as rows of
 /// columns, four columns an element: the encoded position, then one row a unit of each hidden layer. A sample is one
-/// column, or where the gradient by position takes part four: its value and the derivatives by the axes, which lie a
-/// quarter of a row apart. Each unit of the workgroup computes blocks of four rows by four columns in registers, a pass
+/// column, or where the gradient by position takes part two: its value and the derivative along its direction, which lie
+/// half a row apart. Each unit of the workgroup computes blocks of four rows by four columns in registers, a pass
 /// of `rows` rows at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Plan {
     /// Columns in a tile: a multiple of 4 times `channels`.
     pub tile: usize,
-    /// Columns of a sample: 1, or 4 with the derivatives by position.
+    /// Columns of a sample: 1, or 2 with a derivative by position.
     pub channels: usize,
     /// Rows that one pass over a layer computes: a multiple of 4.
     pub rows: usize,
@@ -45,6 +44,9 @@ pub struct Plan {
 
 /// Columns in a tile, the most wanted first: a larger one reads the weights less often.
 const TILES: [usize; 4] = [64, 32, 16, 8];
+
+/// Columns that kernels take of a sample, at most: a point, the derivatives by value and gradient, the loss.
+const MOST_COLUMNS: usize = 8;
 
 /// Inputs of a layer whose weights are in shared memory at a time.
 pub const DEPTH: usize = 16;
@@ -137,13 +139,9 @@ impl Plan {
         self.groups() / self.channels
     }
 
-    /// Elements of the columns of a tile's samples, of which no more are looked at than with these outputs.
+    /// Elements of the columns of a tile's samples.
     pub fn sample_elements(&self) -> usize {
-        let needs = match self.channels {
-            1 => Needs::Distance,
-            _ => Needs::Gradient,
-        };
-        needs.columns() * self.sample_groups()
+        MOST_COLUMNS * self.sample_groups()
     }
 
     /// Vectors of features in a grid entry.

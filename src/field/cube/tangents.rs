@@ -1,6 +1,6 @@
-//! What an activation does to samples of four columns: a value and its derivatives by the axes.
+//! What an activation does to samples of two columns: a value and its derivative along the sample's direction.
 //!
-//! A derivative is multiplied by the activation's slope, which itself depends on the value: on the way back the second
+//! The derivative is multiplied by the activation's slope, which itself depends on the value: on the way back the second
 //! derivative takes part.
 
 use cubecl::prelude::*;
@@ -10,29 +10,24 @@ use super::activation::{change, derivatives, value};
 use super::plan::Plan;
 use super::workgroup::Workgroup;
 
-/// Four neighbouring samples: a value, and its derivatives by the axes.
+/// Four neighbouring samples: a value, and its derivative along their directions.
 #[derive(CubeType)]
-pub(super) struct WithTangents {
+pub(super) struct WithTangent {
     pub value: Lanes,
-    pub x: Lanes,
-    pub y: Lanes,
-    pub z: Lanes,
+    pub along: Lanes,
 }
 
 #[cube]
-impl WithTangents {
+impl WithTangent {
     /// What a row holds of four samples, the first of whose columns are at `place`.
     pub(super) fn load(
         rows: &SharedMemory<Lanes>,
         place: usize,
         #[comptime] plan: Plan,
-    ) -> WithTangents {
-        let apart = comptime!(plan.sample_groups());
-        WithTangents {
+    ) -> WithTangent {
+        WithTangent {
             value: rows[place],
-            x: rows[place + apart],
-            y: rows[place + 2 * apart],
-            z: rows[place + 3 * apart],
+            along: rows[place + comptime!(plan.sample_groups())],
         }
     }
 
@@ -42,19 +37,14 @@ impl WithTangents {
         place: usize,
         #[comptime] plan: Plan,
     ) {
-        let apart = comptime!(plan.sample_groups());
         rows[place] = self.value;
-        rows[place + apart] = self.x;
-        rows[place + 2 * apart] = self.y;
-        rows[place + 3 * apart] = self.z;
+        rows[place + comptime!(plan.sample_groups())] = self.along;
     }
 
-    pub(super) fn times(&self, factor: Lanes) -> WithTangents {
-        WithTangents {
+    pub(super) fn times(&self, factor: Lanes) -> WithTangent {
+        WithTangent {
             value: self.value * factor,
-            x: self.x * factor,
-            y: self.y * factor,
-            z: self.z * factor,
+            along: self.along * factor,
         }
     }
 }
@@ -75,7 +65,7 @@ pub(super) fn finish_layer(
     for item in range_stepped(UNIT_POS as usize, items, comptime!(plan.units())) {
         let row = item / groups;
         let place = (first_row + row) * stride + item % groups;
-        let mut kept = WithTangents::load(&workgroup.rows, place, plan);
+        let mut kept = WithTangent::load(&workgroup.rows, place, plan);
         kept.value += Lanes::new(parameters[biases + row]);
         if comptime!(!plan.keeps_sums()) {
             let omega = Lanes::new(1.0);
@@ -105,7 +95,7 @@ pub(super) fn activate(
     for item in range_stepped(UNIT_POS as usize, items, comptime!(plan.units())) {
         let row = item / groups;
         let place = row * stride + item % groups;
-        let kept = WithTangents::load(&workgroup.rows, first_row * stride + place, plan);
+        let kept = WithTangent::load(&workgroup.rows, first_row * stride + place, plan);
         let omega = Lanes::new(omega);
         let slopes = change(kept.value, Lanes::new(1.0), omega, plan.activation);
         let mut output = kept.times(slopes);
@@ -119,16 +109,15 @@ pub(super) fn activate(
 pub(super) fn back_through(
     workgroup: &mut Workgroup,
     place: usize,
-    by: &WithTangents,
+    by: &WithTangent,
     omega: f32,
     #[comptime] plan: Plan,
 ) {
-    let kept = WithTangents::load(&workgroup.rows, place, plan);
+    let kept = WithTangent::load(&workgroup.rows, place, plan);
     let of_value = derivatives(kept.value, Lanes::new(omega), plan.activation);
     let mut by_sums = by.times(of_value.slope);
     if comptime!(plan.keeps_sums()) {
-        let by_slopes = by.x * kept.x + by.y * kept.y + by.z * kept.z;
-        by_sums.value += of_value.curvature * by_slopes;
+        by_sums.value += of_value.curvature * by.along * kept.along;
     }
     by_sums.store(&mut workgroup.rows, place, plan);
 }

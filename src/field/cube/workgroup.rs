@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::draw::drawn_index;
+use super::draw::Batch;
 use super::plan::Plan;
 use super::{Lanes, Words};
 
@@ -45,59 +45,24 @@ impl Workgroup {
         }
     }
 
-    /// Takes the samples of the tile that starts at `first`: drawn from rows of so many columns.
+    /// Takes the tile that starts at `first` of a batch: the first columns of samples that are drawn from rows of so many.
     pub(super) fn draw(
         &mut self,
         pool: &Array<f32>,
         first: usize,
-        seed: u32,
-        kept: u32,
-        count: u32,
+        batch: &Batch,
+        #[comptime] taken: usize,
         #[comptime] columns: usize,
         #[comptime] plan: Plan,
     ) {
         let groups = comptime!(plan.sample_groups());
-        let items = comptime!(columns * plan.sample_groups());
+        let items = comptime!(taken * plan.sample_groups());
         let units = comptime!(plan.units());
         for item in range_stepped(UNIT_POS as usize, items, units) {
-            let column = item % columns;
-            let group = item / columns;
-            let mut values = Lanes::new(0.0);
-            #[unroll]
-            for lane in 0..4usize {
-                let place = (first + group * 4 + lane) as u32;
-                if place < count {
-                    let index = drawn_index(place, seed, kept, count) as usize;
-                    values[lane] = pool[index * columns + column];
-                }
-            }
-            self.samples[column * groups + group] = values;
-        }
-    }
-
-    /// Takes the points of the tile that starts at `first` from rows of three.
-    pub(super) fn take_points(
-        &mut self,
-        points: &Array<f32>,
-        first: usize,
-        count: usize,
-        #[comptime] plan: Plan,
-    ) {
-        let groups = comptime!(plan.groups());
-        let columns = comptime!(3 * groups);
-        let units = comptime!(plan.units());
-        for item in range_stepped(UNIT_POS as usize, columns, units) {
-            let column = item % 3;
-            let group = item / 3;
-            let mut values = Lanes::new(0.0);
-            #[unroll]
-            for lane in 0..4usize {
-                let place = first + group * 4 + lane;
-                if place < count {
-                    values[lane] = points[place * 3 + column];
-                }
-            }
-            self.samples[column * groups + group] = values;
+            let column = item % taken;
+            let group = item / taken;
+            self.samples[column * groups + group] =
+                batch.column(pool, first + group * 4, column, columns);
         }
     }
 }

@@ -126,17 +126,17 @@ impl<S: Simd> Output<S> for BackThroughSlopes<'_> {
     }
 }
 
-/// Back through the tangents of an activation, which are `slope × tangent before it`.
-pub(super) struct BackThroughTangents<'a> {
+/// Back through the tangent of an activation, which is `slope × tangent before it`.
+pub(super) struct BackThroughTangent<'a> {
     /// `[N, out]`
     pub slopes: &'a Matrix,
-    /// Tangents before the activation, `[N, out]`: the gradient by them takes their place.
-    pub tangents: &'a mut Matrix,
-    /// What the gradient by the slopes is added to, `[N, out]`.
+    /// The tangent before the activation, `[N, out]`: the gradient by it takes its place.
+    pub tangent: &'a mut Matrix,
+    /// The gradient by the slopes comes here, `[N, out]`.
     pub by_slopes: &'a mut Matrix,
 }
 
-impl<S: Simd> Output<S> for BackThroughTangents<'_> {
+impl<S: Simd> Output<S> for BackThroughTangent<'_> {
     #[inline(always)]
     fn start(&self, simd: S, _place: usize, _column: usize) -> S::f32s {
         simd.splat_f32s(0.0)
@@ -144,10 +144,10 @@ impl<S: Simd> Output<S> for BackThroughTangents<'_> {
 
     #[inline(always)]
     fn finish(&mut self, simd: S, place: usize, sums: S::f32s) {
-        let tangents = vector_at_mut::<S>(self.tangents.elements_mut(), place);
+        let tangent = vector_at_mut::<S>(self.tangent.elements_mut(), place);
         let by_slopes = vector_at_mut::<S>(self.by_slopes.elements_mut(), place);
-        *by_slopes = simd.mul_add_e_f32s(sums, *tangents, *by_slopes);
-        *tangents = simd.mul_f32s(vector_at::<S>(self.slopes.elements(), place), sums);
+        *by_slopes = simd.mul_f32s(sums, *tangent);
+        *tangent = simd.mul_f32s(vector_at::<S>(self.slopes.elements(), place), sums);
     }
 }
 

@@ -274,19 +274,37 @@ impl WithSimd for ThroughBoth<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let work = self.0;
+        let mut first_order = Workspace::new(work.network);
         let mut workspace = second_order::Workspace::new(work.network);
         let size = work.network.tile;
         let mut tile = Tile::new(Needs::Gradient, size);
+        let mut outputs = vec![vec![0.0; size]; 4];
+        let mut slopes = vec![[0.0; 3]; size];
         let mut loss = 0.0;
         for first in work.range.clone().step_by(size) {
             let range = first..(first + size).min(work.range.end);
             let count = range.len();
             work.take(range, &mut workspace.points, &mut tile);
-            work.network.forward_with_tangents(simd, &mut workspace);
-            loss += work.evaluate(simd, &workspace.outputs, &mut tile, count);
-            let by_outputs = &tile.by_outputs;
-            work.network
-                .backward_with_tangents(simd, by_outputs, &mut workspace, work.gradient);
+            if let Batch::Samples(..) = work.batch {
+                first_order.points.set(workspace.points.iter());
+                work.network.forward(simd, &mut first_order);
+                outputs[0].copy_from_slice(&first_order.values);
+                let slopes = &mut slopes[..count];
+                (work.network).position_gradient(simd, &mut first_order, slopes);
+                for (row, slopes) in slopes.iter().enumerate() {
+                    for axis in 0..3 {
+                        outputs[1 + axis][row] = slopes[axis];
+                    }
+                }
+                loss += work.evaluate(simd, &outputs, &mut tile, count);
+            }
+            let [by_values, by_slopes @ ..] = tile.by_outputs.as_slice() else {
+                unreachable!("there are four outputs");
+            };
+            let directions = (0..count).map(|row| [0, 1, 2].map(|axis| by_slopes[axis][row]));
+            workspace.directions.set(directions);
+            let by_values = &by_values[..count];
+            (work.network).backward_along(simd, by_values, &mut workspace, work.gradient);
         }
         loss
     }

@@ -264,18 +264,23 @@ impl Cells {
         slopes
     }
 
-    /// By axis: the derivatives of the eight corners' weights by position.
+    /// The derivatives of the eight corners' weights along a direction.
     #[inline(always)]
-    pub(super) fn slopes(&self, level: &GridLevel) -> [[Lanes<f32>; 8]; 3] {
+    pub(super) fn slopes(&self, level: &GridLevel, direction: [&Lanes<f32>; 3]) -> [Lanes<f32>; 8] {
         let half = level.resolution as f32 / 2.0;
-        let mut slopes = [[[0.0; GROUP]; 8]; 3];
+        let mut slopes = [[0.0; GROUP]; 8];
         for lane in 0..GROUP {
             let sides = self.sides(lane);
-            for (axis, slopes) in slopes.iter_mut().enumerate() {
+            for axis in 0..3 {
                 let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+                let along = half * direction[axis][lane];
                 for (corner, slopes) in slopes.iter_mut().enumerate() {
-                    let sign = if corner >> axis & 1 == 1 { half } else { -half };
-                    slopes[lane] = sign * sides[u][corner >> u & 1] * sides[v][corner >> v & 1];
+                    let sign = if corner >> axis & 1 == 1 {
+                        along
+                    } else {
+                        -along
+                    };
+                    slopes[lane] += sign * sides[u][corner >> u & 1] * sides[v][corner >> v & 1];
                 }
             }
         }

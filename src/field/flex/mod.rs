@@ -7,7 +7,7 @@ mod activation;
 mod adam;
 mod batch;
 mod encoding;
-mod encoding_tangents;
+mod encoding_along;
 mod exponential;
 mod matrix;
 mod network;

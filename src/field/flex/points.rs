@@ -36,6 +36,12 @@ impl Points {
         }
     }
 
+    /// The points, one after the other.
+    #[inline(always)]
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = [f32; 3]> {
+        (0..self.count).map(|index| [0, 1, 2].map(|axis| self.axes[axis][index]))
+    }
+
     /// Numbers of the groups, and how many points each has. The last group's other places hold points of earlier tiles.
     #[inline(always)]
     pub(super) fn groups(&self) -> impl Iterator<Item = (usize, usize)> + use<> {

@@ -1,44 +1,45 @@
 //! One tile through the network and back for both outputs, value and gradient by position.
 //!
-//! Forward carries three tangents through the layers, one an axis: they become the gradient by position. Every quantity
-//! is thus four matrices of a tile's rows, which share the weights. Backward needs the activation's second derivative,
-//! because the tangents were multiplied by a slope that itself depends on the parameters.
+//! The gradient by the parameters of `a f + v ∇f`, with numbers `a` and vectors `v` that do not depend on them, is that of
+//! `a f` and of the derivative of `f` along `v`: so one tangent, along each point's own `v`, goes through the layers beside the
+//! values, and shares their weights. Backward needs the activation's second derivative, because the tangent was
+//! multiplied by a slope that itself depends on the parameters.
 
 use pulp::Simd;
 
-use super::activation::{Activate, BackThroughTangents, BackThroughValues, Keep, Sums};
+use super::activation::{Activate, BackThroughTangent, BackThroughValues, Keep, Sums};
 use super::matrix::{AddTo, Left, Matrix, multiply};
 use super::network::{Gradient, Network};
 use super::points::Points;
-use super::tile::{add_column_sums, dot};
+use super::tile::add_column_sums;
 
-/// Values, then their derivatives by the three axes.
-type WithTangents = [Matrix; 4];
+/// Values, then their derivatives along the directions.
+type WithTangent = [Matrix; 2];
 
 /// Buffers for one tile.
 pub(super) struct Workspace {
     pub points: Points,
+    /// `v` of each point.
+    pub directions: Points,
     /// The input of the first layer, `[tile, in]`; on the way back the gradient by it.
-    encoded: WithTangents,
+    encoded: WithTangent,
     hidden: Vec<HiddenLayer>,
-    /// Tangents that go into the layer at work, `[tile, in]`: worked out again on the way back, so that no layer keeps
-    /// them twice.
-    tangents_in: [Matrix; 3],
+    /// The tangent that goes into the layer at work, `[tile, in]`: worked out again on the way back, so that no layer keeps
+    /// it twice.
+    tangent_in: Matrix,
     /// The gradient by the slopes of the layer at work, `[tile, out]`.
     by_slopes: Matrix,
-    /// The network's value and its derivatives by the axes, `[tile]` each.
-    pub outputs: [Vec<f32>; 4],
-    /// The gradient by both outputs, `[tile, 1]`.
-    by_output: WithTangents,
+    /// The gradient by the value, and by the derivative along the direction, which is 1: `[tile, 1]`.
+    by_output: WithTangent,
 }
 
 /// What a hidden layer keeps.
 struct HiddenLayer {
     /// Its output, `[tile, out]`.
     values: Matrix,
-    /// Slopes of the activation, then the tangents before it, `[tile, out]`. On the way back the gradients by the values
-    /// and by the tangents before the activation take their place.
-    before: WithTangents,
+    /// Slopes of the activation, then the tangent before it, `[tile, out]`. On the way back the gradients by the values
+    /// and by the tangent before the activation take their place.
+    before: WithTangent,
     /// Second derivatives of the activation, `[tile, out]`.
     curvatures: Matrix,
 }
@@ -50,75 +51,65 @@ impl Workspace {
         let inputs = network.inputs_of(0);
         // All hidden layers are as wide as each other.
         let width = network.inputs_of(network.hidden.len());
-        let with_tangents = |columns| [0, 1, 2, 3].map(|_| Matrix::zeros(tile, columns));
-        let mut encoded = with_tangents(inputs);
-        if network.grid.is_none() {
-            // The coordinates' own tangents, which stay.
-            for (axis, tangents) in encoded[1..].iter_mut().enumerate() {
-                for row in 0..tile {
-                    let place = tangents.place(row, axis);
-                    tangents.elements_mut()[place] = 1.0;
-                }
-            }
-        }
+        let with_tangent = |columns| [0, 1].map(|_| Matrix::zeros(tile, columns));
         let hidden = network.hidden.iter().map(|layer| HiddenLayer {
             values: Matrix::zeros(tile, layer.size.outputs),
-            before: with_tangents(layer.size.outputs),
+            before: with_tangent(layer.size.outputs),
             curvatures: Matrix::zeros(tile, layer.size.outputs),
         });
+        let mut by_output = with_tangent(1);
+        for row in 0..tile {
+            let place = by_output[1].place(row, 0);
+            by_output[1].elements_mut()[place] = 1.0;
+        }
         Self {
             points: Points::new(tile),
-            encoded,
+            directions: Points::new(tile),
+            encoded: with_tangent(inputs),
             hidden: hidden.collect(),
-            tangents_in: [0, 1, 2].map(|_| Matrix::zeros(tile, width)),
+            tangent_in: Matrix::zeros(tile, width),
             by_slopes: Matrix::zeros(tile, width),
-            outputs: [0, 1, 2, 3].map(|_| vec![0.0; tile]),
-            by_output: with_tangents(1),
+            by_output,
         }
     }
 
-    /// Works out the tangents that go into layer `index`, unless it is the first.
+    /// Works out the tangent that goes into layer `index`, unless it is the first.
     #[inline(always)]
-    fn set_tangents_in<S: Simd>(&mut self, simd: S, index: usize) {
+    fn set_tangent_in<S: Simd>(&mut self, simd: S, index: usize) {
         if index == 0 {
             return;
         }
-        let [slopes, before @ ..] = &self.hidden[index - 1].before;
+        let [slopes, before] = &self.hidden[index - 1].before;
         let (slopes, _) = S::as_simd_f32s(slopes.elements());
-        for (tangents, before) in self.tangents_in.iter_mut().zip(before) {
-            let (tangents, _) = S::as_mut_simd_f32s(tangents.elements_mut());
-            let (before, _) = S::as_simd_f32s(before.elements());
-            for ((tangent, &before), &slope) in tangents.iter_mut().zip(before).zip(slopes) {
-                *tangent = simd.mul_f32s(slope, before);
-            }
+        let (before, _) = S::as_simd_f32s(before.elements());
+        let (tangents, _) = S::as_mut_simd_f32s(self.tangent_in.elements_mut());
+        for ((tangent, &before), &slope) in tangents.iter_mut().zip(before).zip(slopes) {
+            *tangent = simd.mul_f32s(slope, before);
         }
     }
 }
 
 impl Network<'_> {
-    /// Adds the gradient by all parameters, given the gradient by both outputs, value first, `[tile]` each, at each point of
-    /// the last [`forward_with_tangents`](Self::forward_with_tangents).
+    /// Adds the gradient by all parameters of the sum of `by_values` times the value and the derivative along the workspace's
+    /// directions, at the workspace's points.
     #[inline(always)]
-    pub(super) fn backward_with_tangents<S: Simd>(
+    pub(super) fn backward_along<S: Simd>(
         &self,
         simd: S,
-        by_outputs: &[Vec<f32>],
+        by_values: &[f32],
         workspace: &mut Workspace,
         gradient: &mut Gradient,
     ) {
-        let count = workspace.points.count();
-        gradient.output_bias += by_outputs[0][..count].iter().sum::<f32>();
-        for (matrix, by) in workspace.by_output.iter_mut().zip(by_outputs) {
-            for (row, &by) in by[..count].iter().enumerate() {
-                let place = matrix.place(row, 0);
-                matrix.elements_mut()[place] = by;
-            }
+        self.forward_along(simd, workspace);
+        let count = by_values.len();
+        gradient.output_bias += by_values.iter().sum::<f32>();
+        let by_output = &mut workspace.by_output[0];
+        for (row, &by) in by_values.iter().enumerate() {
+            let place = by_output.place(row, 0);
+            by_output.elements_mut()[place] = by;
         }
         for index in (0..=self.hidden.len()).rev() {
-            // Those that go into the output layer are what forward left there.
-            if index < self.hidden.len() {
-                workspace.set_tangents_in(simd, index);
-            }
+            workspace.set_tangent_in(simd, index);
             let (before, from) = workspace.hidden.split_at(index);
             let by_layer = from.first().map_or(&workspace.by_output, |l| &l.before);
             let weight = match gradient.hidden.get_mut(index) {
@@ -131,7 +122,7 @@ impl Network<'_> {
             let outputs = by_layer[0].columns();
             for (part, by) in by_layer.iter().enumerate() {
                 let left = Left::Columns(by);
-                let input = input(&workspace.encoded, before, &workspace.tangents_in, part);
+                let input = input(&workspace.encoded, before, &workspace.tangent_in, part);
                 let mut sum = AddTo(weight);
                 multiply(simd, [outputs, count], left, input, outputs, &mut sum);
             }
@@ -143,32 +134,36 @@ impl Network<'_> {
         }
         if let Some(grid) = &self.grid {
             let table = &mut gradient.flat[..grid.parameters()];
-            grid.scatter_with_tangents(simd, &workspace.points, &workspace.encoded, table);
+            let (points, directions) = (&workspace.points, &workspace.directions);
+            grid.scatter_along(simd, points, directions, &workspace.encoded, table);
         }
     }
 
-    /// The network's value and its derivatives by the axes at the points of the workspace, into `workspace.outputs`.
+    /// Through the hidden layers. The output layer's results are not asked for.
     #[inline(always)]
-    pub(super) fn forward_with_tangents<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
+    fn forward_along<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
+        let (points, directions) = (&workspace.points, &workspace.directions);
+        let encoded = &mut workspace.encoded;
         match &self.grid {
-            Some(grid) => {
-                let (points, encoded) = (&workspace.points, &mut workspace.encoded);
-                grid.encode_with_tangents(simd, self.table, points, encoded);
+            Some(grid) => grid.encode_along(simd, self.table, points, directions, encoded),
+            None => {
+                points.copy_into(&mut encoded[0]);
+                directions.copy_into(&mut encoded[1]);
             }
-            None => workspace.points.copy_into(&mut workspace.encoded[0]),
         }
         let rows = self.tile;
         for (index, layer) in self.hidden.iter().enumerate() {
-            workspace.set_tangents_in(simd, index);
+            workspace.set_tangent_in(simd, index);
             let shape = [workspace.points.count(), layer.size.inputs];
             let right = &layer.forward;
             let (before, from) = workspace.hidden.split_at_mut(index);
             let HiddenLayer {
                 values,
-                before: [slopes, tangents @ ..],
+                before: [slopes, tangent],
                 curvatures,
             } = &mut from[0];
-            let left = Left::Rows(input(&workspace.encoded, before, &workspace.tangents_in, 0));
+            let (encoded, tangent_in) = (&workspace.encoded, &workspace.tangent_in);
+            let left = Left::Rows(input(encoded, before, tangent_in, 0));
             let mut sums = Sums {
                 bias: &layer.bias,
                 hidden: values,
@@ -182,29 +177,8 @@ impl Network<'_> {
                 derivatives: [slopes, curvatures],
             }
             .run(self.activation);
-            for (axis, tangents) in tangents.iter_mut().enumerate() {
-                let input = input(&workspace.encoded, before, &workspace.tangents_in, 1 + axis);
-                multiply(
-                    simd,
-                    shape,
-                    Left::Rows(input),
-                    right,
-                    rows,
-                    &mut Keep(tangents),
-                );
-            }
-        }
-        let last = self.hidden.len();
-        workspace.set_tangents_in(simd, last);
-        let bias = [self.output.bias, 0.0, 0.0, 0.0];
-        for part in 0..4 {
-            let (encoded, tangents) = (&workspace.encoded, &workspace.tangents_in);
-            let input = input(encoded, &workspace.hidden, tangents, part);
-            let count = workspace.points.count();
-            let outputs = &mut workspace.outputs[part][..count];
-            for (row, output) in outputs.iter_mut().enumerate() {
-                *output = bias[part] + dot(simd, &self.output.weight, input, row);
-            }
+            let left = Left::Rows(input(encoded, before, tangent_in, 1));
+            multiply(simd, shape, left, right, rows, &mut Keep(tangent));
         }
     }
 
@@ -217,37 +191,28 @@ impl Network<'_> {
             None => (&workspace.by_output, &self.output.weight),
         };
         let HiddenLayer {
-            before: [slopes, tangents @ ..],
+            before: [slopes, tangent],
             curvatures,
             ..
         } = &mut below[index - 1];
         let by_slopes = &mut workspace.by_slopes;
-        by_slopes.elements_mut().fill(0.0);
         let rows = self.tile;
         let shape = [workspace.points.count(), by_layer[0].columns()];
-        // The values come last: they need what the tangents tell of the slopes, and their gradient takes the slopes' place.
-        for (by_tangents, tangents) in by_layer[1..].iter().zip(tangents) {
-            let left = Left::Rows(by_tangents);
-            let mut output = BackThroughTangents {
-                slopes,
-                tangents,
-                by_slopes,
-            };
-            multiply(simd, shape, left, right, rows, &mut output);
-        }
+        // The values come last: they need what the tangent tells of the slopes, and their gradient takes the slopes' place.
+        let mut output = BackThroughTangent {
+            slopes,
+            tangent,
+            by_slopes,
+        };
+        let left = Left::Rows(&by_layer[1]);
+        multiply(simd, shape, left, right, rows, &mut output);
         let mut output = BackThroughValues {
             slopes,
             curvatures,
             by_slopes,
         };
-        multiply(
-            simd,
-            shape,
-            Left::Rows(&by_layer[0]),
-            right,
-            rows,
-            &mut output,
-        );
+        let left = Left::Rows(&by_layer[0]);
+        multiply(simd, shape, left, right, rows, &mut output);
     }
 
     /// From the gradients by what the first layer computes to those by the encoding.
@@ -265,17 +230,17 @@ impl Network<'_> {
     }
 }
 
-/// What goes into the layer behind the layers `before`: values for part 0, otherwise tangents.
+/// What goes into the layer behind the layers `before`: values for part 0, the tangent for part 1.
 #[inline(always)]
 fn input<'a>(
-    encoded: &'a WithTangents,
+    encoded: &'a WithTangent,
     before: &'a [HiddenLayer],
-    tangents_in: &'a [Matrix; 3],
+    tangent_in: &'a Matrix,
     part: usize,
 ) -> &'a Matrix {
     match (before.last(), part) {
         (None, _) => &encoded[part],
         (Some(layer), 0) => &layer.values,
-        (Some(_), _) => &tangents_in[part - 1],
+        (Some(_), _) => tangent_in,
     }
 }

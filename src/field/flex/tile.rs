@@ -307,7 +307,7 @@ pub(super) fn add_column_sums<S: Simd>(simd: S, matrix: &Matrix, count: usize, s
 
 /// The product of the one row of `weight` with a row of `matrix`.
 #[inline(always)]
-pub(super) fn dot<S: Simd>(simd: S, weight: &Matrix, matrix: &Matrix, row: usize) -> f32 {
+fn dot<S: Simd>(simd: S, weight: &Matrix, matrix: &Matrix, row: usize) -> f32 {
     let mut sum = simd.splat_f32s(0.0);
     let mut column = 0;
     while column < Matrix::padded(weight.columns()) {

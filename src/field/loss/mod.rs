@@ -164,12 +164,20 @@ macro_rules! losses {
                 Ok(())
             }
 
-            /// The numbers that it is made of, term by term.
-            fn numbers(&self) -> Vec<Option<Vec<u32>>> {
-                let bits = |settings: Vec<Setting>| {
-                    settings.iter().map(|setting| setting.value.to_bits()).collect()
-                };
-                vec![$(self.$name.map(|term| bits(term.settings())),)*]
+            /// The settings of its terms.
+            fn settings(&self) -> Vec<Setting> {
+                let mut settings = Vec::new();
+                $(
+                    if let Some(term) = &self.$name {
+                        settings.extend(term.settings());
+                    }
+                )*
+                settings
+            }
+
+            /// Whether it has each of the terms.
+            fn has(&self) -> Vec<bool> {
+                vec![$(self.$name.is_some(),)*]
             }
 
             /// The sum at a sample, of the terms that look at so much.
@@ -222,7 +230,10 @@ impl Eq for Loss {}
 
 impl Hash for Loss {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.numbers().hash(state);
+        self.has().hash(state);
+        for setting in self.settings() {
+            setting.value.to_bits().hash(state);
+        }
     }
 }
 

@@ -184,3 +184,19 @@ fn what_cannot_be_trained_with_is_named() {
         assert_eq!(alone.validate(true), Ok(()), "{name}");
     }
 }
+
+#[test]
+fn the_docs_show_a_file_as_it_is() {
+    let page = include_str!("../../../docs/losses.md");
+    assert!(page.contains(include_str!("eikonal.rs")));
+    for &name in Loss::NAMES {
+        let mut row = page
+            .lines()
+            .filter(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.next().unwrap_or_else(|| panic!("{name} has no row"));
+        for setting in name.parse::<Loss>().unwrap().settings() {
+            let default = format!("`{}` {}", setting.name, setting.value);
+            assert!(row.contains(&default), "{name}: {default}");
+        }
+    }
+}

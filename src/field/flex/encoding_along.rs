@@ -1,4 +1,4 @@
-//! The hash grid of a tile with its tangents: features and their derivatives by the three axes in, gradients back.
+//! The hash grid of a tile with one tangent: features and their derivatives along a direction in, gradients back.
 
 use pulp::Simd;
 
@@ -7,30 +7,32 @@ use super::matrix::Matrix;
 use super::points::{GROUP, Points};
 
 impl Grid {
-    /// Writes the features of each point, then their derivatives by each axis, `[N, levels × features]` each.
+    /// Writes the features of each point, then their derivatives along its direction, `[N, levels × features]` each.
     #[inline(always)]
-    pub(super) fn encode_with_tangents<S: Simd>(
+    pub(super) fn encode_along<S: Simd>(
         &self,
         simd: S,
         table: &[f32],
         points: &Points,
-        encoded: &mut [Matrix; 4],
+        directions: &Points,
+        encoded: &mut [Matrix; 2],
     ) {
         match self.features {
-            1 => self.encode_tangents_of::<S, 1>(simd, table, points, encoded),
-            2 => self.encode_tangents_of::<S, 2>(simd, table, points, encoded),
-            4 => self.encode_tangents_of::<S, 4>(simd, table, points, encoded),
-            _ => self.encode_tangents_of::<S, 8>(simd, table, points, encoded),
+            1 => self.encode_along_of::<S, 1>(simd, table, points, directions, encoded),
+            2 => self.encode_along_of::<S, 2>(simd, table, points, directions, encoded),
+            4 => self.encode_along_of::<S, 4>(simd, table, points, directions, encoded),
+            _ => self.encode_along_of::<S, 8>(simd, table, points, directions, encoded),
         }
     }
 
     #[inline(always)]
-    fn encode_tangents_of<S: Simd, const F: usize>(
+    fn encode_along_of<S: Simd, const F: usize>(
         &self,
         simd: S,
         table: &[f32],
         points: &Points,
-        encoded: &mut [Matrix; 4],
+        directions: &Points,
+        encoded: &mut [Matrix; 2],
     ) {
         let table = &table.as_chunks::<F>().0[..self.entries];
         for (index, level) in self.levels.iter().enumerate() {
@@ -38,18 +40,16 @@ impl Grid {
             for (group, count) in points.groups() {
                 let cells = Cells::of(simd, level, points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
-                let [by_x, by_y, by_z] = cells.slopes(level);
+                let slopes = cells.slopes(level, directions.group(group));
                 for lane in 0..count {
-                    let mut sums = [[0.0; F]; 4];
+                    let mut sums = [[0.0; F]; 2];
                     for corner in 0..8 {
                         let row = rows[corner][lane] as usize;
                         debug_assert!(row < table.len());
                         // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
                         let entry = unsafe { table.get_unchecked(row) };
                         sums[0] = add_scaled::<S, F>(sums[0], weights[corner][lane], *entry);
-                        sums[1] = add_scaled::<S, F>(sums[1], by_x[corner][lane], *entry);
-                        sums[2] = add_scaled::<S, F>(sums[2], by_y[corner][lane], *entry);
-                        sums[3] = add_scaled::<S, F>(sums[3], by_z[corner][lane], *entry);
+                        sums[1] = add_scaled::<S, F>(sums[1], slopes[corner][lane], *entry);
                     }
                     let place = start + (group * GROUP + lane) * step;
                     for (matrix, sum) in encoded.iter_mut().zip(&sums) {
@@ -60,30 +60,33 @@ impl Grid {
         }
     }
 
-    /// Adds the gradient by the table, given the gradients by the features and by their derivatives by each axis,
-    /// `[N, levels × features]` each.
+    /// Adds the gradient by the table, given the gradients by the features and by their derivatives along each point's
+    /// direction, `[N, levels × features]` each.
     #[inline(always)]
-    pub(super) fn scatter_with_tangents<S: Simd>(
+    pub(super) fn scatter_along<S: Simd>(
         &self,
         simd: S,
         points: &Points,
-        by_encoded: &[Matrix; 4],
+        directions: &Points,
+        by_encoded: &[Matrix; 2],
         table_gradient: &mut [f32],
     ) {
+        let table = table_gradient;
         match self.features {
-            1 => self.scatter_tangents_of::<S, 1>(simd, points, by_encoded, table_gradient),
-            2 => self.scatter_tangents_of::<S, 2>(simd, points, by_encoded, table_gradient),
-            4 => self.scatter_tangents_of::<S, 4>(simd, points, by_encoded, table_gradient),
-            _ => self.scatter_tangents_of::<S, 8>(simd, points, by_encoded, table_gradient),
+            1 => self.scatter_along_of::<S, 1>(simd, points, directions, by_encoded, table),
+            2 => self.scatter_along_of::<S, 2>(simd, points, directions, by_encoded, table),
+            4 => self.scatter_along_of::<S, 4>(simd, points, directions, by_encoded, table),
+            _ => self.scatter_along_of::<S, 8>(simd, points, directions, by_encoded, table),
         }
     }
 
     #[inline(always)]
-    fn scatter_tangents_of<S: Simd, const F: usize>(
+    fn scatter_along_of<S: Simd, const F: usize>(
         &self,
         simd: S,
         points: &Points,
-        by_encoded: &[Matrix; 4],
+        directions: &Points,
+        by_encoded: &[Matrix; 2],
         table_gradient: &mut [f32],
     ) {
         let table_gradient = &mut table_gradient.as_chunks_mut::<F>().0[..self.entries];
@@ -92,10 +95,10 @@ impl Grid {
             for (group, count) in points.groups() {
                 let cells = Cells::of(simd, level, points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
-                let [by_x, by_y, by_z] = cells.slopes(level);
+                let slopes = cells.slopes(level, directions.group(group));
                 for lane in 0..count {
                     let place = start + (group * GROUP + lane) * step;
-                    let mut by = [[0.0; F]; 4];
+                    let mut by = [[0.0; F]; 2];
                     for (by, matrix) in by.iter_mut().zip(by_encoded) {
                         by.copy_from_slice(&matrix.elements()[place..place + F]);
                     }
@@ -104,10 +107,8 @@ impl Grid {
                         debug_assert!(row < table_gradient.len());
                         // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
                         let entry = unsafe { table_gradient.get_unchecked_mut(row) };
-                        let mut sum = add_scaled::<S, F>(*entry, weights[corner][lane], by[0]);
-                        sum = add_scaled::<S, F>(sum, by_x[corner][lane], by[1]);
-                        sum = add_scaled::<S, F>(sum, by_y[corner][lane], by[2]);
-                        *entry = add_scaled::<S, F>(sum, by_z[corner][lane], by[3]);
+                        let sum = add_scaled::<S, F>(*entry, weights[corner][lane], by[0]);
+                        *entry = add_scaled::<S, F>(sum, slopes[corner][lane], by[1]);
                     }
                 }
             }
