@@ -38,6 +38,7 @@ pub mod geometry;
 pub mod instruction_set;
 pub mod query;
 pub mod server;
+pub mod study;
 pub mod train;
 mod user_folder;
 mod words;

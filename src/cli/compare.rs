@@ -181,7 +181,7 @@ fn measure_values(
         &protocol,
         interrupt.token(),
     )
-    .ok_or_else(|| Interrupted.into())
+    .ok_or_else(|| Interrupted::default().into())
 }
 
 /// The model's surface; the inner error says that it has none, as is the case for unsigned distances.

@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &DistanceArguments) -> anyhow::Result<()> {
                 break;
             }
             if interrupt.token().is_cancelled() {
-                return Err(Interrupted.into());
+                return Err(Interrupted::default().into());
             }
             let started = Instant::now();
             let values: Vec<f32> = distances

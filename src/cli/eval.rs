@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
                 break;
             }
             if interrupt.token().is_cancelled() {
-                return Err(Interrupted.into());
+                return Err(Interrupted::default().into());
             }
             let started = Instant::now();
             let rows = evaluate(&loaded, &chunk, arguments);

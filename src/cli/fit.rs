@@ -245,7 +245,8 @@ fn save(model: &Model, path: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn show_progress(bar: &mut Bar, progress: &Progress) {
+/// Shows how far a fit is.
+pub(super) fn show_progress(bar: &mut Bar, progress: &Progress) {
     match progress.phase {
         Phase::Prepare => bar.say("preparing distances and first samples"),
         Phase::Compile => bar.say("compiling kernels, which are kept"),

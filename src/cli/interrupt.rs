@@ -9,10 +9,16 @@ pub(super) struct Interrupt {
     token: CancelToken,
 }
 
-/// The user ended the work.
+/// The user ended the work; what became of it.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted; nothing was written")]
-pub(super) struct Interrupted;
+#[error("interrupted; {0}")]
+pub(super) struct Interrupted(pub &'static str);
+
+impl Default for Interrupted {
+    fn default() -> Self {
+        Interrupted("nothing was written")
+    }
+}
 
 impl Interrupt {
     /// Starts to listen. Only for work that looks at the token all the time: nothing else ends it any more.
@@ -48,7 +54,7 @@ impl Interrupt {
     /// What the user is told about `error`: work that was interrupted fails in many ways, for one reason.
     pub(super) fn explain(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
         if self.token.is_cancelled() {
-            return Interrupted.into();
+            return Interrupted::default().into();
         }
         error.into()
     }

@@ -23,6 +23,7 @@ mod points;
 mod presets;
 mod progress;
 mod serve;
+mod study;
 mod volume;
 mod workload;
 
@@ -54,6 +55,7 @@ struct Cli {
 enum Command {
     Fit(fit::FitArguments),
     Presets(presets::PresetsArguments),
+    Study(study::StudyArguments),
     Devices(devices::DevicesArguments),
     Mesh(mesh::MeshArguments),
     Volume(volume::VolumeArguments),
@@ -96,6 +98,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Presets(arguments) => presets::run(&arguments),
+        Command::Study(arguments) => study::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Mesh(arguments) => mesh::run(&arguments),
         Command::Volume(arguments) => volume::run(&arguments),
