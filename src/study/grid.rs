@@ -243,6 +243,14 @@ mod tests {
     }
 
     #[test]
+    fn the_docs_show_a_study() {
+        let page = include_str!("../../docs/studies.md");
+        let text = page.split("```").nth(1).unwrap().strip_prefix("toml");
+        let study = Study::from_toml(text.unwrap(), Path::new("")).unwrap();
+        assert_eq!(study.fits(), 2 * 2 * 3);
+    }
+
+    #[test]
     fn what_is_wrong_is_said_before_anything_is_trained() {
         let refused = |text: &str, words: &str| {
             let message = Study::from_toml(text, Path::new(""))
