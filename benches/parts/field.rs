@@ -5,8 +5,8 @@ use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput};
 use overfit::field::{
     Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, FieldBackend,
-    HashGrid, Learner, Loss, Mlp, Relu, Sine, Summation, TrainStep, initial_parameters,
-    open_engine,
+    HashGrid, Learner, Loss, Mlp, Needs, Objective, Relu, Sine, Summation, TrainStep,
+    initial_parameters, open_engine,
 };
 
 use crate::uniform_points;
@@ -58,13 +58,13 @@ pub(crate) fn learner(
     architecture: &Architecture,
     points: &[[f32; 3]],
 ) -> Box<dyn Learner> {
-    let samples: Vec<[f32; 4]> = points
+    let rows: Vec<f32> = points
         .iter()
-        .map(|&[x, y, z]| [x, y, z, (x * x + y * y + z * z).sqrt() - 0.7])
+        .flat_map(|&[x, y, z]| [x, y, z, (x * x + y * y + z * z).sqrt() - 0.7])
         .collect();
     let parameters = initial_parameters(architecture, 0);
-    let mut learner = engine.learner(architecture, &parameters, samples.len());
-    learner.store(0, &samples);
+    let mut learner = engine.learner(architecture, &parameters, Needs::Error, points.len());
+    learner.store(0, &rows);
     learner
 }
 
@@ -79,7 +79,10 @@ pub(crate) fn train(learner: &mut dyn Learner, step: u64, kept: usize) {
     };
     learner.step(TrainStep {
         draw: BatchDraw::of_step(0, step, kept, BATCH),
-        loss: Loss::L1,
+        objective: Objective {
+            loss: Loss::default(),
+            unit: 1.0,
+        },
         adam,
         summation: Summation::Fast,
     });

@@ -99,7 +99,9 @@ macro_rules! losses {
         $(
             impl parse::Weighted for $kind {
                 fn weighted(weight: f32) -> Self {
-                    $kind { weight, ..$kind::default() }
+                    let mut term = $kind::default();
+                    term.weight = weight;
+                    term
                 }
             }
 
