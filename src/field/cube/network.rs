@@ -53,7 +53,7 @@ impl<R: CubeRuntime> Workspace<R> {
         });
         if !fits {
             let network = Network::new(architecture, device, channels, summation)?;
-            self.0 = Some(Sums::new(network, summation, count));
+            self.0 = Some(Sums::for_losses(network, summation, count));
         }
         self.0.as_ref()
     }
@@ -95,6 +95,8 @@ impl<R: CubeRuntime> Network<R> {
         let client = R::client(device);
         let properties = client.properties();
         let plan = Plan::new(architecture, &properties.hardware, channels, true)?;
+        // Samples of two columns are looked at as one first.
+        Plan::new(architecture, &properties.hardware, 1, true)?;
         let exact = summation == Summation::Exact || !adds_floats(properties, plan.vector);
         let plan = Plan { exact, ..plan };
         let words = match &architecture.encoding {
@@ -156,18 +158,16 @@ impl<R: CubeRuntime> Network<R> {
         share: f32,
     ) -> (Tensor<Cube<R>, 1>, Tensor<Cube<R>, 1>) {
         let [count, _] = samples.dims();
-        let sums = Sums::new(self, Summation::Exact, count);
-        let network = &sums.network;
         let (parameters, samples) = (primitive(parameters), primitive(samples));
-        match objective {
-            None => sums.collect(
-                &parameters,
-                &samples,
-                in_order(count),
-                Meaning::Cotangent,
-                1.0,
-            ),
+        let sums = match objective {
+            None => {
+                let sums = Sums::new(self, Summation::Exact, count);
+                let batch = in_order(count);
+                sums.collect(&parameters, &samples, batch, Meaning::Cotangent, 1.0);
+                sums
+            }
             Some(objective) => {
+                let sums = Sums::for_losses(self, Summation::Exact, count);
                 // A pool as large as the batch is taken in order.
                 let (seed, count) = (0, count as u32);
                 let draw = BatchDraw {
@@ -176,8 +176,10 @@ impl<R: CubeRuntime> Network<R> {
                     count,
                 };
                 sums.collect_objective(&parameters, &samples, draw, objective);
+                sums
             }
-        }
+        };
+        let network = &sums.network;
         let length = parameters.meta.num_elements();
         let gradient = network.empty([length], DType::F32);
         let loss = network.empty([1], DType::F32);
@@ -233,7 +235,7 @@ impl<R: CubeRuntime> Slopes<R> {
         let one_column = Network::new(architecture, device, 1, Summation::Exact);
         let columns = Meaning::CotangentAndLoss.columns(network.plan.channels);
         Self {
-            network: one_column.expect("a sample of one column takes less room than one of two"),
+            network: one_column.expect("a network has a plan for one column"),
             outputs: network.empty([count, 4], DType::F32),
             rows: network.empty([count, columns], DType::F32),
         }
@@ -264,8 +266,17 @@ impl<R: CubeRuntime> Sums<R> {
             high: words(0),
             floats: primitive(floats),
             by_cube: network.empty([cubes * plan.sums()], DType::F32),
-            slopes: (plan.channels > 1).then(|| Slopes::new(&network, count)),
+            slopes: None,
             network,
+        }
+    }
+
+    /// The same, for samples that a loss looks at, maybe at their gradients.
+    pub(super) fn for_losses(network: Network<R>, summation: Summation, count: usize) -> Self {
+        let slopes = (network.plan.channels > 1).then(|| Slopes::new(&network, count));
+        Self {
+            slopes,
+            ..Self::new(network, summation, count)
         }
     }
 

@@ -4,6 +4,7 @@ use cubecl::ir::HardwareProperties;
 
 use crate::field::activation::Activation;
 use crate::field::architecture::{Architecture, Encoding};
+use crate::field::loss::Needs;
 
 /// Sizes of a network's kernels. Each distinct plan compiles kernels of its own.
 ///
@@ -45,8 +46,9 @@ pub struct Plan {
 /// Columns in a tile, the most wanted first: a larger one reads the weights less often.
 const TILES: [usize; 4] = [64, 32, 16, 8];
 
-/// Columns that kernels take of a sample, at most: a point, the derivatives by value and gradient, the loss.
-const MOST_COLUMNS: usize = 8;
+/// Columns that kernels take of a sample with a derivative by position: a point, the derivatives by value and gradient, the
+/// loss.
+const COLUMNS_WITH_SLOPES: usize = 8;
 
 /// Inputs of a layer whose weights are in shared memory at a time.
 pub const DEPTH: usize = 16;
@@ -141,7 +143,11 @@ impl Plan {
 
     /// Elements of the columns of a tile's samples.
     pub fn sample_elements(&self) -> usize {
-        MOST_COLUMNS * self.sample_groups()
+        let columns = match self.channels {
+            1 => Needs::Distance.columns(),
+            _ => COLUMNS_WITH_SLOPES,
+        };
+        columns * self.sample_groups()
     }
 
     /// Vectors of features in a grid entry.
