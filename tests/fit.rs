@@ -77,6 +77,28 @@ fn a_sphere_is_learnt_in_every_architecture() {
 }
 
 #[test]
+fn a_loss_on_gradients_makes_values_and_gradients_truer_step_by_step() {
+    // Twisted, so that there is something to learn.
+    let mut mesh = shapes::icosphere(4, 1.0);
+    for position in &mut mesh.positions {
+        let [x, y, z] = *position;
+        let (sine, cosine) = (3.0 * z).sin_cos();
+        *position = [x * cosine - 0.5 * y * sine, x * sine + 0.5 * y * cosine, z];
+    }
+    let metrics = |loss: &str| {
+        let mut settings = draft(200);
+        settings.spline = None;
+        settings.loss = loss.parse().unwrap();
+        let model = fit_quietly(&mesh, &settings).unwrap();
+        model.training.metrics.unwrap()
+    };
+    let [value, both] = ["l1", "l1,gradient=0.02"].map(metrics);
+    let degrees = [value, both].map(|metrics| metrics.gradient_degrees.unwrap());
+    assert!(degrees[1] < 0.85 * degrees[0], "{degrees:?}");
+    assert!(both.near_mae < value.near_mae, "{value:?} {both:?}");
+}
+
+#[test]
 fn bodies_that_overlap_become_one_without_walls_inside() {
     let ball = shapes::icosphere(4, 1.0);
     let mesh = ball

@@ -176,7 +176,8 @@ pub trait FieldBackend: Backend {
 
     /// A whole training step: draws the batch, and moves the parameters against the gradient of its loss.
     ///
-    /// `pool` is `[capacity, columns]`, as [`store`](Self::store) has it. Gives `losses`, `[1]`, with the objective before the step added to it, which callers read only now and then: on a graphics card reading it waits for the step.
+    /// `pool` is `[capacity, columns]`, as [`store`](Self::store) has it. Gives `losses`, `[1]`, with the objective before the
+    /// step added to it, which callers read only now and then: on a graphics card reading it waits for the step.
     fn train_step(
         architecture: &Architecture,
         state: AdamState<Self>,

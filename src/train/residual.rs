@@ -130,3 +130,47 @@ pub(super) fn spline_of(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distance::SignPolicy;
+    use crate::field::ScalarField;
+    use crate::geometry::shapes;
+
+    #[test]
+    fn what_is_left_and_what_is_known_make_the_whole() {
+        let mesh = shapes::icosphere(4, 0.9);
+        let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
+        let spline = spline_of(&oracle, &Refinement::default(), &CancelToken::new()).unwrap();
+        let samples = Samples {
+            points: vec![[0.5, 0.1, 0.0], [0.0, -0.95, 0.2]],
+            distances: vec![-0.3, 0.07],
+            gradients: vec![[0.6, 0.8, 0.0], [0.0, -1.0, 0.0]],
+        };
+        let residual = Residual::of(Some(&spline), &samples);
+        let unit = residual.scale;
+        let (mut known, mut slopes) = ([0.0; 2], [[0.0; 3]; 2]);
+        let field = SplineField::new(&spline);
+        field.values_and_gradients(&samples.points, &mut known, &mut slopes);
+        for needs in [Needs::Error, Needs::Distance, Needs::Gradient] {
+            let rows = residual.rows(&samples, needs);
+            assert_eq!(rows.len(), 2 * needs.columns());
+            for (index, row) in rows.chunks_exact(needs.columns()).enumerate() {
+                let close = |a: f32, b: f32| assert!((a - b).abs() < 1e-5, "{a}, not {b}");
+                assert_eq!(row[..3], samples.points[index]);
+                close(known[index] + unit * row[3], samples.distances[index]);
+                if needs >= Needs::Distance {
+                    assert_eq!(row[4], samples.distances[index]);
+                }
+                if needs == Needs::Gradient {
+                    assert_eq!(row[8..], samples.gradients[index]);
+                    for axis in 0..3 {
+                        let whole = slopes[index][axis] + unit * row[5 + axis];
+                        close(whole, samples.gradients[index][axis]);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -351,4 +351,57 @@ mod tests {
             |source: &SampleSource<'_>| source.near(2000, 0.01, 7, &cancel).unwrap().points;
         assert_eq!(judged(&plain()), judged(&detailed));
     }
+
+    /// Samples about a ball, with gradients.
+    fn about_a_ball(policy: SignPolicy) -> Samples {
+        let mesh = shapes::icosphere(5, 0.9);
+        let oracle = SignedDistance::new(&mesh, policy).unwrap();
+        let surface = SurfaceSampler::new(&mesh);
+        let source = SampleSource::new(&oracle, &surface, mesh.bounds());
+        let sampling = Preset::Standard.settings().sampling;
+        let (needs, cancel) = (Needs::Gradient, CancelToken::new());
+        let samples = source.mixture(20_000, &sampling, needs, 1, &cancel);
+        samples.unwrap()
+    }
+
+    #[test]
+    fn gradients_point_away_from_the_inside_and_are_of_length_one() {
+        let samples = about_a_ball(SignPolicy::Auto);
+        let mut known = [0; 3];
+        for ((point, distance), gradient) in (samples.points.iter())
+            .zip(&samples.distances)
+            .zip(&samples.gradients)
+        {
+            let dot = |a: &[f32; 3], b: &[f32; 3]| (0..3).map(|i| a[i] * b[i]).sum::<f32>();
+            let (length, radius) = (dot(gradient, gradient).sqrt(), dot(point, point).sqrt());
+            // Near the middle every face of the polyhedron is about as near.
+            if length == 0.0 || radius < 0.3 {
+                assert!(distance.abs() < 2e-4 || radius < 0.3);
+                continue;
+            }
+            assert!((length - 1.0).abs() < 1e-3, "{length}");
+            assert!(
+                dot(gradient, point) > 0.99 * radius,
+                "{point:?} {gradient:?}"
+            );
+            known[if *distance == 0.0 {
+                0
+            } else {
+                1 + usize::from(*distance > 0.0)
+            }] += 1;
+        }
+        // On the surface, inside, outside.
+        assert!(
+            known[0] == 4000 && known[1] > 2000 && known[2] > 2000,
+            "{known:?}"
+        );
+    }
+
+    #[test]
+    fn a_surface_without_an_inside_has_no_normals() {
+        let samples = about_a_ball(SignPolicy::None);
+        let on_surface = samples.distances.iter().zip(&samples.gradients);
+        let mut on_surface = on_surface.filter(|(distance, _)| **distance == 0.0);
+        assert!(on_surface.all(|(_, gradient)| *gradient == [0.0; 3]));
+    }
 }
