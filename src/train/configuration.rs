@@ -106,7 +106,7 @@ impl Configuration {
         })?;
         // What was asked for and did not come through is no setting.
         let known = serde_json::json!(after);
-        match stray(&asked, &known, "") {
+        match stray(&asked, &known, &before, "") {
             Some(name) => Err(unknown(name, &known)),
             None => Ok(FitSettings {
                 device: settings.device,
@@ -147,14 +147,15 @@ fn merge(tree: &mut Value, change: &Value) {
     }
 }
 
-/// The first name in `asked` that is not in `known`.
-fn stray(asked: &Value, known: &Value, path: &str) -> Option<String> {
+/// The first name in `asked` that is not in `known`, and was not taken away from what was there `before`.
+fn stray(asked: &Value, known: &Value, before: &Value, path: &str) -> Option<String> {
     let (asked, known) = (asked.as_object()?, known.as_object()?);
     asked.iter().find_map(|(name, value)| {
         let path = joined(path, name);
-        match known.get(name) {
-            Some(known) => stray(value, known, &path),
-            None => Some(path),
+        match (known.get(name), before.get(name)) {
+            (Some(known), before) => stray(value, known, before.unwrap_or(&Value::Null), &path),
+            (None, Some(_)) if value.is_null() => None,
+            (None, _) => Some(path),
         }
     })
 }
@@ -204,7 +205,7 @@ impl fmt::Display for Hint<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{Activation, Encoding, Sine, Softplus};
+    use crate::field::{Activation, Encoding, Loss, Sine, Softplus};
 
     fn set(changes: &[&str]) -> Result<FitSettings, ConfigurationError> {
         let settings = Preset::default().settings();
@@ -223,6 +224,21 @@ mod tests {
         assert_eq!(found, Ok(expected));
         assert_eq!(set(&["spline=none"]).unwrap().spline, None);
         assert_eq!(set(&[]), Ok(Preset::default().settings()));
+    }
+
+    #[test]
+    fn terms_of_a_loss_come_and_go() {
+        let loss = |changes: &[&str]| set(changes).unwrap().loss;
+        let terms = |terms: &str| terms.parse::<Loss>().unwrap();
+        assert_eq!(loss(&["loss.gradient=0.5"]), terms("l1,gradient=0.5"));
+        let changes = ["loss.huber.width=0.25", "loss.l1=none"];
+        let huber = loss(&changes).huber.unwrap();
+        assert_eq!(loss(&changes), huber.into());
+        assert_eq!((huber.weight, huber.width), (1.0, 0.25));
+        assert_eq!(
+            loss(&["loss='l2=3,side'", "loss.side=2"]),
+            terms("l2=3,side=2")
+        );
     }
 
     #[test]
@@ -279,6 +295,8 @@ mod tests {
         refused("=3", &["NAME=VALUE"]);
         refused("loss=l3", &["loss", "l3"]);
         refused("zzz=1", &["'zzz'. "]);
+        refused("zzz=none", &["'zzz'. "]);
+        refused("loss.gradeint=1", &["loss", "gradeint", "`gradient`"]);
         let broken = Configuration::from_toml("spline = [").unwrap_err();
         assert!(broken.to_string().contains("line 1"), "{broken}");
         let preset = Configuration::from_toml("preset = 'fancy'").unwrap();
