@@ -184,35 +184,47 @@ fn weighted_sum(case: &Case, parameters: &[f64], columns: usize) -> f64 {
     vec_of(values.mul(case.cotangent(columns, &device)).sum())[0]
 }
 
+/// Compares the gradient by the parameters with central differences of `at`, along one direction through each whole tensor.
+/// `tolerance` is a share of the derivative.
+fn assert_is_gradient(
+    what: &str,
+    case: &Case,
+    gradient: &[f64],
+    at: impl Fn(&[f64]) -> f64,
+    step: f64,
+    tolerance: f64,
+) {
+    for spec in case.architecture.tensors() {
+        let mut rng = Pcg64::seed_from_u64(9);
+        let mut ends = [case.parameters.clone(), case.parameters.clone()];
+        let mut expected = 0.0;
+        for index in spec.range() {
+            let direction = rng.random::<f64>() - 0.5;
+            ends[0][index] -= step * direction;
+            ends[1][index] += step * direction;
+            expected += gradient[index] * direction;
+        }
+        let [low, high] = ends.map(|end| at(&end));
+        let difference = (high - low) / (2.0 * step);
+        let error = (difference - expected).abs();
+        assert!(
+            error < tolerance * expected.abs().max(1e-2),
+            "{what} of {} {}: {difference} and {expected}",
+            case.architecture,
+            spec.name
+        );
+    }
+}
+
 #[test]
 fn reference_gradients_by_parameters_match_central_differences_one_tensor_at_a_time() {
     let device = Default::default();
     for case in Case::all() {
         for columns in [1, 4] {
             let gradient = case.backward::<Reference>(columns, &device);
-            for spec in case.architecture.tensors() {
-                // One direction through the whole tensor.
-                let mut rng = Pcg64::seed_from_u64(9);
-                let step = 1e-7;
-                let mut ends = [case.parameters.clone(), case.parameters.clone()];
-                let mut expected = 0.0;
-                for index in spec.range() {
-                    let direction = rng.random::<f64>() - 0.5;
-                    ends[0][index] -= step * direction;
-                    ends[1][index] += step * direction;
-                    expected += gradient[index] * direction;
-                }
-                let [low, high] = ends.map(|end| weighted_sum(&case, &end, columns));
-                let difference = (high - low) / (2.0 * step);
-                let error = (difference - expected).abs();
-                let scale = expected.abs().max(1e-2);
-                assert!(
-                    error < 2e-5 * scale,
-                    "{} {} with {columns} columns: {difference} and {expected}",
-                    case.architecture,
-                    spec.name
-                );
-            }
+            let at = |parameters: &[f64]| weighted_sum(&case, parameters, columns);
+            let what = format!("{columns} columns");
+            assert_is_gradient(&what, &case, &gradient, at, 1e-7, 2e-5);
         }
     }
 }
@@ -231,29 +243,9 @@ fn reference_gradients_of_every_term_match_central_differences_one_tensor_at_a_t
                 Reference::loss_and_gradient(architecture, parameters, samples, objective)
             };
             let gradient = vec_of(at(&case.parameters).1);
-            for spec in case.architecture.tensors() {
-                // One direction through the whole tensor, short enough to seldom cross a corner.
-                let mut rng = Pcg64::seed_from_u64(9);
-                let step = 1e-8;
-                let mut ends = [case.parameters.clone(), case.parameters.clone()];
-                let mut expected = 0.0;
-                for index in spec.range() {
-                    let direction = rng.random::<f64>() - 0.5;
-                    ends[0][index] -= step * direction;
-                    ends[1][index] += step * direction;
-                    expected += gradient[index] * direction;
-                }
-                let [low, high] = ends.map(|end| vec_of(at(&end).0)[0]);
-                let difference = (high - low) / (2.0 * step);
-                let error = (difference - expected).abs();
-                let scale = expected.abs().max(1e-2);
-                assert!(
-                    error < 1e-4 * scale,
-                    "{name} of {} {}: {difference} and {expected}",
-                    case.architecture,
-                    spec.name
-                );
-            }
+            let at = |parameters: &[f64]| vec_of(at(parameters).0)[0];
+            // Short enough to seldom cross a corner.
+            assert_is_gradient(name, &case, &gradient, at, 1e-8, 1e-4);
         }
     }
 }
