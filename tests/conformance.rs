@@ -7,8 +7,9 @@ use burn::backend::{Autodiff, Flex, NdArray};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use overfit::field::{
-    Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
-    Loss, Mlp, Needs, Objective, Relu, Sine, Summation, TrainStep, composed, initial_parameters,
+    Activation, Adam, Architecture, BatchDraw, DenseGrid, Encoding, FieldBackend, Fourier,
+    HashGrid, Identity, Joined, Loss, Mlp, Needs, Objective, OptimizerState, Positional, Relu,
+    Sine, Summation, Tanh, TrainStep, TriPlane, Update, UpdateStep, composed, initial_parameters,
 };
 use overfit::instruction_set;
 use rand::{RngExt, SeedableRng};
@@ -38,6 +39,27 @@ fn architectures() -> Vec<Architecture> {
         omega: 5.0,
     });
     let relu = Activation::Relu(Relu {});
+    let identity = Encoding::Identity(Identity {});
+    let positional = Encoding::Positional(Positional { octaves: 5 });
+    let fourier = |waves| Encoding::Fourier(Fourier { waves, scale: 2.0 });
+    let dense_grid = Encoding::DenseGrid(DenseGrid {
+        levels: 2,
+        features: 2,
+        base_resolution: 3,
+        finest_resolution: 6,
+    });
+    let tri_plane = |features| {
+        Encoding::TriPlane(TriPlane {
+            levels: 2,
+            features,
+            base_resolution: 4,
+            finest_resolution: 11,
+        })
+    };
+    let joined = Encoding::Joined(Joined {
+        parts: vec![identity.clone(), hash_grid(4, 19), fourier(7), tri_plane(4)],
+    });
+    let tanh = Activation::Tanh(Tanh {});
     let all = Activation::all().into_iter();
     let all = all.map(|activation| (hash_grid(2, 9), mlp(21, 2, activation)));
     [
@@ -45,9 +67,14 @@ fn architectures() -> Vec<Architecture> {
         (hash_grid(1, 5), mlp(19, 1, relu)),
         (hash_grid(2, 40), mlp(16, 3, sine)),
         (hash_grid(8, 17), mlp(32, 1, relu)),
-        (Encoding::Identity, mlp(64, 3, sine)),
-        (Encoding::Identity, mlp(37, 2, relu)),
-        (Encoding::Identity, mlp(80, 2, sine)),
+        (identity.clone(), mlp(64, 3, sine)),
+        (identity.clone(), mlp(37, 2, relu)),
+        (identity, mlp(80, 2, sine)),
+        (positional, mlp(24, 2, relu)),
+        (fourier(19), mlp(33, 2, tanh)),
+        (dense_grid, mlp(21, 1, relu)),
+        (tri_plane(1), mlp(19, 2, tanh)),
+        (joined, mlp(37, 2, tanh)),
     ]
     .into_iter()
     .chain(all)
@@ -329,14 +356,16 @@ fn conforms_in_part<B: FieldBackend>(part: usize, device: &B::Device, tolerance:
             assert_close("loss", &case, &actual.0, &expected.0, tolerance);
             assert_close("loss gradient", &case, &actual.1, &expected.1, tolerance);
         }
-        let (actual, expected) = (
-            adam_steps::<B>(&case, device),
-            adam_steps::<Reference>(&case, &reference_device),
-        );
-        assert_close("adam", &case, &actual, &expected, tolerance);
-        let untouched = actual.iter().zip(&case.parameters).step_by(3);
-        for (actual, start) in untouched.take(case.parameters.len() / 3) {
-            assert_eq!(actual, start, "an element without gradient moved");
+        for update in rules() {
+            let (actual, expected) = (
+                updates::<B>(&case, update, device),
+                updates::<Reference>(&case, update, &reference_device),
+            );
+            assert_close("update", &case, &actual, &expected, tolerance);
+            let untouched = actual.iter().zip(&case.parameters).step_by(3);
+            for (actual, start) in untouched.take(case.parameters.len() / 3) {
+                assert_eq!(actual, start, "an element without gradient moved");
+            }
         }
         let [value, both] = ["l2", "l2,gradient=0.05"].map(|terms| terms.parse().unwrap());
         for summation in [Summation::Exact, Summation::Fast] {
@@ -385,8 +414,8 @@ fn loss_and_gradient<B: FieldBackend>(
     (vec_of(loss), vec_of(gradient))
 }
 
-fn adam_steps<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64> {
-    let mut state = AdamState::<B>::new(case.parameters(device));
+fn updates<B: FieldBackend>(case: &Case, update: Update, device: &B::Device) -> Vec<f64> {
+    let mut state = OptimizerState::<B>::new(case.parameters(device));
     // Drawn, not computed: elements whose gradient is rounding noise would step by its sign.
     let mut rng = Pcg64::seed_from_u64(4);
     for step in 1..=3 {
@@ -398,19 +427,27 @@ fn adam_steps<B: FieldBackend>(case: &Case, device: &B::Device) -> Vec<f64> {
             })
             .collect();
         let gradient = tensor(&gradient, [gradient.len()], device);
-        let step = AdamStep {
+        let step = UpdateStep {
+            update,
             step,
             learning_rate: 1e-2,
-            beta1: 0.9,
-            beta2: 0.99,
-            epsilon: 1e-15,
         };
-        state = B::adam(state, gradient, step);
+        state = B::update(state, gradient, step);
     }
-    [state.parameters, state.first, state.second]
-        .into_iter()
+    std::iter::once(state.parameters)
+        .chain(state.moments)
         .flat_map(vec_of)
         .collect()
+}
+
+/// Every rule, and one with a decay of weights.
+fn rules() -> Vec<Update> {
+    let mut rules = Update::all();
+    rules.push(Update::Adam(Adam {
+        weight_decay: 0.3,
+        ..Adam::default()
+    }));
+    rules
 }
 
 /// Whole training steps, batches drawn from a pool included: the losses of both paths coincide for as long as rounding
@@ -465,26 +502,28 @@ fn training_losses<B: FieldBackend>(
     pool = B::store(pool, 0, first);
     pool = B::store(pool, 100, rest);
     let mut workspace = B::Workspace::default();
-    let mut state = AdamState::new(case.parameters(device));
+    let mut state = OptimizerState::new(case.parameters(device));
     (1..=24)
         .map(|step| {
             let draw = BatchDraw::of_step(5, step, case.count, 128);
-            let adam = AdamStep {
+            let update = UpdateStep {
+                // Gradients that are rounding noise would step by their sign.
+                update: Update::Adam(Adam {
+                    epsilon: 1e-8,
+                    ..Adam::default()
+                }),
                 step,
                 learning_rate: 1e-3,
-                beta1: 0.9,
-                beta2: 0.99,
-                epsilon: 1e-8,
             };
             let before = state.clone();
             let step = TrainStep {
                 draw,
                 objective: Objective { loss, unit: 1.0 },
-                adam,
+                update,
                 summation,
             };
             // Losses are added up.
-            let before_it = [0.0, 0.5][usize::from(step.adam.step > 1)];
+            let before_it = [0.0, 0.5][usize::from(step.update.step > 1)];
             let losses = (before_it != 0.0).then(|| tensor(&[before_it], [1], device));
             let (after, loss) = B::train_step(
                 &case.architecture,

@@ -4,9 +4,9 @@ use burn::backend::Flex;
 use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput};
 use overfit::field::{
-    Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, FieldBackend,
-    HashGrid, Learner, Loss, Mlp, Needs, Objective, Relu, Sine, Summation, TrainStep,
-    initial_parameters, open_engine,
+    Activation, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, FieldBackend, HashGrid,
+    Identity, Learner, Loss, Mlp, Needs, Objective, Relu, Sine, Summation, TrainStep, Update,
+    UpdateStep, initial_parameters, open_engine,
 };
 
 use crate::uniform_points;
@@ -70,12 +70,10 @@ pub(crate) fn learner(
 
 /// A training step on samples out of the first `kept` of the pool.
 pub(crate) fn train(learner: &mut dyn Learner, step: u64, kept: usize) {
-    let adam = AdamStep {
+    let update = UpdateStep {
+        update: Update::default(),
         step,
         learning_rate: 1e-3,
-        beta1: 0.9,
-        beta2: 0.99,
-        epsilon: 1e-15,
     };
     learner.step(TrainStep {
         draw: BatchDraw::of_step(0, step, kept, BATCH),
@@ -83,7 +81,7 @@ pub(crate) fn train(learner: &mut dyn Learner, step: u64, kept: usize) {
             loss: Loss::default(),
             unit: 1.0,
         },
-        adam,
+        update,
         summation: Summation::Fast,
     });
 }
@@ -126,7 +124,7 @@ pub(crate) fn hash_grid() -> Architecture {
 /// Four sine layers.
 fn siren() -> Architecture {
     Architecture {
-        encoding: Encoding::Identity,
+        encoding: Encoding::Identity(Identity {}),
         mlp: Mlp {
             hidden_width: 256,
             hidden_layers: 4,

@@ -43,6 +43,9 @@ pub(crate) trait Algebra {
     /// `cos x`, exact to some 1e-6 for |x| ≤ 4096.
     fn cos(&mut self, x: &Self::Number) -> Self::Number;
 
+    /// The nearest whole number, for |x| < 2²²; either one halfway between two. Its derivative counts as 0.
+    fn round(&mut self, x: &Self::Number) -> Self::Number;
+
     /// `yes` where `a > b`, elsewhere `no`.
     fn select_greater(
         &mut self,

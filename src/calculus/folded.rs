@@ -107,6 +107,10 @@ impl<A: Algebra> Algebra for Folded<'_, A> {
         self.map(x, f64::cos, A::cos)
     }
 
+    fn round(&mut self, x: &Self::Number) -> Self::Number {
+        self.map(x, f64::round, A::round)
+    }
+
     fn select_greater(
         &mut self,
         a: &Self::Number,

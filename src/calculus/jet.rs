@@ -181,6 +181,11 @@ impl<A: Algebra> Algebra for Jet<'_, A> {
     }
 
     #[inline(always)]
+    fn round(&mut self, x: &Self::Number) -> Self::Number {
+        Dual::fixed(self.0.round(&x.value))
+    }
+
+    #[inline(always)]
     fn select_greater(
         &mut self,
         a: &Self::Number,

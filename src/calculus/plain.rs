@@ -48,6 +48,10 @@ impl Algebra for Plain {
         x.cos()
     }
 
+    fn round(&mut self, x: &f64) -> f64 {
+        x.round()
+    }
+
     fn select_greater(&mut self, a: &f64, b: &f64, yes: &f64, no: &f64) -> f64 {
         if a > b { *yes } else { *no }
     }

@@ -14,9 +14,10 @@ use crate::CancelToken;
 use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::{
-    Activation, AdamStep, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, Extended,
-    HashGrid, Learner, Loss, Mlp, Needs, Objective, Relu, ScalarField, SharedField, Sine,
-    SparseSpline, SplineField, Summation, TrainStep, initial_parameters, interpolate,
+    Activation, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, Extended, HashGrid,
+    Identity, Learner, Loss, Mlp, Needs, Objective, Relu, ScalarField, SharedField, Sine,
+    SparseSpline, SplineField, Summation, TrainStep, Update, UpdateStep, initial_parameters,
+    interpolate,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler, UNIT_LONGEST_SIDE, shapes};
 use crate::train::{Preset, Progress, fit};
@@ -107,7 +108,7 @@ impl Network {
                 finest_resolution: 2048,
             }),
             Network::Siren => Architecture {
-                encoding: Encoding::Identity,
+                encoding: Encoding::Identity(Identity {}),
                 mlp: Mlp {
                     hidden_width: 256,
                     hidden_layers: 4,
@@ -124,7 +125,7 @@ impl Network {
         }
     }
 
-    fn learning_rate(self) -> f32 {
+    fn learning_rate(self) -> f64 {
         match self {
             Network::HashGrid | Network::LargeGrid => 5e-3,
             Network::Siren => 1e-4,
@@ -252,7 +253,7 @@ impl<'a> Workload<'a> {
     fn extraction_seconds(&self, resolution: u32) -> anyhow::Result<f64> {
         let trained = self.trained.get_or_init(|| {
             let mut training = self.training(Network::HashGrid);
-            while training.adam.step < STEPS_BEFORE_EXTRACTION {
+            while training.update.step < STEPS_BEFORE_EXTRACTION {
                 training.steps();
             }
             training.learner.field()
@@ -343,12 +344,10 @@ impl<'a> Workload<'a> {
         Training {
             learner,
             batch_size: self.batch_size(network),
-            adam: AdamStep {
+            update: UpdateStep {
+                update: Update::default(),
                 step: 0,
                 learning_rate: network.learning_rate(),
-                beta1: 0.9,
-                beta2: 0.99,
-                epsilon: 1e-15,
             },
         }
     }
@@ -358,7 +357,7 @@ impl<'a> Workload<'a> {
 struct Training {
     learner: Box<dyn Learner>,
     batch_size: usize,
-    adam: AdamStep,
+    update: UpdateStep,
 }
 
 impl Training {
@@ -366,15 +365,15 @@ impl Training {
     fn steps(&mut self) -> usize {
         const STEPS: usize = 16;
         for _ in 0..STEPS {
-            self.adam.step += 1;
-            let draw = BatchDraw::of_step(0, self.adam.step, POINTS, self.batch_size);
+            self.update.step += 1;
+            let draw = BatchDraw::of_step(0, self.update.step, POINTS, self.batch_size);
             self.learner.step(TrainStep {
                 draw,
                 objective: Objective {
                     loss: Loss::default(),
                     unit: 1.0,
                 },
-                adam: self.adam,
+                update: self.update,
                 summation: Summation::Fast,
             });
         }

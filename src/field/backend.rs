@@ -11,6 +11,7 @@ use super::architecture::Architecture;
 use super::batch_draw::BatchDraw;
 use super::composed;
 use super::loss::Loss;
+use super::update::{CONSTANTS, MOMENTS, Update};
 
 /// What is made small.
 ///
@@ -44,56 +45,45 @@ pub struct TrainStep {
     /// What is made small.
     pub objective: Objective,
     /// How the parameters move against its gradient.
-    pub adam: AdamStep,
+    pub update: UpdateStep,
     /// How the gradient is summed.
     pub summation: Summation,
 }
 
-/// Constants of one Adam step (Kingma and Ba 2015).
+/// How parameters move in one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamStep {
+pub struct UpdateStep {
+    /// The rule.
+    pub update: Update,
     /// Number of this step, from 1.
     pub step: u64,
     /// Learning rate of this step.
-    pub learning_rate: f32,
-    /// Decay of the first moment.
-    pub beta1: f32,
-    /// Decay of the second moment.
-    pub beta2: f32,
-    /// Added to the root of the second moment.
-    pub epsilon: f32,
+    pub learning_rate: f64,
 }
 
-impl AdamStep {
-    /// The factor of the first moment and the factor of the second moment that undo their start at zero.
-    pub fn bias_corrections(&self) -> (f32, f32) {
-        let undo = |beta: f32| {
-            let power = f64::from(beta).powf(self.step as f64);
-            (1.0 / (1.0 - power)) as f32
-        };
-        (undo(self.beta1), undo(self.beta2))
+impl UpdateStep {
+    /// What the rule has to know of the step.
+    pub(crate) fn constants(&self) -> [f64; CONSTANTS] {
+        self.update.constants(self.step, self.learning_rate)
     }
 }
 
-/// Parameters and both moments of Adam on a device, each `[P]`.
+/// Parameters on a device with what their rule keeps of earlier steps, each `[P]`.
 #[derive(Clone, Debug)]
-pub struct AdamState<B: Backend> {
+pub struct OptimizerState<B: Backend> {
     /// The flat parameter vector.
     pub parameters: Tensor<B, 1>,
-    /// Running mean of the gradient.
-    pub first: Tensor<B, 1>,
-    /// Running mean of the squared gradient.
-    pub second: Tensor<B, 1>,
+    /// Such as running means of the gradient and its square.
+    pub moments: [Tensor<B, 1>; MOMENTS],
 }
 
-impl<B: Backend> AdamState<B> {
-    /// Both moments at zero.
+impl<B: Backend> OptimizerState<B> {
+    /// Before the first step: all moments are zero.
     pub fn new(parameters: Tensor<B, 1>) -> Self {
         let (shape, device) = (parameters.dims(), parameters.device());
         Self {
             parameters,
-            first: zeros(shape, &device),
-            second: zeros(shape, &device),
+            moments: std::array::from_fn(|_| zeros(shape, &device)),
         }
     }
 }
@@ -152,11 +142,15 @@ pub trait FieldBackend: Backend {
         left.matmul(right)
     }
 
-    /// One step of Adam. An element whose gradient is exactly zero keeps its value and both moments.
+    /// One step of a rule. An element whose gradient is exactly zero keeps its value and its moments.
     ///
     /// So a grid entry that no sample of the batch touched costs no update and does not drift (as in Müller et al. 2022).
-    fn adam(state: AdamState<Self>, gradient: Tensor<Self, 1>, step: AdamStep) -> AdamState<Self> {
-        composed::adam(state, gradient, step)
+    fn update(
+        state: OptimizerState<Self>,
+        gradient: Tensor<Self, 1>,
+        step: UpdateStep,
+    ) -> OptimizerState<Self> {
+        composed::update(state, gradient, step)
     }
 
     /// Writes samples, row after row, into a pool, `[capacity, columns]`, from row `at` on.
@@ -180,12 +174,12 @@ pub trait FieldBackend: Backend {
     /// step added to it, which callers read only now and then: on a graphics card reading it waits for the step.
     fn train_step(
         architecture: &Architecture,
-        state: AdamState<Self>,
+        state: OptimizerState<Self>,
         _workspace: &mut Self::Workspace,
         pool: &Tensor<Self, 2>,
         step: TrainStep,
         losses: Option<Tensor<Self, 1>>,
-    ) -> (AdamState<Self>, Tensor<Self, 1>) {
+    ) -> (OptimizerState<Self>, Tensor<Self, 1>) {
         composed::train_step(architecture, state, pool, step, losses)
     }
 }

@@ -7,7 +7,9 @@ use burn::tensor::{ElementConversion, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::architecture::Architecture;
-use super::backend::{AdamState, AdamStep, FieldBackend, Objective, Summation, TrainStep, zeros};
+use super::backend::{
+    FieldBackend, Objective, OptimizerState, Summation, TrainStep, UpdateStep, zeros,
+};
 use super::batch_draw::BatchDraw;
 #[cfg(feature = "cuda")]
 use super::cuda_cards;
@@ -17,6 +19,7 @@ use super::device_failure::{driver_message, on_device};
 use super::kernel_cache;
 use super::loss::{Loss, Needs};
 use super::scalar_field::ScalarField;
+use super::update::Update;
 
 /// A field on a device, ready to be evaluated from any thread.
 pub type SharedField = Arc<dyn ScalarField + Send + Sync>;
@@ -40,9 +43,15 @@ pub trait Engine: Send + Sync {
     ///
     /// # Panics
     /// As in the steps themselves.
-    fn prepare(&self, architecture: &Architecture, loss: Loss, summation: Summation);
+    fn prepare(
+        &self,
+        architecture: &Architecture,
+        loss: Loss,
+        update: Update,
+        summation: Summation,
+    );
 
-    /// Starts training from `parameters`, with Adam's moments at zero and room for `pool_size` samples of as many columns as a
+    /// Starts training from `parameters`, with the optimiser's moments at zero and room for `pool_size` samples of as many columns as a
     /// loss `needs`.
     ///
     /// # Panics
@@ -70,7 +79,7 @@ pub trait Learner: Send {
     /// Waits until all steps so far are done.
     fn wait(&self);
 
-    /// Goes on from other parameters, with Adam's moments at zero; the samples stay.
+    /// Goes on from other parameters, with the optimiser's moments at zero; the samples stay.
     ///
     /// # Panics
     /// Panics if there are not as many as before.
@@ -233,7 +242,7 @@ struct BackendLearner<B: FieldBackend> {
     architecture: Architecture,
     handle: B::Device,
     // Taken out while an operation owns it, so that kernels may write in place.
-    state: Option<AdamState<B>>,
+    state: Option<OptimizerState<B>>,
     workspace: B::Workspace,
     /// `[pool_size, Needs::columns]`
     pool: Option<Tensor<B, 2>>,
@@ -258,7 +267,13 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
         })
     }
 
-    fn prepare(&self, architecture: &Architecture, loss: Loss, summation: Summation) {
+    fn prepare(
+        &self,
+        architecture: &Architecture,
+        loss: Loss,
+        update: Update,
+        summation: Summation,
+    ) {
         if self.device == Device::Cpu {
             return;
         }
@@ -271,12 +286,10 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
         learner.step(TrainStep {
             draw: BatchDraw::of_step(0, 1, count, count),
             objective: Objective { loss, unit: 1.0 },
-            adam: AdamStep {
+            update: UpdateStep {
+                update,
                 step: 1,
                 learning_rate: 0.0,
-                beta1: 0.9,
-                beta2: 0.99,
-                epsilon: 1.0,
             },
             summation,
         });
@@ -300,7 +313,7 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
                 device: self.device,
                 architecture: architecture.clone(),
                 handle: self.handle.clone(),
-                state: Some(AdamState::new(Tensor::from_data(data, &self.handle))),
+                state: Some(OptimizerState::new(Tensor::from_data(data, &self.handle))),
                 workspace: B::Workspace::default(),
                 pool: Some(zeros([pool_size, needs.columns()], &self.handle)),
                 loss_sum: None,
@@ -386,7 +399,7 @@ impl<B: FieldBackend> ScalarField for BackendField<B> {
 }
 
 impl<B: FieldBackend> BackendLearner<B> {
-    fn state(&self) -> &AdamState<B> {
+    fn state(&self) -> &OptimizerState<B> {
         self.state.as_ref().expect("only a panicking step takes it")
     }
 }
@@ -420,7 +433,7 @@ impl<B: FieldBackend> Learner for BackendLearner<B> {
     fn restart(&mut self, parameters: &[f32]) {
         assert_eq!(parameters.len(), self.architecture.parameter_count());
         let data = TensorData::new(parameters.to_vec(), [parameters.len()]);
-        let restarted = || AdamState::new(Tensor::from_data(data, &self.handle));
+        let restarted = || OptimizerState::new(Tensor::from_data(data, &self.handle));
         self.state = Some(on_device(self.device, restarted));
         (self.loss_sum, self.losses) = (None, 0);
     }

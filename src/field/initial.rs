@@ -4,7 +4,8 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::activation::Start;
-use super::architecture::{Architecture, Encoding};
+use super::architecture::Architecture;
+use super::encoding::PositionEncoding;
 
 /// Half-width of the uniform start of grid features, as in instant-ngp: near zero, so that the perceptron sees no noise.
 const GRID_START: f32 = 1e-4;
@@ -19,8 +20,8 @@ pub fn initial_parameters(architecture: &Architecture, seed: u64) -> Vec<f32> {
         parameters.extend((0..count).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * half_width));
     };
     let mut tensors = architecture.tensors().into_iter();
-    if matches!(architecture.encoding, Encoding::HashGrid(_)) {
-        let grid = tensors.next().expect("a hash grid has a table");
+    if !architecture.encoding.parts().levels.is_empty() {
+        let grid = tensors.next().expect("levels have a table");
         uniform(grid.len(), GRID_START, &mut parameters);
     }
     for (index, layer) in architecture.layers().iter().enumerate() {
@@ -34,12 +35,12 @@ pub fn initial_parameters(architecture: &Architecture, seed: u64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{Activation, Mlp, Sine};
+    use crate::field::{Activation, Encoding, Identity, Mlp, Sine};
 
     #[test]
     fn siren_starts_within_its_published_bounds_and_repeats() {
         let siren = Architecture {
-            encoding: Encoding::Identity,
+            encoding: Encoding::Identity(Identity {}),
             mlp: Mlp {
                 hidden_width: 32,
                 hidden_layers: 2,

@@ -16,6 +16,7 @@ mod cuda_cards;
 mod device;
 mod device_failure;
 mod devices;
+mod encoding;
 mod engine;
 mod extended;
 mod flex;
@@ -31,12 +32,11 @@ mod outer_surface;
 mod scalar_field;
 mod setting;
 mod spline;
+mod update;
 
 pub use activation::{Activation, Finer, Gaussian, Gelu, Relu, Silu, Sine, Softplus, Tanh, Wire};
-pub use architecture::{
-    Architecture, ArchitectureError, Encoding, GridLevel, HashGrid, LayerSize, Mlp, TensorSpec,
-};
-pub use backend::{AdamState, AdamStep, FieldBackend, Objective, Summation, TrainStep};
+pub use architecture::{Architecture, ArchitectureError, LayerSize, Mlp, TensorSpec};
+pub use backend::{FieldBackend, Objective, OptimizerState, Summation, TrainStep, UpdateStep};
 pub use batch_draw::BatchDraw;
 pub use bodies::{Bodies, Body};
 pub use bounded::BoundedBelow;
@@ -44,6 +44,9 @@ pub use corrected::Corrected;
 pub use device::{Device, DeviceChoice, DeviceError};
 pub use device_failure::{device_failure, panic_message};
 pub use devices::{DeviceReport, available_devices, devices};
+pub use encoding::{
+    DenseGrid, Encoding, Fourier, HashGrid, Identity, Joined, Positional, TriPlane,
+};
 pub use engine::{Engine, Learner, SharedField, open_engine};
 pub use extended::Extended;
 pub use initial::initial_parameters;
@@ -58,3 +61,4 @@ pub use scalar_field::ScalarField;
 pub use spline::{
     Degree, MOST_CELLS, Refinement, SparseSpline, SplineField, SplineLevel, interpolate,
 };
+pub use update::{Adam, Lion, Update, UpdateError};

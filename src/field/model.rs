@@ -296,12 +296,13 @@ impl fmt::Display for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{Activation, Encoding, Mlp, Relu};
-    use crate::field::{SplineLevel, initial_parameters};
+    use crate::field::{
+        Activation, Encoding, Identity, Mlp, Relu, SplineLevel, initial_parameters,
+    };
 
     fn model() -> Model {
         let architecture = Architecture {
-            encoding: Encoding::Identity,
+            encoding: Encoding::Identity(Identity {}),
             mlp: Mlp {
                 hidden_width: 8,
                 hidden_layers: 1,

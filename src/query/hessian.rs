@@ -1,7 +1,7 @@
 //! Second derivatives of a finished field.
 
 use super::LoadedModel;
-use crate::field::{Degree, Encoding, Model, ScalarField};
+use crate::field::{Degree, Model, ScalarField};
 
 /// A field without second derivatives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,17 +12,21 @@ pub struct NotTwiceDifferentiable {
     field: String,
 }
 
-/// Checks that a model has second derivatives everywhere: smooth activations on plain coordinates do, and cubic splines; ReLU has
-/// kinks, so has the interpolation of a grid, and the second derivatives of quadratic splines jump.
+/// Checks that a model has second derivatives everywhere: smooth activations on encodings without grids do, and cubic splines; ReLU
+/// has kinks, so has the interpolation of a grid, and the second derivatives of quadratic splines jump.
 ///
 /// # Errors
 /// [`NotTwiceDifferentiable`], which says what to do instead.
 pub fn ensure_twice_differentiable(model: &Model) -> Result<(), NotTwiceDifferentiable> {
     let architecture = &model.architecture;
     let spline = model.spline.as_ref().map(|spline| spline.degree);
-    let is_smooth = architecture.mlp.activation.smoothness() >= 2;
-    match (&architecture.encoding, spline) {
-        (Encoding::Identity, None | Some(Degree::Cubic)) if is_smooth => Ok(()),
+    let of_network = architecture
+        .mlp
+        .activation
+        .smoothness()
+        .min(architecture.encoding.smoothness());
+    match spline {
+        None | Some(Degree::Cubic) if of_network >= 2 => Ok(()),
         _ => Err(NotTwiceDifferentiable {
             field: model.to_string(),
         }),
@@ -101,15 +105,15 @@ mod tests {
 
     use super::*;
     use crate::field::{
-        Activation, Architecture, DeviceChoice, Mlp, Sine, SparseSpline, Training,
-        initial_parameters, open_engine,
+        Activation, Architecture, DeviceChoice, Encoding, Identity, Mlp, Sine, SparseSpline,
+        Training, initial_parameters, open_engine,
     };
     use crate::geometry::{Bounds, Similarity};
     use crate::train::Preset;
 
     fn siren() -> Architecture {
         Architecture {
-            encoding: Encoding::Identity,
+            encoding: Encoding::Identity(Identity {}),
             mlp: Mlp {
                 hidden_width: 24,
                 hidden_layers: 2,

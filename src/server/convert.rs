@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::proto;
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
-use crate::field::{Absolute, Bodies, Encoding, Metrics, Model, Squared};
+use crate::field::{Absolute, Bodies, Metrics, Model, Squared};
 use crate::geometry::{Bounds, HealthReport};
 use crate::train::{Budget, Configuration, FitSettings, Phase, Preset, Progress, SampleShares};
 
@@ -117,18 +117,9 @@ impl From<&Model> for proto::Model {
     }
 }
 
-/// As the .proto file promises: `spline 256 382k + hash-grid 6x4 2^13, mlp 64x2`.
+/// As the .proto file promises: `spline 256 382k + hash-grid 6x4 2^13 8..64, mlp 64x2`.
 fn architecture_in_words(model: &Model) -> String {
-    let mlp = &model.architecture.mlp;
-    let (width, layers) = (mlp.hidden_width, mlp.hidden_layers);
-    let activation = mlp.activation.network();
-    let network = match &model.architecture.encoding {
-        Encoding::Identity => format!("{activation} {width}x{layers}"),
-        Encoding::HashGrid(grid) => format!(
-            "hash-grid {}x{} 2^{}, {activation} {width}x{layers}",
-            grid.levels, grid.features, grid.log2_entries
-        ),
-    };
+    let network = model.architecture.in_short();
     let Some(spline) = &model.spline else {
         return network;
     };

@@ -234,6 +234,7 @@ fn settings_field(error: &SettingsError) -> &'static str {
         SettingsError::NoBudget => "settings.seconds",
         SettingsError::Architecture(_) => "settings.preset",
         SettingsError::Loss(_) => "settings.loss",
+        SettingsError::Update(_) => "settings.overrides",
     }
 }
 

@@ -149,6 +149,12 @@ fn merge(tree: &mut Value, change: &Value) {
 
 /// The first name in `asked` that is not in `known`, and was not taken away from what was there `before`.
 fn stray(asked: &Value, known: &Value, before: &Value, path: &str) -> Option<String> {
+    if let (Some(asked), Some(known)) = (asked.as_array(), known.as_array()) {
+        let mut pairs = asked.iter().zip(known).enumerate();
+        return pairs.find_map(|(index, (asked, known))| {
+            stray(asked, known, &Value::Null, &format!("{path}[{index}]"))
+        });
+    }
     let (asked, known) = (asked.as_object()?, known.as_object()?);
     asked.iter().find_map(|(name, value)| {
         let path = joined(path, name);
@@ -176,6 +182,9 @@ fn unknown(name: String, known: &Value) -> ConfigurationError {
 }
 
 fn collect_names(tree: &Value, path: &str, names: &mut Vec<String>) {
+    for (index, value) in tree.as_array().into_iter().flatten().enumerate() {
+        collect_names(value, &format!("{path}[{index}]"), names);
+    }
     for (name, value) in tree.as_object().into_iter().flatten() {
         let path = joined(path, name);
         collect_names(value, &path, names);
@@ -205,7 +214,7 @@ impl fmt::Display for Hint<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{Activation, Encoding, Loss, Sine, Softplus};
+    use crate::field::{Activation, Encoding, Fourier, Identity, Loss, Sine, Softplus};
 
     fn set(changes: &[&str]) -> Result<FitSettings, ConfigurationError> {
         let settings = Preset::default().settings();
@@ -248,7 +257,10 @@ mod tests {
             "architecture.mlp.activation={kind='sine',first_omega=30,omega=20}",
         ])
         .unwrap();
-        assert_eq!(settings.architecture.encoding, Encoding::Identity);
+        assert_eq!(
+            settings.architecture.encoding,
+            Encoding::Identity(Identity {})
+        );
         let omega = settings.architecture.mlp.activation;
         assert_eq!(
             omega,
@@ -257,6 +269,12 @@ mod tests {
                 omega: 20.0
             })
         );
+        let fourier = set(&["architecture.encoding={kind='fourier', waves=9}"]).unwrap();
+        let expected = Fourier {
+            waves: 9,
+            ..Fourier::default()
+        };
+        assert_eq!(fourier.architecture.encoding, Encoding::Fourier(expected));
         // What is not said of another kind is its default.
         let softplus = set(&["architecture.mlp.activation.kind=softplus"]).unwrap();
         let softplus = softplus.architecture.mlp.activation;
@@ -293,6 +311,14 @@ mod tests {
         refused("spline.finest=many", &["spline.finest", "many"]);
         refused("batch_size", &["NAME=VALUE"]);
         refused("=3", &["NAME=VALUE"]);
+        refused(
+            "architecture.encoding={kind='joined', parts=[{kind='identity'}, {kind='fourier', wave=3}]}",
+            &["'architecture.encoding.parts[1].wave'", "waves"],
+        );
+        refused(
+            "architecture.encoding.kind=grid",
+            &["encoding", "grid", "`hash-grid`"],
+        );
         refused("loss=l3", &["loss", "l3"]);
         refused("zzz=1", &["'zzz'. "]);
         refused("zzz=none", &["'zzz'. "]);

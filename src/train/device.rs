@@ -25,12 +25,13 @@ impl DeviceInPreparation {
     /// For fits with these settings.
     pub(super) fn start(settings: &FitSettings) -> Self {
         let (choice, architecture) = (settings.device, settings.architecture.clone());
-        let (loss, summation) = (settings.loss, settings.summation());
+        let (loss, update) = (settings.loss, settings.optimizer.update);
+        let summation = settings.summation();
         let prepare = move || {
             let started = Instant::now();
             let engine = open_engine(choice)?;
             let open = started.elapsed();
-            engine.prepare(&architecture, loss, summation);
+            engine.prepare(&architecture, loss, update, summation);
             let (device, kernels) = (engine.device(), started.elapsed() - open);
             tracing::debug!(%device, ?open, ?kernels, "device ready");
             Ok(engine)

@@ -6,10 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling};
+use super::settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling, Schedule};
 use crate::distance::SignPolicy;
 use crate::field::{
-    Activation, Architecture, DeviceChoice, Encoding, HashGrid, Loss, Mlp, Refinement, Relu, Sine,
+    Activation, Architecture, DeviceChoice, Encoding, HashGrid, Identity, Loss, Mlp, Refinement,
+    Relu, Sine, Update,
 };
 
 /// A named choice of network, schedule and budget.
@@ -90,7 +91,7 @@ impl Preset {
             },
         };
         let siren = Architecture {
-            encoding: Encoding::Identity,
+            encoding: Encoding::Identity(Identity {}),
             mlp: Mlp {
                 hidden_width: 128,
                 hidden_layers: 3,
@@ -130,11 +131,11 @@ impl Preset {
             loss: Loss::default(),
             optimizer: Optimizer {
                 batch_size,
+                update: Update::default(),
                 learning_rate,
+                schedule: Schedule::default(),
                 final_share: 0.02,
-                beta1: 0.9,
-                beta2: 0.99,
-                epsilon: 1e-15,
+                warm_up: 0.0,
             },
             sampling: Sampling {
                 shares: SampleShares {

@@ -11,7 +11,7 @@ use super::residual::Residual;
 use super::schedule::{learning_rate, used_share};
 use super::settings::FitSettings;
 use crate::CancelToken;
-use crate::field::{AdamStep, BatchDraw, Learner, Metrics, Model, TrainStep};
+use crate::field::{BatchDraw, Learner, Metrics, Model, TrainStep, UpdateStep};
 
 /// Checks on held-out points over a budget: to keep the best state and to see a quality target.
 const CHECKS: f64 = 20.0;
@@ -28,7 +28,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// Training that diverges goes on from the best state so many times, each with this share of the learning rate.
 const SETBACKS: u32 = 2;
-const SETBACK_RATE: f32 = 0.25;
+const SETBACK_RATE: f64 = 0.25;
 
 /// Training on its way.
 pub(super) struct Run<'a> {
@@ -180,19 +180,17 @@ impl<'a> Run<'a> {
         let batch_size = optimizer.batch_size as usize;
         self.latest.step += 1;
         self.latest.samples += batch_size as u64;
-        let adam = AdamStep {
+        let update = UpdateStep {
+            update: optimizer.update,
             step: self.latest.step,
             learning_rate: learning_rate(optimizer, self.latest.fraction)
                 * SETBACK_RATE.powi(self.setbacks as i32),
-            beta1: optimizer.beta1 as f32,
-            beta2: optimizer.beta2 as f32,
-            epsilon: optimizer.epsilon as f32,
         };
         let draw = BatchDraw::of_step(self.settings.seed, self.latest.step, kept, batch_size);
         self.learner.step(TrainStep {
             draw,
             objective: self.residual.objective(self.settings.loss),
-            adam,
+            update,
             summation: self.settings.summation(),
         });
     }

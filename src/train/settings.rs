@@ -7,7 +7,7 @@ use super::preset::Preset;
 use crate::distance::SignPolicy;
 use crate::field::{
     Architecture, ArchitectureError, DeviceChoice, Loss, LossError, MOST_CELLS, Refinement,
-    Summation,
+    Summation, Update, UpdateError,
 };
 
 /// Everything that decides a fit. [`Preset::settings`] is where to start from.
@@ -48,22 +48,37 @@ pub struct Budget {
     pub target_near_mae: Option<f64>,
 }
 
-/// Adam and its schedule: the learning rate falls exponentially from `learning_rate` to `learning_rate × final_share`
-/// over the budget.
+/// How parameters move, and how the learning rate changes over the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Optimizer {
     /// Samples a step.
     pub batch_size: u32,
-    /// Learning rate of the first step.
+    /// The rule by which parameters move.
+    #[serde(default)]
+    pub update: Update,
+    /// Learning rate that the schedule starts from.
     pub learning_rate: f64,
+    /// The course of the learning rate.
+    #[serde(default)]
+    pub schedule: Schedule,
     /// Learning rate of the last step, as a share of the first.
     pub final_share: f64,
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub epsilon: f64,
+    /// Share of the budget in which the learning rate rises from 0.
+    #[serde(default)]
+    pub warm_up: f64,
+}
+
+/// The course of the learning rate over the budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// It falls by the same factor in equal parts of the budget.
+    #[default]
+    Exponential,
+    /// Half a wave of a cosine (Loshchilov and Hutter 2017).
+    Cosine,
+    /// It stays; `final_share` has no part in it.
+    Constant,
 }
 
 /// Where training samples lie and how long they are used.
@@ -116,6 +131,9 @@ pub enum SettingsError {
     /// The loss cannot be made small.
     #[error(transparent)]
     Loss(#[from] LossError),
+    /// Parameters cannot be moved like that.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
 }
 
 impl FitSettings {
@@ -142,6 +160,7 @@ impl FitSettings {
             });
         }
         self.loss.validate(self.sign != SignPolicy::None)?;
+        self.optimizer.update.validate()?;
         if let Some(spline) = &self.spline {
             check_spline(spline)?;
         }
@@ -159,7 +178,7 @@ impl FitSettings {
         let shares = &self.sampling.shares;
         let share_sum = shares.surface + shares.near + shares.uniform;
         let each_share = [shares.surface, shares.near, shares.uniform];
-        let checks: [(&'static str, f64, bool, &'static str); 12] = [
+        let checks: [(&'static str, f64, bool, &'static str); 11] = [
             (
                 "seconds",
                 seconds.unwrap_or(1.0),
@@ -197,15 +216,9 @@ impl FitSettings {
                 "it must be more than 0 and at most 1",
             ),
             (
-                "beta1",
-                self.optimizer.beta1,
-                (0.0..1.0).contains(&self.optimizer.beta1),
-                "it must be from 0 to below 1",
-            ),
-            (
-                "beta2",
-                self.optimizer.beta2,
-                (0.0..1.0).contains(&self.optimizer.beta2),
+                "warm_up",
+                self.optimizer.warm_up,
+                (0.0..1.0).contains(&self.optimizer.warm_up),
                 "it must be from 0 to below 1",
             ),
             (
@@ -293,7 +306,7 @@ fn check_spline(spline: &Refinement) -> Result<(), SettingsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::Encoding;
+    use crate::field::{Adam, Encoding};
 
     #[test]
     fn every_preset_is_valid_and_bad_values_are_named() {
@@ -320,6 +333,16 @@ mod tests {
             "parameters",
         );
         refused(|s| s.optimizer.learning_rate = 7.0, "learning_rate is 7");
+        refused(|s| s.optimizer.warm_up = 1.0, "warm_up is 1");
+        refused(
+            |s| {
+                s.optimizer.update = Update::Adam(Adam {
+                    beta2: 1.0,
+                    ..Adam::default()
+                });
+            },
+            "update.beta2 is 1: it must be from 0 to below 1",
+        );
         refused(
             |s| s.spline.as_mut().unwrap().finest = 2048,
             "spline.finest is 2048",

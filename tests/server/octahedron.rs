@@ -2,7 +2,7 @@
 
 use overfit::CancelToken;
 use overfit::field::{
-    Activation, Architecture, Bodies, Body, Encoding, Metrics, Mlp, Model, Relu, Training,
+    Activation, Architecture, Bodies, Body, Encoding, Identity, Metrics, Mlp, Model, Relu, Training,
 };
 use overfit::geometry::{Mesh, Similarity};
 use overfit::server::proto;
@@ -94,7 +94,7 @@ pub fn model(mesh: &Mesh, name: &str, settings: &FitSettings) -> Model {
     let bounds = mesh.bounds();
     let frame = Similarity::to_unit_frame(&bounds).unwrap();
     let architecture = Architecture {
-        encoding: Encoding::Identity,
+        encoding: Encoding::Identity(Identity {}),
         mlp: Mlp {
             hidden_width: 8,
             hidden_layers: 1,

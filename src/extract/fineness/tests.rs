@@ -4,12 +4,12 @@ use super::*;
 use crate::CancelToken;
 use crate::extract::closed_forms::Closed;
 use crate::extract::{Surface, SurfaceSettings, extract_surface};
-use crate::field::{Activation, Architecture, Bodies, Encoding, Mlp, Relu, Training};
+use crate::field::{Activation, Architecture, Bodies, Encoding, Identity, Mlp, Relu, Training};
 use crate::geometry::{Bounds, Similarity};
 
 fn model(size: [f64; 3], thickness: f64, area: f64, bodies: &[(f64, f64)]) -> Model {
     let architecture = Architecture {
-        encoding: Encoding::Identity,
+        encoding: Encoding::Identity(Identity {}),
         mlp: Mlp {
             hidden_width: 8,
             hidden_layers: 1,

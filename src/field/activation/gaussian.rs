@@ -44,11 +44,6 @@ impl ActivationFunction for Gaussian {
     }
 
     fn settings(&self) -> Vec<Setting> {
-        vec![Setting {
-            name: "width",
-            value: self.width,
-            above: 1e-3,
-            most: 100.0,
-        }]
+        vec![Setting::above("width", self.width, 1e-3, 100.0)]
     }
 }

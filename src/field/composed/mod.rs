@@ -3,21 +3,25 @@
 //! Forward carries three tangents through the layers, one an axis, which become the gradient by position. Backward is
 //! written out for both outputs, the second-order term of the gradient included: Burn has no double backward.
 
-mod hash_grid;
+mod encoding;
+mod formulas;
 mod objective;
+mod tables;
 mod tensors;
+mod update;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use self::hash_grid::EncodedGrid;
+use self::encoding::Encoded;
 use self::tensors::Tensors;
 use super::activation::{ActivationFunction, WithActivation, value_slope_curvature};
-use super::architecture::{Architecture, Encoding, TensorSpec};
-use super::backend::{AdamState, AdamStep, FieldBackend};
+use super::architecture::{Architecture, TensorSpec};
+use super::backend::FieldBackend;
 use crate::calculus::{Folded, MaybeKnown};
 
 pub use self::objective::{batch, loss_and_gradient, objective_and_cotangent, train_step};
+pub use self::update::update;
 
 /// [`FieldBackend::field`] by tensor operations.
 pub fn field<B: FieldBackend>(
@@ -38,43 +42,6 @@ pub fn field_backward<B: FieldBackend>(
 ) -> Tensor<B, 1> {
     let with_gradient = cotangent.dims()[1] == 4;
     Forward::run(architecture, &parameters, &points, with_gradient).backward(cotangent)
-}
-
-/// [`FieldBackend::adam`] by tensor operations.
-pub fn adam<B: Backend>(
-    state: AdamState<B>,
-    gradient: Tensor<B, 1>,
-    step: AdamStep,
-) -> AdamState<B> {
-    let (first_correction, second_correction) = step.bias_corrections();
-    let untouched = gradient.clone().equal_elem(0.0);
-    let first = state
-        .first
-        .clone()
-        .mul_scalar(step.beta1)
-        .add(gradient.clone().mul_scalar(1.0 - step.beta1))
-        .mask_where(untouched.clone(), state.first);
-    let second = state
-        .second
-        .clone()
-        .mul_scalar(step.beta2)
-        .add(gradient.square().mul_scalar(1.0 - step.beta2))
-        .mask_where(untouched.clone(), state.second);
-    let denominator = second
-        .clone()
-        .mul_scalar(second_correction)
-        .sqrt()
-        .add_scalar(step.epsilon);
-    let update = first
-        .clone()
-        .mul_scalar(first_correction * step.learning_rate)
-        .div(denominator)
-        .mask_fill(untouched, 0.0);
-    AdamState {
-        parameters: state.parameters.sub(update),
-        first,
-        second,
-    }
 }
 
 /// What goes into a layer.
@@ -99,7 +66,7 @@ struct Activated<B: Backend> {
 struct Forward<'a, B: Backend> {
     architecture: &'a Architecture,
     specs: Vec<TensorSpec>,
-    grid: Option<EncodedGrid<B>>,
+    encoded: Encoded<B>,
     /// Weights as `[in, out]`.
     weights: Vec<Tensor<B, 2>>,
     /// One for each layer, then the network's output.
@@ -125,27 +92,12 @@ impl<'a, B: FieldBackend> Forward<'a, B> {
             let flat = parameters.clone().slice([spec.range()]);
             flat.reshape([rows, spec.len() / rows])
         };
-        let (grid, first, layers) = match &architecture.encoding {
-            Encoding::Identity => {
-                let first = LayerInput {
-                    hidden: points.clone(),
-                    tangents: gradient.then(|| axis_tangents(points)),
-                };
-                (None, first, &specs[..])
-            }
-            Encoding::HashGrid(grid) => {
-                let grid = EncodedGrid::new(grid, points, gradient);
-                let table = matrix(&specs[0]);
-                let first = LayerInput {
-                    hidden: grid.features(&table),
-                    tangents: gradient.then(|| grid.tangents(&table)),
-                };
-                (Some(grid), first, &specs[1..])
-            }
-        };
+        let encoded = Encoded::new(&architecture.encoding, points, gradient);
+        let (tables, layers) = specs.split_at(usize::from(encoded.has_tables()));
+        let first = encoded.features(tables.first().map(matrix));
         let mut forward = Self {
             architecture,
-            grid,
+            encoded,
             weights: Vec::new(),
             inputs: vec![first],
             activated: Vec::new(),
@@ -242,10 +194,10 @@ impl<'a, B: FieldBackend> Forward<'a, B> {
             gradients.push(flat(bias));
             gradients.push(flat(by_weight));
         }
-        if let Some(grid) = self.grid {
-            let table = grid.backward(by_hidden, by_tangents, &self.specs[0]);
-            gradients.push(flat(table));
-        }
+        let table = self
+            .encoded
+            .backward(by_hidden, by_tangents, &self.specs[0]);
+        gradients.extend(table.map(flat));
         gradients.reverse();
         Tensor::cat(gradients, 0)
     }
@@ -279,15 +231,4 @@ fn flat<B: Backend>(matrix: Tensor<B, 2>) -> Tensor<B, 1> {
 fn blocks<B: Backend>(stacked: &Tensor<B, 2>) -> [Tensor<B, 2>; 3] {
     let count = stacked.dims()[0] / 3;
     [0, 1, 2].map(|axis| stacked.clone().narrow(0, axis * count, count))
-}
-
-/// The derivative of the points by each axis, `[3 N, 3]`.
-fn axis_tangents<B: Backend>(points: &Tensor<B, 2>) -> Tensor<B, 2> {
-    let zeros = points.zeros_like();
-    let count = points.dims()[0];
-    let blocks = (0..3).map(|axis| {
-        let ones = zeros.clone().narrow(1, axis, 1).add_scalar(1.0);
-        zeros.clone().slice_assign([0..count, axis..axis + 1], ones)
-    });
-    Tensor::cat(blocks.collect(), 0)
 }

@@ -6,7 +6,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::tensors::Tensors;
 use crate::calculus::{Folded, MaybeKnown};
 use crate::field::architecture::Architecture;
-use crate::field::backend::{AdamState, FieldBackend, Objective, TrainStep};
+use crate::field::backend::{FieldBackend, Objective, OptimizerState, TrainStep};
 use crate::field::batch_draw::BatchDraw;
 use crate::field::loss::{Needs, Sample, column};
 
@@ -64,14 +64,14 @@ pub fn loss_and_gradient<B: FieldBackend>(
     (loss, gradient)
 }
 
-/// [`FieldBackend::train_step`] out of the backend's own gradient and Adam.
+/// [`FieldBackend::train_step`] out of the backend's own gradient and update.
 pub fn train_step<B: FieldBackend>(
     architecture: &Architecture,
-    state: AdamState<B>,
+    state: OptimizerState<B>,
     pool: &Tensor<B, 2>,
     step: TrainStep,
     losses: Option<Tensor<B, 1>>,
-) -> (AdamState<B>, Tensor<B, 1>) {
+) -> (OptimizerState<B>, Tensor<B, 1>) {
     let batch = batch(pool.clone(), step.draw);
     let parameters = state.parameters.clone();
     let (loss, gradient) = B::loss_and_gradient(architecture, parameters, batch, step.objective);
@@ -79,7 +79,7 @@ pub fn train_step<B: FieldBackend>(
         None => loss,
         Some(losses) => losses.add(loss),
     };
-    (B::adam(state, gradient, step.adam), losses)
+    (B::update(state, gradient, step.update), losses)
 }
 
 /// The samples of a batch, `[count, columns]`, out of a pool, `[capacity, columns]`.

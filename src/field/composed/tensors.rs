@@ -61,6 +61,10 @@ impl<B: Backend> Algebra for Tensors<B> {
         x.clone().cos()
     }
 
+    fn round(&mut self, x: &Tensor<B, 2>) -> Tensor<B, 2> {
+        x.clone().round()
+    }
+
     fn select_greater(
         &mut self,
         a: &Tensor<B, 2>,

@@ -56,6 +56,10 @@ impl Algebra for Code<'_> {
         cosine::expand(self.0, x.clone())
     }
 
+    fn round(&mut self, x: &Number) -> Number {
+        Lanes::__expand_round(self.0, x.clone())
+    }
+
     fn max(&mut self, a: &Number, b: &Number) -> Number {
         cubecl::frontend::max::expand(self.0, a.clone(), b.clone())
     }

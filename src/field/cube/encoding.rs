@@ -9,20 +9,21 @@ use super::objective::DIRECTION;
 use super::plan::Plan;
 use super::tangents::WithTangent;
 use super::workgroup::Workgroup;
-use super::{Lanes, Words};
-use crate::field::architecture::{GridLevel, HashGrid};
+use super::{Lanes, Words, formulas};
+use crate::field::encoding::Parts;
+use crate::field::encoding::formula::FeatureFormula;
 
-/// The table of levels that kernels read, four words a level: it takes one read.
-pub(super) fn level_words(levels: &[GridLevel]) -> Vec<u32> {
-    let words = levels.iter().flat_map(|level| {
-        [
-            level.resolution,
-            level.offset,
-            level.entries - 1,
-            if level.dense { u32::MAX } else { 0 },
-        ]
+/// The constants that kernels read, four words an element: two elements a level, then one for each feature that is a formula.
+pub(super) fn constants(parts: &Parts) -> Vec<u32> {
+    let levels = parts.levels.iter().flat_map(|level| {
+        let [x, y, z] = level.strides;
+        let dense = if level.dense { u32::MAX } else { 0 };
+        let mask = level.entries - 1;
+        [level.resolution, level.offset, mask, dense, x, y, z, 0]
     });
-    words.collect()
+    let rows = FeatureFormula::ALL.into_iter();
+    let rows = rows.flat_map(|formula| parts.rows(formula).as_flattened());
+    levels.chain(rows.map(|number| number.to_bits())).collect()
 }
 
 /// One grid of the encoding.
@@ -33,16 +34,19 @@ struct Level {
     mask: u32,
     /// All bits set or none.
     dense: u32,
+    /// By axis.
+    strides: Words,
 }
 
 #[cube]
 fn level(workgroup: &Workgroup, index: usize) -> Level {
-    let words = workgroup.levels[index];
+    let words = workgroup.constants[2 * index];
     Level {
         resolution: words[0],
         offset: words[1],
         mask: words[2],
         dense: words[3],
+        strides: workgroup.constants[2 * index + 1],
     }
 }
 
@@ -109,13 +113,13 @@ impl Cells {
         let x = self.x + Words::new(corner & 1);
         let y = self.y + Words::new((corner >> 1) & 1);
         let z = self.z + Words::new(corner >> 2);
-        let side = Words::new(level.resolution + 1);
-        let hash_y = y * Words::new(comptime!(HashGrid::HASH_PRIMES[1]).runtime());
-        let hash_z = z * Words::new(comptime!(HashGrid::HASH_PRIMES[2]).runtime());
-        let hashed = (x ^ hash_y ^ hash_z) & Words::new(level.mask);
+        let x = x * Words::new(level.strides[0]);
+        let y = y * Words::new(level.strides[1]);
+        let z = z * Words::new(level.strides[2]);
         // All bits are set where the level is dense.
         let dense = Words::new(level.dense);
-        let rows = ((x + side * (y + side * z)) & dense) | (hashed & !dense);
+        let hashed = (x ^ y ^ z) & Words::new(level.mask);
+        let rows = ((x + y + z) & dense) | (hashed & !dense);
         rows + Words::new(level.offset)
     }
 
@@ -152,10 +156,24 @@ fn side(inside: Lanes, upper: u32) -> Lanes {
 }
 
 /// Writes the encoded positions of the tile, and with two columns a sample their derivatives. Synchronises.
+#[cube]
+pub(super) fn encode<N: Size>(
+    workgroup: &mut Workgroup,
+    table: &Array<Vector<f32, N>>,
+    #[comptime] plan: Plan,
+) {
+    formulas::encode(workgroup, plan);
+    if comptime!(plan.levels > 0) {
+        interpolate(workgroup, table, plan);
+    }
+    sync_cube();
+}
+
+/// Writes what comes from the grid.
 ///
 /// Where there are units enough, two share a cell, four corners each: it is the wait for memory that takes time here.
 #[cube]
-pub(super) fn encode<N: Size>(
+fn interpolate<N: Size>(
     workgroup: &mut Workgroup,
     table: &Array<Vector<f32, N>>,
     #[comptime] plan: Plan,
@@ -163,92 +181,77 @@ pub(super) fn encode<N: Size>(
     let groups = comptime!(plan.sample_groups());
     let stride = comptime!(plan.stride());
     let units = comptime!(plan.units());
-    if comptime!(plan.levels == 0) {
-        for item in range_stepped(UNIT_POS as usize, comptime!(3 * groups), units) {
-            let axis = item / groups;
+    let vectors = comptime!(plan.vectors());
+    let items = comptime!(plan.levels * plan.sample_groups());
+    let shares = comptime!(plan.encoding_shares());
+    let corners = comptime!(8 / plan.encoding_shares() as u32);
+    let turns = comptime!((shares * items).div_ceil(plan.units()));
+    // Every unit takes as many turns: see `scatter`.
+    for turn in 0..turns {
+        let number = turn * units + UNIT_POS as usize;
+        if number < comptime!(shares * items) {
+            let share = number / items;
+            let item = number % items;
+            let index = item / groups;
             let group = item % groups;
-            let place = axis * stride + group;
-            workgroup.rows[place] = workgroup.samples[item];
-            if comptime!(plan.channels > 1) {
-                let start = comptime!(DIRECTION * plan.sample_groups());
-                workgroup.rows[place + groups] = workgroup.samples[start + item];
+            let level = level(workgroup, index);
+            let cells = Cells::new(&level, workgroup, group, plan);
+            // By column of a sample, by vector of the entry, by sample.
+            let mut sums =
+                Array::<Vector<f32, N>>::new(comptime!(4 * plan.vectors() * plan.channels));
+            #[unroll]
+            for at in 0..comptime!(4 * vectors * plan.channels) {
+                sums[at] = Vector::new(0.0);
             }
-        }
-    } else {
-        let vectors = comptime!(plan.vectors());
-        let items = comptime!(plan.levels * plan.sample_groups());
-        let shares = comptime!(plan.encoding_shares());
-        let corners = comptime!(8 / plan.encoding_shares() as u32);
-        let turns = comptime!((shares * items).div_ceil(plan.units()));
-        // Every unit takes as many turns: see `scatter`.
-        for turn in 0..turns {
-            let number = turn * units + UNIT_POS as usize;
-            if number < comptime!(shares * items) {
-                let share = number / items;
-                let item = number % items;
-                let index = item / groups;
-                let group = item % groups;
-                let level = level(workgroup, index);
-                let cells = Cells::new(&level, workgroup, group, plan);
-                // By column of a sample, by vector of the entry, by sample.
-                let mut sums =
-                    Array::<Vector<f32, N>>::new(comptime!(4 * plan.vectors() * plan.channels));
-                #[unroll]
-                for at in 0..comptime!(4 * vectors * plan.channels) {
-                    sums[at] = Vector::new(0.0);
+            for own in 0..corners {
+                let corner = share as u32 * corners + own;
+                let rows = cells.rows(&level, corner);
+                let weights = cells.weights(&level, corner);
+                let mut along = Lanes::new(0.0);
+                if comptime!(plan.channels > 1) {
+                    along = weights.along(workgroup, group, plan);
                 }
-                for own in 0..corners {
-                    let corner = share as u32 * corners + own;
-                    let rows = cells.rows(&level, corner);
-                    let weights = cells.weights(&level, corner);
-                    let mut along = Lanes::new(0.0);
-                    if comptime!(plan.channels > 1) {
-                        along = weights.along(workgroup, group, plan);
+                #[unroll]
+                for lane in 0..4usize {
+                    #[unroll]
+                    for vector in 0..vectors {
+                        let entry = table[rows[lane] as usize * vectors + vector];
+                        let at = comptime!(vector * 4 + lane);
+                        sums[at] = fma(Vector::new(weights.value[lane]), entry, sums[at]);
+                        if comptime!(plan.channels > 1) {
+                            let at = comptime!(at + 4 * vectors);
+                            sums[at] = fma(Vector::new(along[lane]), entry, sums[at]);
+                        }
                     }
+                }
+            }
+            #[unroll]
+            for feature in 0..plan.features {
+                let vector = comptime!(feature / plan.vector);
+                let part = comptime!(feature % plan.vector);
+                // The second share comes where the first hidden layer will be.
+                let row = index * plan.features + feature + share * comptime!(plan.first_hidden());
+                #[unroll]
+                for column in 0..plan.channels {
+                    let mut lanes = Lanes::new(0.0);
                     #[unroll]
                     for lane in 0..4usize {
-                        #[unroll]
-                        for vector in 0..vectors {
-                            let entry = table[rows[lane] as usize * vectors + vector];
-                            let at = comptime!(vector * 4 + lane);
-                            sums[at] = fma(Vector::new(weights.value[lane]), entry, sums[at]);
-                            if comptime!(plan.channels > 1) {
-                                let at = comptime!(at + 4 * vectors);
-                                sums[at] = fma(Vector::new(along[lane]), entry, sums[at]);
-                            }
-                        }
+                        let at = comptime!((column * vectors + vector) * 4 + lane);
+                        let sum = sums[at];
+                        lanes[lane] = sum[part];
                     }
-                }
-                #[unroll]
-                for feature in 0..plan.features {
-                    let vector = comptime!(feature / plan.vector);
-                    let part = comptime!(feature % plan.vector);
-                    // The second share comes where the first hidden layer will be.
-                    let row =
-                        index * plan.features + feature + share * comptime!(plan.first_hidden());
-                    #[unroll]
-                    for column in 0..plan.channels {
-                        let mut lanes = Lanes::new(0.0);
-                        #[unroll]
-                        for lane in 0..4usize {
-                            let at = comptime!((column * vectors + vector) * 4 + lane);
-                            let sum = sums[at];
-                            lanes[lane] = sum[part];
-                        }
-                        workgroup.rows[row * stride + column * groups + group] = lanes;
-                    }
+                    workgroup.rows[row * stride + column * groups + group] = lanes;
                 }
             }
         }
+    }
+    if comptime!(shares > 1) {
         sync_cube();
-        if comptime!(shares > 1) {
-            let elements = comptime!(plan.encoded * plan.stride());
-            let second = comptime!(plan.first_hidden() * plan.stride());
-            for element in range_stepped(UNIT_POS as usize, elements, units) {
-                let rest = workgroup.rows[second + element];
-                workgroup.rows[element] += rest;
-            }
-            sync_cube();
+        let elements = comptime!(plan.interpolated() * plan.stride());
+        let second = comptime!(plan.first_hidden() * plan.stride());
+        for element in range_stepped(UNIT_POS as usize, elements, units) {
+            let rest = workgroup.rows[second + element];
+            workgroup.rows[element] += rest;
         }
     }
 }
@@ -325,10 +328,11 @@ pub(super) fn position_gradients<N: Size>(
     let output = comptime!(plan.first_hidden() * plan.stride());
     let group = UNIT_POS as usize % groups;
     let part = UNIT_POS as usize / groups;
-    // Each unit takes some of the levels; the sums follow.
-    let mut by_x = Lanes::new(0.0);
-    let mut by_y = Lanes::new(0.0);
-    let mut by_z = Lanes::new(0.0);
+    // Each unit takes some of the formulas and levels; the sums follow.
+    let of_formulas = formulas::slopes(workgroup, group, part, parts, plan);
+    let mut by_x = of_formulas.x;
+    let mut by_y = of_formulas.y;
+    let mut by_z = of_formulas.z;
     for index in range_stepped(part, plan.levels, parts) {
         let level = level(workgroup, index);
         let cells = Cells::new(&level, workgroup, group, plan);

@@ -18,7 +18,7 @@ pub(super) fn evaluate<N: Size>(
     parameters: &Array<f32>,
     table: &Array<Vector<f32, N>>,
     pool: &Array<f32>,
-    levels: &Array<Words>,
+    constants: &Array<Words>,
     output: &mut Array<f32>,
     batch: Batch,
     #[comptime] pool_columns: usize,
@@ -27,10 +27,9 @@ pub(super) fn evaluate<N: Size>(
 ) {
     let groups = comptime!(plan.groups());
     let tile = comptime!(plan.tile);
-    let stride = comptime!(plan.stride());
     let count = batch.count as usize;
     let columns = comptime!(if gradient { 4usize } else { 1 });
-    let mut workgroup = Workgroup::new(levels, plan);
+    let mut workgroup = Workgroup::new(constants, plan);
     let mut first = CUBE_POS * tile;
     while first < count {
         workgroup.draw(pool, first, &batch, 3usize, pool_columns, plan);
@@ -49,9 +48,7 @@ pub(super) fn evaluate<N: Size>(
             // There are no sums: `output` only stands in for them.
             let mut nothing = output.to_slice_mut();
             backward(&mut workgroup, parameters, &mut nothing, true, false, plan);
-            if comptime!(plan.levels > 0) {
-                position_gradients(&mut workgroup, table, plan);
-            }
+            position_gradients(&mut workgroup, table, plan);
             for item in range_stepped(
                 UNIT_POS as usize,
                 comptime!(3 * groups),
@@ -59,16 +56,12 @@ pub(super) fn evaluate<N: Size>(
             ) {
                 let axis = item / groups;
                 let group = item % groups;
+                let parts = comptime!(plan.rows / 4);
+                let start = comptime!(plan.first_hidden() * plan.stride()).runtime()
+                    + axis * parts * groups;
                 let mut slopes = Lanes::new(0.0);
-                if comptime!(plan.levels > 0) {
-                    let parts = comptime!(plan.rows / 4);
-                    let start = comptime!(plan.first_hidden() * plan.stride()).runtime()
-                        + axis * parts * groups;
-                    for part in 0..parts {
-                        slopes += workgroup.rows[start + part * groups + group];
-                    }
-                } else {
-                    slopes = workgroup.rows[axis * stride + group];
+                for part in 0..parts {
+                    slopes += workgroup.rows[start + part * groups + group];
                 }
                 store(output, first + group * 4, count, columns, axis + 1, slopes);
             }

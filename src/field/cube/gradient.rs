@@ -22,7 +22,7 @@ pub(super) fn gradient<N: Size>(
     parameters: &Array<f32>,
     table: &Array<Vector<f32, N>>,
     pool: &Array<f32>,
-    levels: &Array<Words>,
+    constants: &Array<Words>,
     low: &mut Array<Atomic<u32>>,
     high: &mut Array<Atomic<u32>>,
     floats: &mut Array<Atomic<Vector<f32, N>>>,
@@ -36,7 +36,7 @@ pub(super) fn gradient<N: Size>(
     let tile = comptime!(plan.samples());
     let columns = comptime!(meaning.columns(plan.channels));
     let start = CUBE_POS * comptime!(plan.sums()).runtime();
-    let mut workgroup = Workgroup::new(levels, plan);
+    let mut workgroup = Workgroup::new(constants, plan);
     let mut at_hand = SharedMemory::<f32>::new(comptime!(plan.numbers_at_hand()));
     let mut own_sums = if comptime!(plan.sums_at_hand) {
         at_hand.to_slice_mut()

@@ -1,15 +1,15 @@
 //! The field on graphics cards: kernels in CubeCL, from one source for CUDA and Vulkan.
 //!
-//! A training step is two kernels and nothing comes back to the host: one from the samples to the gradient, one for Adam. A
+//! A training step is two kernels and nothing comes back to the host: one from the samples to the gradient, one for the update. A
 //! network that does not fit a device's shared memory is left to tensor operations.
 
 mod activation;
-mod adam;
 mod code;
 mod draw;
 mod encoding;
 mod evaluate;
 mod fixed_point;
+mod formulas;
 mod gradient;
 mod grid_sums;
 mod network;
@@ -21,6 +21,7 @@ mod sine;
 mod tangents;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests;
+mod update;
 mod weight_gradient;
 mod workgroup;
 
@@ -32,7 +33,9 @@ use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::architecture::Architecture;
-use super::backend::{AdamState, AdamStep, FieldBackend, Objective, Summation, TrainStep, zeros};
+use super::backend::{
+    FieldBackend, Objective, OptimizerState, Summation, TrainStep, UpdateStep, zeros,
+};
 use super::composed;
 use draw::BatchLaunch;
 use network::{Network, UNITS};
@@ -76,7 +79,7 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
                 array(&parameters),
                 network.table(&parameters),
                 array(&primitive(points)),
-                network.levels(),
+                network.constants(),
                 array(&output),
                 in_order(count),
                 3,
@@ -126,12 +129,16 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         left.matmul(right).add(corrections)
     }
 
-    fn adam(state: AdamState<Self>, gradient: Tensor<Self, 1>, step: AdamStep) -> AdamState<Self> {
+    fn update(
+        state: OptimizerState<Self>,
+        gradient: Tensor<Self, 1>,
+        step: UpdateStep,
+    ) -> OptimizerState<Self> {
         let gradient = primitive(gradient);
         let [parameters, first, second] = writable(state);
         let (client, length) = (&gradient.client, gradient.meta.num_elements());
         let dim = CubeDim::new_1d(UNITS);
-        adam::step_by::launch::<R>(
+        update::step_by::launch::<R>(
             client,
             calculate_cube_count_elemwise(client, length, dim),
             dim,
@@ -139,19 +146,20 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
             array(&first),
             array(&second),
             array(&gradient),
-            constants(step),
+            update::constants(step),
+            step.update.rule(),
         );
         state_of([parameters, first, second])
     }
 
     fn train_step(
         architecture: &Architecture,
-        state: AdamState<Self>,
+        state: OptimizerState<Self>,
         workspace: &mut Self::Workspace,
         pool: &Tensor<Self, 2>,
         step: TrainStep,
         losses: Option<Tensor<Self, 1>>,
-    ) -> (AdamState<Self>, Tensor<Self, 1>) {
+    ) -> (OptimizerState<Self>, Tensor<Self, 1>) {
         let (device, count) = (pool.device(), step.draw.count as usize);
         let channels = channels(step.objective.loss.needs().outputs());
         let sums = workspace.sums(architecture, &device, channels, count, step.summation);
@@ -163,9 +171,9 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
         let [parameters, first, second] = writable(state);
         sums.collect_objective(&parameters, &pool, step.draw, step.objective);
         let losses = own(losses.unwrap_or_else(|| zeros([1], &device)));
-        adam::step::launch::<R>(
+        update::step::launch::<R>(
             &network.client,
-            adam::cubes(&network.client, &network.plan),
+            update::cubes(&network.client, &network.plan),
             CubeDim::new_1d(UNITS),
             array(&parameters),
             array(&first),
@@ -177,7 +185,8 @@ impl<R: CubeRuntime> FieldBackend for Cube<R> {
             array(&losses),
             sums.cubes as u32,
             1.0 / step.draw.count as f32,
-            constants(step.adam),
+            update::constants(step.update),
+            step.update.update.rule(),
             network.plan,
         );
         let losses = Tensor::from_primitive(float(losses));
@@ -220,21 +229,11 @@ fn parts<R: CubeRuntime>(matrix: Tensor<Cube<R>, 2>) -> [Tensor<Cube<R>, 2>; 2] 
     [leading, rest]
 }
 
-fn constants<R: CubeRuntime>(step: AdamStep) -> adam::ConstantsLaunch<R> {
-    let (first_correction, second_correction) = step.bias_corrections();
-    adam::ConstantsLaunch::new(
-        step.beta1,
-        step.beta2,
-        step.epsilon,
-        first_correction * step.learning_rate,
-        second_correction,
-    )
-}
-
 /// Parameters and moments that kernels may write. Copies where somebody still holds the tensor: a field that was handed out
 /// does not change.
-fn writable<R: CubeRuntime>(state: AdamState<Cube<R>>) -> [CubeTensor<R>; 3] {
-    [state.parameters, state.first, state.second].map(own)
+fn writable<R: CubeRuntime>(state: OptimizerState<Cube<R>>) -> [CubeTensor<R>; 3] {
+    let [first, second] = state.moments;
+    [state.parameters, first, second].map(own)
 }
 
 fn own<R: CubeRuntime>(tensor: Tensor<Cube<R>, 1>) -> CubeTensor<R> {
@@ -246,12 +245,11 @@ fn own<R: CubeRuntime>(tensor: Tensor<Cube<R>, 1>) -> CubeTensor<R> {
     }
 }
 
-fn state_of<R: CubeRuntime>(tensors: [CubeTensor<R>; 3]) -> AdamState<Cube<R>> {
+fn state_of<R: CubeRuntime>(tensors: [CubeTensor<R>; 3]) -> OptimizerState<Cube<R>> {
     let [parameters, first, second] = tensors.map(|t| Tensor::from_primitive(float(t)));
-    AdamState {
+    OptimizerState {
         parameters,
-        first,
-        second,
+        moments: [first, second],
     }
 }
 

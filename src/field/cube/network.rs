@@ -13,10 +13,11 @@ use super::gradient;
 use super::grid_sums::adds_floats;
 use super::objective::{Meaning, cotangents};
 use super::plan::Plan;
-use super::{Cube, adam, array, encoding, fixed_point, float, in_order, primitive};
-use crate::field::architecture::{Architecture, Encoding};
+use super::{Cube, array, encoding, fixed_point, float, in_order, primitive, update};
+use crate::field::architecture::Architecture;
 use crate::field::backend::{Objective, Summation, zeros};
 use crate::field::batch_draw::BatchDraw;
+use crate::field::encoding::PositionEncoding;
 use crate::field::loss::Needs;
 
 /// Units of a workgroup that works on parameters one by one.
@@ -80,8 +81,8 @@ pub(super) struct Network<R: CubeRuntime> {
     pub(super) plan: Plan,
     pub(super) client: ComputeClient<R>,
     pub(super) device: R::Device,
-    /// See [`encoding::level_words`].
-    pub(super) levels: CubeTensor<R>,
+    /// See [`encoding::constants`].
+    constants: CubeTensor<R>,
 }
 
 impl<R: CubeRuntime> Network<R> {
@@ -99,15 +100,11 @@ impl<R: CubeRuntime> Network<R> {
         Plan::new(architecture, &properties.hardware, 1, true)?;
         let exact = summation == Summation::Exact || !adds_floats(properties, plan.vector);
         let plan = Plan { exact, ..plan };
-        let words = match &architecture.encoding {
-            // Never read, but a kernel's buffers have a length.
-            Encoding::Identity => vec![0; 4],
-            Encoding::HashGrid(grid) => encoding::level_words(&grid.grid_levels()),
-        };
+        let words = encoding::constants(&architecture.encoding.parts());
         Some(Self {
             architecture: architecture.clone(),
             plan,
-            levels: words_on(&client, device, &words),
+            constants: words_on(&client, device, &words),
             client,
             device: device.clone(),
         })
@@ -141,11 +138,11 @@ impl<R: CubeRuntime> Network<R> {
         unsafe { ArrayArg::from_raw_parts(handle, length) }
     }
 
-    /// The table of levels, a level an element.
-    pub(super) fn levels(&self) -> ArrayArg<R> {
-        let handle = self.levels.handle.clone();
-        // SAFETY: the table was made of four words a level, and of four where there is none.
-        unsafe { ArrayArg::from_raw_parts(handle, 4 * self.plan.levels.max(1)) }
+    /// The encoding's constants, four words an element.
+    pub(super) fn constants(&self) -> ArrayArg<R> {
+        let handle = self.constants.handle.clone();
+        // SAFETY: so many elements of four words were made; an encoding has at least one feature.
+        unsafe { ArrayArg::from_raw_parts(handle, 4 * self.plan.constants()) }
     }
 
     /// The objective `[1]` and the gradient `[P]`, both times `share`, of samples `[N, Needs::columns]`; without an objective of
@@ -183,9 +180,9 @@ impl<R: CubeRuntime> Network<R> {
         let length = parameters.meta.num_elements();
         let gradient = network.empty([length], DType::F32);
         let loss = network.empty([1], DType::F32);
-        adam::gather::launch::<R>(
+        update::gather::launch::<R>(
             &network.client,
-            adam::cubes(&network.client, &network.plan),
+            update::cubes(&network.client, &network.plan),
             CubeDim::new_1d(UNITS),
             array(&gradient),
             array(&sums.low),
@@ -307,7 +304,7 @@ impl<R: CubeRuntime> Sums<R> {
             array(parameters),
             network.table(parameters),
             array(pool),
-            network.levels(),
+            network.constants(),
             array(outputs),
             batch(),
             Needs::Gradient.columns(),
@@ -348,7 +345,7 @@ impl<R: CubeRuntime> Sums<R> {
             array(parameters),
             network.table(parameters),
             array(pool),
-            network.levels(),
+            network.constants(),
             array(&self.low),
             array(&self.high),
             array(&self.floats),

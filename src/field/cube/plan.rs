@@ -3,7 +3,9 @@
 use cubecl::ir::HardwareProperties;
 
 use crate::field::activation::Activation;
-use crate::field::architecture::{Architecture, Encoding};
+use crate::field::architecture::Architecture;
+use crate::field::encoding::PositionEncoding;
+use crate::field::encoding::formula::FeatureFormula;
 use crate::field::loss::Needs;
 
 /// Sizes of a network's kernels. Each distinct plan compiles kernels of its own.
@@ -31,6 +33,8 @@ pub struct Plan {
     pub levels: usize,
     /// Features of a grid entry.
     pub features: usize,
+    /// Features of a position that are formulas, by formula.
+    pub formulas: [usize; FeatureFormula::COUNT],
     /// Features of an entry that are read and added to at a time.
     pub vector: usize,
     /// A workgroup's sums are in shared memory until its last tile is done.
@@ -77,26 +81,24 @@ impl Plan {
         channels: usize,
         exact: bool,
     ) -> Option<Self> {
-        let (levels, features) = match &architecture.encoding {
-            Encoding::Identity => (0, 0),
-            Encoding::HashGrid(grid) => (grid.levels as usize, grid.features as usize),
-        };
-        let grid = architecture.tensors().swap_remove(0);
+        let parts = architecture.encoding.parts();
+        let (levels, features) = (parts.levels.len(), parts.features);
         let mlp = &architecture.mlp;
         let width = mlp.hidden_width as usize;
         let plan = Self {
             tile: 0,
             channels,
             rows: 0,
-            encoded: architecture.encoded_width(),
+            encoded: parts.width(),
             width,
             layers: mlp.hidden_layers as usize,
             levels,
             features,
+            formulas: FeatureFormula::ALL.map(|formula| parts.rows(formula).len()),
             vector: features.clamp(1, 4),
             exact,
             sums_at_hand: false,
-            table: if levels == 0 { 0 } else { grid.len() },
+            table: parts.entries() * features,
             activation: mlp.activation,
         };
         let fits = |plan: &Self| {
@@ -106,12 +108,10 @@ impl Plan {
                 && units <= device.max_cube_dim.0
         };
         let tiles = TILES.into_iter();
-        let plans = tiles.filter(|tile| tile % (4 * channels) == 0).map(|tile| {
-            let passes = width.div_ceil(UNITS / (tile / 4) * 4);
-            let rows = width.div_ceil(passes).next_multiple_of(4);
-            Self { tile, rows, ..plan }
-        });
-        let plan = plans.into_iter().find(fits)?;
+        let mut plans = tiles
+            .filter(|tile| tile % (4 * channels) == 0)
+            .map(|tile| plan.with_tile(tile));
+        let plan = plans.find(fits)?;
         // Two workgroups are to have room at a time, as without.
         let at_hand = Self {
             sums_at_hand: true,
@@ -119,6 +119,13 @@ impl Plan {
         };
         let room = 2 * at_hand.shared_bytes() <= device.max_shared_memory_size;
         Some(if room { at_hand } else { plan })
+    }
+
+    /// The same for tiles of so many columns.
+    fn with_tile(self, tile: usize) -> Self {
+        let passes = self.width.div_ceil(UNITS / (tile / 4) * 4);
+        let rows = self.width.div_ceil(passes).next_multiple_of(4);
+        Self { tile, rows, ..self }
     }
 
     /// Units of a workgroup: one for each block of four rows by four columns.
@@ -153,6 +160,27 @@ impl Plan {
     /// Vectors of features in a grid entry.
     pub fn vectors(&self) -> usize {
         self.features / self.vector
+    }
+
+    /// Features that come from the grid; those that are formulas follow.
+    pub fn interpolated(&self) -> usize {
+        self.levels * self.features
+    }
+
+    /// The row of a formula's first feature.
+    pub fn first_feature(&self, formula: FeatureFormula) -> usize {
+        let before = &self.formulas[..formula as usize];
+        self.interpolated() + before.iter().sum::<usize>()
+    }
+
+    /// The constants of a formula's first feature.
+    pub fn first_constants(&self, formula: FeatureFormula) -> usize {
+        2 * self.levels + self.first_feature(formula) - self.interpolated()
+    }
+
+    /// Elements of the encoding's constants: two a level, then one for each feature that is a formula.
+    pub fn constants(&self) -> usize {
+        2 * self.levels + self.encoded - self.interpolated()
     }
 
     /// Elements from one row to the next: one more than needed, so that the rows of a column lie in different banks.
@@ -204,7 +232,7 @@ impl Plan {
     pub fn encoding_shares(&self) -> usize {
         let enough = 2 * self.levels * self.sample_groups() <= self.units();
         // The second share's place until both are added up.
-        let room = self.encoded <= self.layers * self.padded();
+        let room = self.interpolated() <= self.layers * self.padded();
         1 + usize::from(enough && room)
     }
 
@@ -217,7 +245,7 @@ impl Plan {
         // With the gradient by the outputs, an element a group.
         let samples = self.sample_elements() + self.groups();
         let elements =
-            self.elements() + self.staged() + self.partial_sums() + samples + self.levels;
+            self.elements() + self.staged() + self.partial_sums() + samples + self.constants();
         elements * ELEMENT + 4 * self.numbers_at_hand()
     }
 
@@ -286,7 +314,12 @@ impl Plan {
         };
         let output = 2 * self.width.div_ceil(self.rows / 4) + gradient(1) + self.rows;
         let samples = 4 * groups.div_ceil(units) + 4;
-        let encoding = 17 * (self.levels * groups).div_ceil(units) + 9 * self.levels + 9;
+        let formulas = self.encoded - self.interpolated();
+        let encoding = 17 * (self.levels * groups).div_ceil(units)
+            + 9 * self.levels
+            + 2 * (formulas * groups).div_ceil(units)
+            + formulas
+            + 9;
         layer(self.encoded) + (self.layers - 1) * layer(self.width) + output + samples + encoding
     }
 }
@@ -294,7 +327,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{HashGrid, Mlp, Relu, Sine};
+    use crate::field::{Encoding, HashGrid, Identity, Mlp, Relu, Sine};
 
     fn device(shared_memory: usize, multiprocessors: Option<u32>) -> HardwareProperties {
         HardwareProperties {
@@ -334,7 +367,7 @@ mod tests {
 
     fn siren() -> Architecture {
         Architecture {
-            encoding: Encoding::Identity,
+            encoding: Encoding::Identity(Identity {}),
             mlp: Mlp {
                 hidden_width: 256,
                 hidden_layers: 4,

@@ -4,8 +4,8 @@ use burn::backend::{Flex, Vulkan};
 use burn::tensor::{Tensor, TensorData};
 
 use crate::field::{
-    Activation, AdamState, AdamStep, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid,
-    Loss, Mlp, Needs, Objective, Relu, Sine, Summation, TrainStep, initial_parameters,
+    Activation, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid, Loss, Mlp, Needs,
+    Objective, Relu, Sine, Summation, TrainStep, initial_parameters,
 };
 
 fn architecture(levels: u32, hidden_width: u32, activation: Activation) -> Architecture {
@@ -120,16 +120,14 @@ fn training_gives_the_same_bits_every_time() {
     let rows = samples(30_000, Needs::Error);
     let train = || {
         let pool = vector::<Vulkan>(&rows).reshape([rows.len() / 4, 4]);
-        let mut state = AdamState::new(vector(&initial_parameters(&architecture, 2)));
+        let mut state = OptimizerState::new(vector(&initial_parameters(&architecture, 2)));
         let mut workspace = Default::default();
         for step in 1..=5 {
             let draw = BatchDraw::of_step(3, step, 30_000, 20_000);
-            let adam = AdamStep {
+            let update = UpdateStep {
+                update: Update::default(),
                 step,
                 learning_rate: 1e-3,
-                beta1: 0.9,
-                beta2: 0.99,
-                epsilon: 1e-15,
             };
             let step = TrainStep {
                 draw,
@@ -137,7 +135,7 @@ fn training_gives_the_same_bits_every_time() {
                     loss: Loss::default(),
                     unit: 1.0,
                 },
-                adam,
+                update,
                 summation: Summation::Exact,
             };
             (state, _) = <Vulkan as FieldBackend>::train_step(

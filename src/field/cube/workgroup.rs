@@ -19,24 +19,25 @@ pub(super) struct Workgroup {
     pub samples: SharedMemory<Lanes>,
     /// The loss's derivatives by the network's outputs.
     pub by_values: SharedMemory<Lanes>,
-    /// The table of levels: what is added to the grid's gradient would hold up reads from elsewhere.
-    pub levels: SharedMemory<Words>,
+    /// The encoding's constants: what is added to the grid's gradient would hold up reads from elsewhere.
+    pub constants: SharedMemory<Words>,
 }
 
 #[cube]
 impl Workgroup {
-    /// Takes the table of levels; synchronise before it is read.
-    pub(super) fn new(levels: &Array<Words>, #[comptime] plan: Plan) -> Workgroup {
+    /// Takes the encoding's constants; synchronise before they are read.
+    pub(super) fn new(constants: &Array<Words>, #[comptime] plan: Plan) -> Workgroup {
         let elements = comptime!(plan.elements());
         let staged = comptime!(plan.staged());
         let sums = comptime!(plan.partial_sums());
         let groups = comptime!(plan.groups());
-        let mut own_levels = SharedMemory::<Words>::new(comptime!(plan.levels.max(1)));
-        for level in range_stepped(UNIT_POS as usize, plan.levels, comptime!(plan.units())) {
-            own_levels[level] = levels[level];
+        let count = comptime!(plan.constants());
+        let mut own_constants = SharedMemory::<Words>::new(count);
+        for place in range_stepped(UNIT_POS as usize, count, comptime!(plan.units())) {
+            own_constants[place] = constants[place];
         }
         Workgroup {
-            levels: own_levels,
+            constants: own_constants,
             rows: SharedMemory::new(elements),
             staged: SharedMemory::new(staged),
             sums: SharedMemory::new(sums),

@@ -1,4 +1,4 @@
-//! The hash grid of a tile: features in, gradients back.
+//! The tables of a tile: features in, gradients back.
 //!
 //! Where points lie in a level is worked out for sixteen of them at a time and again on the way back: that costs less than
 //! keeping it, since the entries have to be fetched one by one either way.
@@ -7,12 +7,12 @@ use pulp::Simd;
 
 use super::matrix::Matrix;
 use super::points::{GROUP, Points};
-use crate::field::architecture::{GridLevel, HashGrid};
+use crate::field::encoding::{GridLevel, Parts};
 
 /// One number for each point of a group.
 pub(super) type Lanes<T> = [T; GROUP];
 
-/// The grid with its levels worked out. `features` is 1, 2, 4 or 8: architectures are validated.
+/// The levels of an encoding. `features` is 1, 2, 4 or 8: architectures are validated.
 pub(super) struct Grid {
     pub levels: Vec<GridLevel>,
     pub features: usize,
@@ -21,14 +21,13 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    pub(super) fn new(grid: &HashGrid) -> Self {
-        let levels = grid.grid_levels();
-        let entries = levels.iter().map(|level| level.entries as usize).sum();
-        Self {
-            levels,
-            features: grid.features as usize,
-            entries,
-        }
+    /// None without tables.
+    pub(super) fn new(parts: &Parts) -> Option<Self> {
+        (!parts.levels.is_empty()).then(|| Self {
+            levels: parts.levels.clone(),
+            features: parts.features,
+            entries: parts.entries(),
+        })
     }
 
     /// Length of the table in the parameter vector.
@@ -131,9 +130,9 @@ impl Grid {
         }
     }
 
-    /// The gradient by position of each point, given the gradient by the features, `[N, levels × features]`.
+    /// Adds the gradient by position of each point, given the gradient by the features, `[N, levels × features]`.
     #[inline(always)]
-    pub(super) fn position_gradient<S: Simd>(
+    pub(super) fn add_position_gradient<S: Simd>(
         &self,
         simd: S,
         table: &[f32],
@@ -142,7 +141,6 @@ impl Grid {
         gradients: &mut [[f32; 3]],
     ) {
         let features = self.features;
-        gradients.fill([0.0; 3]);
         for (index, level) in self.levels.iter().enumerate() {
             for (group, count) in points.groups() {
                 let cells = Cells::of(simd, level, points.group(group));
@@ -201,31 +199,23 @@ impl Cells {
     #[inline(always)]
     pub(super) fn rows(&self, level: &GridLevel) -> [Lanes<u32>; 8] {
         let mut rows = [[0; GROUP]; 8];
-        if level.dense {
-            let side = level.resolution + 1;
-            for lane in 0..GROUP {
-                let [x, y, z] = [0, 1, 2].map(|axis| self.corner[axis][lane]);
-                let base = level.offset + x + side * (y + side * z);
-                for (corner, rows) in rows.iter_mut().enumerate() {
-                    let corner = corner as u32;
-                    rows[lane] =
-                        base + (corner & 1) + side * ((corner >> 1 & 1) + side * (corner >> 2));
-                }
+        let mask = level.entries - 1;
+        for lane in 0..GROUP {
+            let mut places = [[0; 2]; 3];
+            for axis in 0..3 {
+                let stride = level.strides[axis];
+                let place = self.corner[axis][lane].wrapping_mul(stride);
+                places[axis] = [place, place.wrapping_add(stride)];
             }
-        } else {
-            let mask = level.entries - 1;
-            let [_, prime_y, prime_z] = HashGrid::HASH_PRIMES;
-            for lane in 0..GROUP {
-                let x = self.corner[0][lane];
-                let y = self.corner[1][lane].wrapping_mul(prime_y);
-                let z = self.corner[2][lane].wrapping_mul(prime_z);
-                let xs = [x, x + 1];
-                let ys = [y, y.wrapping_add(prime_y)];
-                let zs = [z, z.wrapping_add(prime_z)];
-                for (corner, rows) in rows.iter_mut().enumerate() {
-                    let hash = xs[corner & 1] ^ ys[corner >> 1 & 1] ^ zs[corner >> 2];
-                    rows[lane] = level.offset + (hash & mask);
-                }
+            let [xs, ys, zs] = places;
+            for (corner, rows) in rows.iter_mut().enumerate() {
+                let (x, y, z) = (xs[corner & 1], ys[corner >> 1 & 1], zs[corner >> 2]);
+                let entry = if level.dense {
+                    x + y + z
+                } else {
+                    (x ^ y ^ z) & mask
+                };
+                rows[lane] = level.offset + entry;
             }
         }
         rows

@@ -1,4 +1,4 @@
-//! The hash grid of a tile with one tangent: features and their derivatives along a direction in, gradients back.
+//! The tables of a tile with one tangent: features and their derivatives along a direction in, gradients back.
 
 use pulp::Simd;
 

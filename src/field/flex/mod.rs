@@ -4,11 +4,11 @@
 #![allow(clippy::needless_range_loop)]
 
 mod activation;
-mod adam;
 mod batch;
 mod encoding;
 mod encoding_along;
 mod exponential;
+mod formulas;
 mod matrix;
 mod network;
 mod objective;
@@ -17,6 +17,7 @@ mod points;
 mod second_order;
 mod sine;
 mod tile;
+mod update;
 mod vectors;
 
 use burn::backend::Flex;
@@ -24,7 +25,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Tensor, TensorData, TensorPrimitive};
 
 use super::architecture::Architecture;
-use super::backend::{AdamState, AdamStep, FieldBackend, Objective, TrainStep};
+use super::backend::{FieldBackend, Objective, OptimizerState, TrainStep, UpdateStep};
 use batch::{Batch, Rows};
 use network::Gradient;
 
@@ -92,7 +93,11 @@ impl FieldBackend for Flex {
         (tensor(vec![loss], [1]), tensor(gradient, [length]))
     }
 
-    fn adam(state: AdamState<Self>, gradient: Tensor<Self, 1>, step: AdamStep) -> AdamState<Self> {
+    fn update(
+        state: OptimizerState<Self>,
+        gradient: Tensor<Self, 1>,
+        step: UpdateStep,
+    ) -> OptimizerState<Self> {
         let mut gradient = primitive(gradient);
         updated(state, &mut [gradient.storage_mut()], step)
     }
@@ -107,12 +112,12 @@ impl FieldBackend for Flex {
 
     fn train_step(
         architecture: &Architecture,
-        state: AdamState<Self>,
+        state: OptimizerState<Self>,
         workspace: &mut Self::Workspace,
         pool: &Tensor<Self, 2>,
         step: TrainStep,
         losses: Option<Tensor<Self, 1>>,
-    ) -> (AdamState<Self>, Tensor<Self, 1>) {
+    ) -> (OptimizerState<Self>, Tensor<Self, 1>) {
         let columns = pool.dims()[1];
         let pool = primitive(pool.clone());
         let parameters = primitive(state.parameters.clone());
@@ -128,7 +133,7 @@ impl FieldBackend for Flex {
             None => tensor(vec![loss], [1]),
             Some(losses) => losses.add_scalar(loss),
         };
-        (updated(state, &mut gradients, step.adam), losses)
+        (updated(state, &mut gradients, step.update), losses)
     }
 }
 
@@ -136,27 +141,24 @@ impl FieldBackend for Flex {
 #[derive(Default)]
 pub struct Gradients(Vec<Gradient>);
 
-/// One step of Adam by the sum of `gradients`, which are cleared.
+/// One step by the sum of `gradients`, which are cleared.
 fn updated(
-    state: AdamState<Flex>,
+    state: OptimizerState<Flex>,
     gradients: &mut [&mut [f32]],
-    step: AdamStep,
-) -> AdamState<Flex> {
-    let [mut parameters, mut first, mut second] =
-        [state.parameters, state.first, state.second].map(primitive);
+    step: UpdateStep,
+) -> OptimizerState<Flex> {
+    let mut parameters = primitive(state.parameters);
+    let [mut first, mut second] = state.moments.map(primitive);
     // Copies first where somebody still holds the tensor: a field that was handed out does not change.
-    adam::adam(
+    update::update(
         parameters.storage_mut(),
-        first.storage_mut(),
-        second.storage_mut(),
+        [first.storage_mut(), second.storage_mut()],
         gradients,
         step,
     );
-    let [parameters, first, second] = [parameters, first, second].map(from_primitive);
-    AdamState {
-        parameters,
-        first,
-        second,
+    OptimizerState {
+        parameters: from_primitive(parameters),
+        moments: [first, second].map(from_primitive),
     }
 }
 

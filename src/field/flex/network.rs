@@ -1,15 +1,18 @@
 //! A network whose parameters are laid out for the kernels, and gradients in the same layout.
 
 use super::encoding::Grid;
+use super::formulas::Formulas;
 use super::matrix::Matrix;
 use crate::field::activation::Activation;
-use crate::field::architecture::{Architecture, Encoding, LayerSize, TensorSpec};
+use crate::field::architecture::{Architecture, LayerSize, TensorSpec};
+use crate::field::encoding::PositionEncoding;
 
 /// The parameters of a step, copied into the layouts that the kernels read. The table of the grid stays where it is.
 pub(super) struct Network<'a> {
     /// Empty without a grid.
     pub table: &'a [f32],
     pub grid: Option<Grid>,
+    pub formulas: Formulas,
     pub hidden: Vec<Layer>,
     pub output: OutputLayer,
     pub activation: Activation,
@@ -69,10 +72,8 @@ const TILES: [usize; 2] = [96, 48];
 impl<'a> Network<'a> {
     /// `back` tells whether gradients will be asked for.
     pub(super) fn new(architecture: &Architecture, parameters: &'a [f32], back: bool) -> Self {
-        let grid = match &architecture.encoding {
-            Encoding::Identity => None,
-            Encoding::HashGrid(grid) => Some(Grid::new(grid)),
-        };
+        let parts = architecture.encoding.parts();
+        let grid = Grid::new(&parts);
         let table = &parameters[..grid.as_ref().map_or(0, Grid::parameters)];
         let sizes = architecture.layers();
         let specs = perceptron(architecture);
@@ -104,12 +105,12 @@ impl<'a> Network<'a> {
         let activation = architecture.mlp.activation;
         let keeps_slopes = back && !activation.is_piecewise_linear();
         let kept = 1 + usize::from(keeps_slopes);
-        let floats = architecture.encoded_width()
-            + kept * hidden.iter().map(|l| l.size.outputs).sum::<usize>();
+        let floats = parts.width() + kept * hidden.iter().map(|l| l.size.outputs).sum::<usize>();
         let fits = |tile: &&usize| **tile * floats * size_of::<f32>() <= TILE_BYTES;
         Self {
             table,
             grid,
+            formulas: Formulas::new(&parts),
             hidden,
             output,
             activation,

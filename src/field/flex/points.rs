@@ -1,7 +1,5 @@
 //! The points of a tile, one array per coordinate.
 
-use super::matrix::Matrix;
-
 /// Points whose cells are worked out at a time: one AVX-512 vector of each coordinate.
 pub(super) const GROUP: usize = 16;
 
@@ -57,16 +55,5 @@ impl Points {
                 .first_chunk()
                 .expect("capacity is a multiple of the group")
         })
-    }
-
-    /// Writes the coordinates into the first rows of a matrix, `[N, 3]`.
-    #[inline(always)]
-    pub(super) fn copy_into(&self, matrix: &mut Matrix) {
-        for row in 0..self.count {
-            let place = matrix.place(row, 0);
-            for axis in 0..3 {
-                matrix.elements_mut()[place + axis] = self.axes[axis][row];
-            }
-        }
     }
 }

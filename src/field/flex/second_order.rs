@@ -144,13 +144,11 @@ impl Network<'_> {
     fn forward_along<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
         let (points, directions) = (&workspace.points, &workspace.directions);
         let encoded = &mut workspace.encoded;
-        match &self.grid {
-            Some(grid) => grid.encode_along(simd, self.table, points, directions, encoded),
-            None => {
-                points.copy_into(&mut encoded[0]);
-                directions.copy_into(&mut encoded[1]);
-            }
+        if let Some(grid) = &self.grid {
+            grid.encode_along(simd, self.table, points, directions, encoded);
         }
+        self.formulas
+            .encode_along(simd, points, directions, encoded);
         let rows = self.tile;
         for (index, layer) in self.hidden.iter().enumerate() {
             workspace.set_tangent_in(simd, index);

@@ -120,10 +120,10 @@ impl Network<'_> {
         let Workspace {
             points, encoded, ..
         } = workspace;
-        match &self.grid {
-            Some(grid) => grid.encode(simd, self.table, points, encoded),
-            None => points.copy_into(encoded),
+        if let Some(grid) = &self.grid {
+            grid.encode(simd, self.table, points, encoded);
         }
+        self.formulas.encode(simd, points, encoded);
     }
 
     /// Adds the gradient by all parameters, given the gradient by the values of the last [`forward`](Self::forward).
@@ -187,15 +187,12 @@ impl Network<'_> {
         let Workspace {
             points, encoded, ..
         } = workspace;
-        match &self.grid {
-            Some(grid) => grid.position_gradient(simd, self.table, points, encoded, gradients),
-            None => {
-                for (row, gradient) in gradients.iter_mut().enumerate() {
-                    let place = encoded.place(row, 0);
-                    gradient.copy_from_slice(&encoded.elements()[place..place + 3]);
-                }
-            }
+        gradients.fill([0.0; 3]);
+        if let Some(grid) = &self.grid {
+            grid.add_position_gradient(simd, self.table, points, encoded, gradients);
         }
+        self.formulas
+            .add_position_gradient(simd, points, encoded, gradients);
     }
 
     /// From the gradient by a hidden layer's preactivations to that by what comes before it.

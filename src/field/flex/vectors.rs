@@ -62,6 +62,13 @@ impl<S: Simd> Algebra for Vectors<S> {
         sine_and_cosine(self.0, *x).1
     }
 
+    /// From 2²³ on floats are whole: adding and taking away so much rounds.
+    #[inline(always)]
+    fn round(&mut self, x: &S::f32s) -> S::f32s {
+        let whole = self.0.splat_f32s(12_582_912.0);
+        self.0.sub_f32s(self.0.add_f32s(*x, whole), whole)
+    }
+
     #[inline(always)]
     fn select_greater(&mut self, a: &S::f32s, b: &S::f32s, yes: &S::f32s, no: &S::f32s) -> S::f32s {
         let is_greater = self.0.greater_than_f32s(*a, *b);

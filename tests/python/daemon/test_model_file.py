@@ -9,35 +9,77 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from shapes import sphere
 
-PRIMES = np.array([1, 2_654_435_761, 805_459_861], np.uint64)
 
-
-def hash_grid(encoding, table, u):
-    """Features of points `u`, `[N, 3]` in the unit frame, as `[N, levels * features]`."""
-    levels, entries = encoding["levels"], 2 ** encoding["log2_entries"]
-    base, finest = encoding["base_resolution"], encoding["finest_resolution"]
+def encode(encoding, tensors, u):
+    """What goes into the first layer at points `u`, `[N, 3]` in the unit frame."""
+    parts = flat(encoding)
     features, offset = [], 0
-    for level in range(levels):
-        r = round(base * (finest / base) ** (level / max(1, levels - 1)))
-        dense = (r + 1) ** 3 <= entries
-        size = min((r + 1) ** 3, entries)
-        q = (u + np.float32(1)) * np.float32(r / 2)
-        cell = np.clip(np.floor(q), 0, r - 1).astype(np.uint64)
-        t = q - cell.astype(np.float32)
-        total = 0
-        for corner in range(8):
-            upper = np.array([corner >> axis & 1 for axis in range(3)], np.uint64)
-            v = cell + upper
-            if dense:
-                row = v[:, 0] + (r + 1) * (v[:, 1] + (r + 1) * v[:, 2])
-            else:
-                x, y, z = (v * PRIMES % 2**32).T
-                row = (x ^ y ^ z) % np.uint64(entries)
-            weight = np.where(upper == 1, t, 1 - t).prod(axis=1)
-            total = total + weight[:, None] * table[offset + row.astype(np.int64)]
-        features.append(total)
-        offset += size
+    for part in parts:
+        for resolution, entries, strides, hashed in levels(part):
+            rows = tensors["encoding.grid"][offset : offset + entries]
+            features.append(interpolated(rows, resolution, strides, hashed, u))
+            offset += entries
+    features += [u for part in parts if part["kind"] == "identity"]
+    for part in parts:
+        for k, phase in waves(part):
+            features.append(np.sin(2 * np.pi * (u @ k + phase))[:, None])
     return np.concatenate(features, axis=1)
+
+
+def flat(encoding):
+    """The encodings that are joined; one alone if it is not joined."""
+    if encoding["kind"] != "joined":
+        return [encoding]
+    return [part for joined in encoding["parts"] for part in flat(joined)]
+
+
+def levels(encoding):
+    """The grids of an encoding: resolution, entries, strides by axis, and whether vertices share entries by a hash."""
+    for level in range(encoding.get("levels", 0)):
+        base, finest = encoding["base_resolution"], encoding["finest_resolution"]
+        r = round(base * (finest / base) ** (level / max(1, encoding["levels"] - 1)))
+        side = r + 1
+        match encoding["kind"]:
+            case "hash-grid" if side**3 > 2 ** encoding["log2_entries"]:
+                yield r, 2 ** encoding["log2_entries"], [1, 2_654_435_761, 805_459_861], True
+            case "hash-grid" | "dense-grid":
+                yield r, side**3, [1, side, side**2], False
+            case "tri-plane":
+                for strides in ([1, side, 0], [1, 0, side], [0, 1, side]):
+                    yield r, side**2, strides, False
+
+
+def interpolated(rows, r, strides, hashed, u):
+    """The features of one grid, whose entries are `rows`."""
+    q = (u + np.float32(1)) * np.float32(r / 2)
+    cell = np.clip(np.floor(q), 0, r - 1).astype(np.uint64)
+    t = q - cell.astype(np.float32)
+    total = 0
+    for corner in range(8):
+        upper = np.array([corner >> axis & 1 for axis in range(3)], np.uint64)
+        x, y, z = ((cell + upper) * np.array(strides, np.uint64) % 2**32).T
+        row = (x ^ y ^ z) % np.uint64(len(rows)) if hashed else x + y + z
+        weight = np.where(upper == 1, t, 1 - t).prod(axis=1)
+        total = total + weight[:, None] * rows[row.astype(np.int64)]
+    return total
+
+
+def waves(encoding):
+    """Waves a unit of length along each axis, and phases, of sines and cosines."""
+    match encoding["kind"]:
+        case "positional":
+            for octave in range(encoding["octaves"]):
+                for phase in (0, 0.25):
+                    for axis in np.eye(3):
+                        yield axis * 2.0 ** (octave - 1), phase
+        case "fourier":
+            for index in range(encoding["waves"]):
+                a, b, c, d = ((0.5 + index / 1.1673039782614187**power) % 1 for power in (1, 2, 3, 4))
+                first, second = np.sqrt(-2 * np.log(1 - a)), np.sqrt(-2 * np.log(1 - c))
+                turn = 2 * np.pi
+                normal = np.array([first * np.cos(turn * b), first * np.sin(turn * b), second * np.cos(turn * d)])
+                for phase in (0, 0.25):
+                    yield normal * encoding["scale"] / 2, phase
 
 
 def b_spline(x, degree):
@@ -136,9 +178,7 @@ def evaluate(path, points):
 
 def network(architecture, tensors, u):
     """Its output at points in the unit frame."""
-    h = u
-    if architecture["encoding"]["kind"] == "hash-grid":
-        h = hash_grid(architecture["encoding"], tensors["encoding.grid"], u)
+    h = encode(architecture["encoding"], tensors, u)
     mlp = architecture["mlp"]
     for layer in range(mlp["hidden_layers"] + 1):
         h = h @ tensors[f"mlp.{layer}.weight"].T + tensors[f"mlp.{layer}.bias"]
@@ -174,10 +214,18 @@ def activated(activation, layer, z):
 
 
 ACTIVATIONS = ["relu", "sine", "finer", "gaussian", "wire", "softplus", "silu", "gelu", "tanh"]
-FITS = {"draft": [100], "detail": [20], "smooth": [60]} | {
-    activation: [100, "--preset=draft", "--set=spline=none", f"--set=architecture.mlp.activation.kind={activation}"]
-    for activation in ACTIVATIONS
+ENCODINGS = {
+    "positional": "{kind='positional', octaves=4}",
+    "fourier": "{kind='fourier', waves=24, scale=1.5}",
+    "dense-grid": "{kind='dense-grid', levels=2, finest_resolution=20}",
+    "tri-plane": "{kind='tri-plane', levels=2, finest_resolution=40}",
+    "joined": "{kind='joined', parts=[{kind='identity'}, {kind='hash-grid', levels=3, log2_entries=9},"
+    " {kind='tri-plane', levels=1}, {kind='positional', octaves=2}]}",
 }
+ALONE = [100, "--preset=draft", "--set=spline=none"]
+FITS = {"draft": [100], "detail": [20], "smooth": [60]}
+FITS |= {kind: [*ALONE, f"--set=architecture.mlp.activation.kind={kind}"] for kind in ACTIVATIONS}
+FITS |= {kind: [*ALONE, f"--set=architecture.encoding={encoding}"] for kind, encoding in ENCODINGS.items()}
 
 
 @pytest.mark.parametrize("name", FITS)

@@ -1,13 +1,14 @@
-//! The hash grid by tensor operations.
+//! Tables of features by tensor operations.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{ElementConversion, IndexingUpdateOp, Int, Tensor};
 
-use super::blocks;
-use crate::field::architecture::{GridLevel, HashGrid, TensorSpec};
+use super::{LayerInput, blocks};
+use crate::field::architecture::TensorSpec;
+use crate::field::encoding::{GridLevel, Parts};
 
-/// Where points lie in every level of a grid.
-pub(super) struct EncodedGrid<B: Backend> {
+/// Where points lie in every level.
+pub(super) struct Tables<B: Backend> {
     features: usize,
     /// Eight for each level.
     corners: Vec<[Corner<B>; 8]>,
@@ -23,10 +24,10 @@ struct Corner<B: Backend> {
     weight_tangents: Option<Tensor<B, 2>>,
 }
 
-impl<B: Backend> EncodedGrid<B> {
+impl<B: Backend> Tables<B> {
     /// `points` is `[N, 3]`.
-    pub(super) fn new(grid: &HashGrid, points: &Tensor<B, 2>, tangents: bool) -> Self {
-        let corners = grid.grid_levels().into_iter().map(|level| {
+    pub(super) fn new(parts: &Parts, points: &Tensor<B, 2>, tangents: bool) -> Self {
+        let corners = parts.levels.iter().map(|level| {
             let half = f64::from(level.resolution) / 2.0;
             let position = points.clone().add_scalar(1.0).mul_scalar(half);
             let last = f64::from(level.resolution - 1);
@@ -35,35 +36,34 @@ impl<B: Backend> EncodedGrid<B> {
             let cell = cell.int();
             std::array::from_fn(|corner| {
                 let upper = [0, 1, 2].map(|axis| corner >> axis & 1 == 1);
-                Corner::new(&level, &cell, &fraction, upper, tangents)
+                Corner::new(level, &cell, &fraction, upper, tangents)
             })
         });
         Self {
-            features: grid.features as usize,
+            features: parts.features,
             corners: corners.collect(),
         }
     }
 
-    /// `[N, levels × features]`
-    pub(super) fn features(&self, table: &Tensor<B, 2>) -> Tensor<B, 2> {
-        let levels = self.corners.iter().map(|corners| {
-            sum(corners
-                .iter()
-                .map(|corner| corner.entries(table).mul(corner.weight.clone())))
-        });
-        Tensor::cat(levels.collect(), 1)
+    /// `[N, levels × features]`, with their tangents if they are worked out.
+    pub(super) fn features(&self, table: &Tensor<B, 2>) -> LayerInput<B> {
+        let has_tangents = self.corners[0][0].weight_tangents.is_some();
+        LayerInput {
+            hidden: self.levels(|corner| corner.entries(table).mul(corner.weight.clone())),
+            tangents: has_tangents.then(|| {
+                self.levels(|corner| {
+                    let entries = corner.entries(table).repeat(&[3, 1]);
+                    entries.mul(corner.tangents().clone())
+                })
+            }),
+        }
     }
 
-    /// `[3 N, levels × features]`
-    ///
-    /// # Panics
-    /// Panics if the grid was made without tangents.
-    pub(super) fn tangents(&self, table: &Tensor<B, 2>) -> Tensor<B, 2> {
+    /// The sums over each level's corners, side by side.
+    fn levels(&self, of_corner: impl Fn(&Corner<B>) -> Tensor<B, 2>) -> Tensor<B, 2> {
         let levels = self.corners.iter().map(|corners| {
-            sum(corners.iter().map(|corner| {
-                let entries = corner.entries(table).repeat(&[3, 1]);
-                entries.mul(corner.tangents().clone())
-            }))
+            let terms = corners.iter().map(&of_corner);
+            terms.reduce(Tensor::add).expect("a cell has eight corners")
         });
         Tensor::cat(levels.collect(), 1)
     }
@@ -138,10 +138,6 @@ impl<B: Backend> Corner<B> {
     }
 }
 
-fn sum<B: Backend>(terms: impl Iterator<Item = Tensor<B, 2>>) -> Tensor<B, 2> {
-    terms.reduce(Tensor::add).expect("a cell has eight corners")
-}
-
 /// The table rows of one corner of each cell, `[N]`.
 fn table_rows<B: Backend>(
     level: &GridLevel,
@@ -152,16 +148,19 @@ fn table_rows<B: Backend>(
         let column: Tensor<B, 1, Int> = cell.clone().narrow(1, axis, 1).squeeze_dim(1);
         column.add_scalar(i64::from(upper[axis]))
     });
-    let row = if level.dense {
-        let side = i64::from(level.resolution + 1);
-        x.add(y.mul_scalar(side)).add(z.mul_scalar(side * side))
+    // In tables that are shared only the low bits count: the products then fit 32 bits.
+    let mask = if level.dense {
+        u32::MAX
     } else {
-        // Only the low bits count, so the primes are reduced first: the products then fit 32 bits.
-        let mask = level.entries - 1;
-        let [_, p1, p2] = HashGrid::HASH_PRIMES.map(|prime| i64::from(prime & mask));
-        x.bitwise_xor(y.mul_scalar(p1))
-            .bitwise_xor(z.mul_scalar(p2))
-            .bitwise_and_scalar(mask.elem())
+        level.entries - 1
+    };
+    let [sx, sy, sz] = level.strides.map(|stride| i64::from(stride & mask));
+    let (x, y, z) = (x.mul_scalar(sx), y.mul_scalar(sy), z.mul_scalar(sz));
+    let row = if level.dense {
+        x.add(y).add(z)
+    } else {
+        let hash = x.bitwise_xor(y).bitwise_xor(z);
+        hash.bitwise_and_scalar(i64::from(mask).elem())
     };
     row.add_scalar(i64::from(level.offset))
 }

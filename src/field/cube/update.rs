@@ -1,22 +1,32 @@
-//! The end of a step: sums over workgroups, Adam, and a clean gradient for the next step, in one kernel.
+//! The end of a step: sums over workgroups, the update, and a clean gradient for the next step, in one kernel.
 
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
-use super::grid_sums;
+use super::code::{Code, Number};
 use super::network::UNITS;
 use super::plan::Plan;
+use super::{Lanes, grid_sums};
+use crate::field::backend::UpdateStep;
+use crate::field::update::{Rule, UpdateRule, WithRule};
 
-/// Constants of one step of Adam, as kernels take them.
+/// Numbers of a step that are the same for all parameters, as kernels take them.
 #[derive(CubeType, CubeLaunch)]
 pub(super) struct Constants {
-    pub beta1: f32,
-    pub beta2: f32,
-    pub epsilon: f32,
-    /// Learning rate, with the first moment's start at zero undone.
-    pub rate: f32,
-    /// What undoes the second moment's start at zero.
-    pub second_correction: f32,
+    c0: f32,
+    c1: f32,
+    c2: f32,
+    c3: f32,
+    c4: f32,
+    c5: f32,
+    c6: f32,
+    c7: f32,
+}
+
+/// Those of a step.
+pub(super) fn constants<R: Runtime>(step: UpdateStep) -> ConstantsLaunch<R> {
+    let [c0, c1, c2, c3, c4, c5, c6, c7] = step.constants().map(|number| number as f32);
+    ConstantsLaunch::new(c0, c1, c2, c3, c4, c5, c6, c7)
 }
 
 /// Workgroups of [`step()`] and [`gather()`]: those of the grid's parameters, then those of the numbers that workgroups have
@@ -34,7 +44,7 @@ fn grid_cubes(plan: &Plan) -> usize {
 /// hundreds of numbers, one after the other.
 const NUMBERS: usize = 32;
 
-/// A step of Adam by the sums of a batch, times `share`. The sums of the grid are 0 afterwards; the batch's loss is added to
+/// A step by the sums of a batch, times `share`. The sums of the grid are 0 afterwards; the batch's loss is added to
 /// `losses` `[1]`.
 #[cube(launch)]
 pub(super) fn step(
@@ -49,13 +59,14 @@ pub(super) fn step(
     cubes: u32,
     share: f32,
     constants: Constants,
+    #[comptime] rule: Rule,
     #[comptime] plan: Plan,
 ) {
     if CUBE_POS < comptime!(grid_cubes(&plan)) {
         let index = ABSOLUTE_POS;
         if index < plan.table {
             let gradient = grid_sums::take(low, high, floats, index, plan) * share;
-            update(parameters, first, second, index, gradient, &constants);
+            update(parameters, first, second, index, gradient, &constants, rule);
         }
     } else {
         let place = place_of_unit(plan);
@@ -65,7 +76,7 @@ pub(super) fn step(
                 losses[0] += sum;
             } else {
                 let index = place + plan.table;
-                update(parameters, first, second, index, sum, &constants);
+                update(parameters, first, second, index, sum, &constants, rule);
             }
         }
     }
@@ -131,7 +142,7 @@ fn sum_over_cubes(sums: &Array<f32>, cubes: usize, place: usize, #[comptime] pla
     total
 }
 
-/// A step of Adam by a given gradient.
+/// A step by a given gradient.
 #[cube(launch)]
 pub(super) fn step_by(
     parameters: &mut Array<f32>,
@@ -139,6 +150,7 @@ pub(super) fn step_by(
     second: &mut Array<f32>,
     gradient: &Array<f32>,
     constants: Constants,
+    #[comptime] rule: Rule,
 ) {
     let index = ABSOLUTE_POS;
     if index < parameters.len() {
@@ -149,11 +161,12 @@ pub(super) fn step_by(
             index,
             gradient[index],
             &constants,
+            rule,
         );
     }
 }
 
-/// Adam for one parameter. Without a gradient it keeps its value and both moments.
+/// The rule for one parameter. Without a gradient it keeps its value and its moments.
 #[cube]
 fn update(
     parameters: &mut Array<f32>,
@@ -162,14 +175,105 @@ fn update(
     index: usize,
     gradient: f32,
     constants: &Constants,
+    #[comptime] rule: Rule,
 ) {
     if gradient != 0.0 {
-        let mean = constants.beta1 * first[index] + (1.0 - constants.beta1) * gradient;
-        let square =
-            constants.beta2 * second[index] + (1.0 - constants.beta2) * gradient * gradient;
-        first[index] = mean;
-        second[index] = square;
-        let denominator = (square * constants.second_correction).sqrt() + constants.epsilon;
-        parameters[index] -= constants.rate * mean / denominator;
+        // Formulas are written over four numbers at a time; compilers leave out the three that nobody reads.
+        let before = State {
+            parameter: Lanes::new(parameters[index]),
+            first: Lanes::new(first[index]),
+            second: Lanes::new(second[index]),
+        };
+        let constants = StepConstants {
+            c0: Lanes::new(constants.c0),
+            c1: Lanes::new(constants.c1),
+            c2: Lanes::new(constants.c2),
+            c3: Lanes::new(constants.c3),
+            c4: Lanes::new(constants.c4),
+            c5: Lanes::new(constants.c5),
+            c6: Lanes::new(constants.c6),
+            c7: Lanes::new(constants.c7),
+        };
+        let after = apply(before, Lanes::new(gradient), constants, rule);
+        parameters[index] = after.parameter[0];
+        first[index] = after.first[0];
+        second[index] = after.second[0];
+    }
+}
+
+/// A parameter and its moments.
+#[derive(CubeType)]
+struct State {
+    parameter: Lanes,
+    first: Lanes,
+    second: Lanes,
+}
+
+/// [`Constants`] in a formula. Only their expanded form is read.
+#[derive(CubeType)]
+#[allow(dead_code)]
+struct StepConstants {
+    c0: Lanes,
+    c1: Lanes,
+    c2: Lanes,
+    c3: Lanes,
+    c4: Lanes,
+    c5: Lanes,
+    c6: Lanes,
+    c7: Lanes,
+}
+
+#[cube]
+#[allow(unused_variables)]
+fn apply(
+    before: State,
+    gradient: Lanes,
+    constants: StepConstants,
+    #[comptime] rule: Rule,
+) -> State {
+    intrinsic!(|scope| rule.visit(Apply {
+        scope,
+        before,
+        gradient,
+        constants
+    }))
+}
+
+struct Apply<'a> {
+    scope: &'a mut Scope,
+    before: StateExpand,
+    gradient: Number,
+    constants: StepConstantsExpand,
+}
+
+impl WithRule for Apply<'_> {
+    type Output = StateExpand;
+
+    fn with<R: UpdateRule>(self) -> StateExpand {
+        let StepConstantsExpand {
+            c0,
+            c1,
+            c2,
+            c3,
+            c4,
+            c5,
+            c6,
+            c7,
+        } = self.constants;
+        let StateExpand {
+            parameter,
+            first,
+            second,
+        } = self.before;
+        let constants = [c0, c1, c2, c3, c4, c5, c6, c7];
+        let mut code = Code(self.scope);
+        let moments = [first, second];
+        let (parameter, [first, second]) =
+            R::apply(&mut code, &parameter, &self.gradient, &moments, &constants);
+        StateExpand {
+            parameter,
+            first,
+            second,
+        }
     }
 }

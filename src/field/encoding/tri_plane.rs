@@ -1,0 +1,59 @@
+//! Planes (Chan et al. 2022, "Efficient geometry-aware 3D generative adversarial networks", EG3D).
+
+use serde::{Deserialize, Serialize};
+
+use super::level::resolutions;
+use super::{GridLevel, Parts, PositionEncoding, Setting};
+
+/// Grids on the planes xy, xz and yz, onto which a position is projected. Their features lie side by side, so that the perceptron
+/// decides how to put them together. Memory grows with the square of the resolution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TriPlane {
+    /// Number of resolutions, from coarse to fine, with three planes each.
+    pub levels: u32,
+    /// Features at each grid vertex.
+    pub features: u32,
+    /// Cells along an axis of the coarsest planes.
+    pub base_resolution: u32,
+    /// Cells along an axis of the finest planes; those between grow geometrically.
+    pub finest_resolution: u32,
+}
+
+impl Default for TriPlane {
+    fn default() -> Self {
+        TriPlane {
+            levels: 3,
+            features: 4,
+            base_resolution: 16,
+            finest_resolution: 128,
+        }
+    }
+}
+
+/// The axes of the planes.
+const PLANES: [[bool; 3]; 3] = [[true, true, false], [true, false, true], [false, true, true]];
+
+impl PositionEncoding for TriPlane {
+    fn parts(&self) -> Parts {
+        let resolutions = resolutions(self.levels, self.base_resolution, self.finest_resolution);
+        let planes = |resolution| PLANES.map(|axes| GridLevel::dense(resolution, axes));
+        Parts::tables(self.features, resolutions.flat_map(planes))
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let finest = self.finest_resolution;
+        vec![
+            Setting::whole("levels", self.levels, 1, 16),
+            Setting::one_of("features", self.features, &[1, 2, 4, 8]),
+            Setting::whole("finest_resolution", finest, 1, 2047),
+            Setting::whole("base_resolution", self.base_resolution, 1, finest),
+        ]
+    }
+
+    fn words(&self) -> String {
+        let (levels, features) = (self.levels, self.features);
+        let (base, finest) = (self.base_resolution, self.finest_resolution);
+        format!("tri-plane {levels}x{features} {base}..{finest}")
+    }
+}
