@@ -199,23 +199,30 @@ impl Cells {
     #[inline(always)]
     pub(super) fn rows(&self, level: &GridLevel) -> [Lanes<u32>; 8] {
         let mut rows = [[0; GROUP]; 8];
-        let mask = level.entries - 1;
-        for lane in 0..GROUP {
-            let mut places = [[0; 2]; 3];
-            for axis in 0..3 {
-                let stride = level.strides[axis];
-                let place = self.corner[axis][lane].wrapping_mul(stride);
-                places[axis] = [place, place.wrapping_add(stride)];
+        let [sx, sy, sz] = level.strides;
+        if level.dense {
+            for lane in 0..GROUP {
+                let [x, y, z] = [0, 1, 2].map(|axis| self.corner[axis][lane]);
+                let base = level.offset + sx * x + sy * y + sz * z;
+                for (corner, rows) in rows.iter_mut().enumerate() {
+                    let corner = corner as u32;
+                    let [x, y, z] = [corner & 1, corner >> 1 & 1, corner >> 2];
+                    rows[lane] = base + (sx * x + sy * y + sz * z);
+                }
             }
-            let [xs, ys, zs] = places;
-            for (corner, rows) in rows.iter_mut().enumerate() {
-                let (x, y, z) = (xs[corner & 1], ys[corner >> 1 & 1], zs[corner >> 2]);
-                let entry = if level.dense {
-                    x + y + z
-                } else {
-                    (x ^ y ^ z) & mask
-                };
-                rows[lane] = level.offset + entry;
+        } else {
+            let mask = level.entries - 1;
+            for lane in 0..GROUP {
+                let x = self.corner[0][lane].wrapping_mul(sx);
+                let y = self.corner[1][lane].wrapping_mul(sy);
+                let z = self.corner[2][lane].wrapping_mul(sz);
+                let xs = [x, x.wrapping_add(sx)];
+                let ys = [y, y.wrapping_add(sy)];
+                let zs = [z, z.wrapping_add(sz)];
+                for (corner, rows) in rows.iter_mut().enumerate() {
+                    let hash = xs[corner & 1] ^ ys[corner >> 1 & 1] ^ zs[corner >> 2];
+                    rows[lane] = level.offset + (hash & mask);
+                }
             }
         }
         rows
