@@ -14,7 +14,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use super::resource_name::Collection;
 use crate::extract::ExtractError;
 use crate::field::{DeviceError, ModelError, device_failure, panic_message};
-use crate::geometry::{MeshError, ReadError};
+use crate::geometry::{MeshError, PointCloudError, ReadError};
 use crate::train::{FitError, SettingsError};
 
 /// `ErrorInfo.domain` of every error.
@@ -201,6 +201,7 @@ fn read_reason(error: &ReadError) -> &'static str {
         ReadError::Unsupported { .. } => "MESH_UNSUPPORTED",
         ReadError::OverLimit { .. } => "MESH_TOO_LARGE",
         ReadError::Mesh { source, .. } => mesh_reason(source),
+        ReadError::Points { source, .. } => points_reason(source),
     }
 }
 
@@ -214,6 +215,17 @@ fn mesh_reason(error: &MeshError) -> &'static str {
         MeshError::ExtentOutOfRange { .. } => "MESH_EXTENT_OUT_OF_RANGE",
         MeshError::AllDegenerate { .. } => "MESH_ALL_DEGENERATE",
         MeshError::TooLarge { .. } | MeshError::OverLimit { .. } => "MESH_TOO_LARGE",
+    }
+}
+
+fn points_reason(error: &PointCloudError) -> &'static str {
+    match error {
+        PointCloudError::NotFinite { .. } => "POINTS_NOT_FINITE",
+        PointCloudError::OnePlace { .. } => "POINTS_NO_EXTENT",
+        PointCloudError::TooFew { .. } => "POINTS_TOO_FEW",
+        PointCloudError::Flat { .. } => "POINTS_FLAT",
+        PointCloudError::ExtentOutOfRange { .. } => "POINTS_EXTENT_OUT_OF_RANGE",
+        PointCloudError::NormalCount { .. } => "POINTS_NORMAL_COUNT",
     }
 }
 
