@@ -15,6 +15,7 @@ use super::resource_name::Collection;
 use crate::extract::ExtractError;
 use crate::field::{DeviceError, ModelError, device_failure, panic_message};
 use crate::geometry::{MeshError, PointCloudError, ReadError};
+use crate::reconstruct::ReconstructError;
 use crate::train::{FitError, SettingsError};
 
 /// `ErrorInfo.domain` of every error.
@@ -61,6 +62,8 @@ pub(super) enum ApiError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Mesh(#[from] MeshError),
+    #[error(transparent)]
+    Reconstruct(#[from] ReconstructError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
@@ -172,6 +175,16 @@ impl ApiError {
             ApiError::NoMemory { .. } => verdict(Code::ResourceExhausted, "MEMORY_FULL"),
             ApiError::Read(error) => blame(read_reason(error), "data"),
             ApiError::Mesh(error) => blame(mesh_reason(error), "data"),
+            ApiError::Reconstruct(error) => match error {
+                ReconstructError::Points(error) => blame(points_reason(error), "data"),
+                ReconstructError::Smoothing(_) => blame("FIELD_INVALID", "metadata.smoothing"),
+                ReconstructError::Extract(ExtractError::TooLarge { .. }) => {
+                    blame("MESH_TOO_LARGE", "data")
+                }
+                ReconstructError::Extract(_) => blame("POINTS_NO_SURFACE", "data"),
+                ReconstructError::Mesh(error) => blame(mesh_reason(error), "data"),
+                ReconstructError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
+            },
             ApiError::Settings(error) => blame("SETTINGS_INVALID", settings_field(error)),
             ApiError::Device(error) => device_verdict(error),
             ApiError::Fit(error) => fit_verdict(error),
