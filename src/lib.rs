@@ -37,6 +37,7 @@ pub mod field;
 pub mod geometry;
 pub mod instruction_set;
 pub mod query;
+pub mod reconstruct;
 pub mod server;
 pub mod study;
 pub mod train;

@@ -455,6 +455,58 @@ fn compare_measures_models_and_meshes() {
 }
 
 #[test]
+fn a_scan_is_taken_by_everything_that_takes_a_mesh() {
+    let folder = folder();
+    let line = |p: &[f64; 3]| format!("{} {} {}\n", p[0], p[1], p[2]);
+    let points = shapes::icosphere(4, RADIUS).translated(CENTER).positions;
+    let text: String = points.iter().map(line).collect();
+    std::fs::write(folder.join("scan.xyz"), text).unwrap();
+    let said = |report: &Value| report["warnings"][0].to_string();
+
+    let inspected = json(folder, "inspect scan.xyz --json");
+    assert_eq!(inspected["health"]["watertight"], true);
+    assert!(
+        said(&inspected).contains("was put through 2562 points"),
+        "{inspected}"
+    );
+
+    let fitted = json(
+        folder,
+        "fit scan.xyz -o scan.safetensors --preset draft --steps 150 --batch-size 2048 --json",
+    );
+    assert!(
+        said(&fitted).contains("was put through 2562 points"),
+        "{fitted}"
+    );
+    let model = json(
+        folder,
+        "compare sphere.obj scan.safetensors --samples 5000 --resolution 64 --json",
+    );
+    assert!(model["metrics"]["iou"].as_f64().unwrap() > 0.98, "{model}");
+
+    let compared = json(folder, "compare sphere.obj scan.xyz --samples 5000 --json");
+    assert!(
+        compared["surface"]["hausdorff"].as_f64().unwrap() < 2e-3,
+        "{compared}"
+    );
+    assert!(
+        said(&compared).contains("was put through 2562 points"),
+        "{compared}"
+    );
+
+    let center = CENTER.map(|x| x as f32);
+    write_npy(&folder.join("center.npy"), npyz::Order::C, &[1, 3], &center);
+    json(
+        folder,
+        "distance scan.xyz --points center.npy -o center-distance.npy --json",
+    );
+    let (shape, distances) = read_npy(&folder.join("center-distance.npy"));
+    assert_eq!(shape[0], 1);
+    let off = f64::from(distances[0]) + RADIUS;
+    assert!(off.abs() < 0.01, "{off}");
+}
+
+#[test]
 fn bench_and_completions_print_what_they_promise() {
     let bench = json(
         folder(),

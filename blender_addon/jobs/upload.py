@@ -15,7 +15,11 @@ async def upload_mesh(connection: Connection, name: str, mesh: MeshBytes, report
     Raises `Problem`.
     """
     metadata = MeshMetadata(
-        display_name=name, format=MESH_FORMAT_RAW, vertex_count=mesh.vertices, triangle_count=mesh.triangles
+        display_name=name,
+        format=MESH_FORMAT_RAW,
+        vertex_count=mesh.vertices,
+        triangle_count=mesh.triangles,
+        has_normals=mesh.normals,
     )
     with connection.speaking():
         async with connection.meshes.UploadMesh.open() as call:

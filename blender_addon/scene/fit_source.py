@@ -7,10 +7,13 @@ import bpy
 SURFACE_TYPES = {"MESH", "CURVE", "SURFACE", "FONT", "META"}
 """Types that Blender can evaluate to a mesh."""
 
+POINT_TYPES = {"POINTCLOUD"}
+"""Types that are points, through which a surface can be put."""
+
 
 def has_surface(obj: bpy.types.Object) -> bool:
-    """Whether the object may show a surface: its own, or that of what it instances."""
-    return obj.type in SURFACE_TYPES or (obj.type == "EMPTY" and obj.instance_type == "COLLECTION")
+    """Whether the object may show a surface, or points of one: its own, or that of what it instances."""
+    return obj.type in SURFACE_TYPES | POINT_TYPES or (obj.type == "EMPTY" and obj.instance_type == "COLLECTION")
 
 
 def fit_sources(context: bpy.types.Context) -> list[bpy.types.Object]:

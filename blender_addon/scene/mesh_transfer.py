@@ -28,13 +28,31 @@ class TriangleMesh:
         return MeshBytes(data, len(self.positions), len(self.triangles))
 
 
+@dataclass
+class Points:
+    """Points of a surface in object space, without faces."""
+
+    positions: np.ndarray
+    """`[N, 3] f32`"""
+    normals: np.ndarray | None
+    """`[N, 3] f32`, of any length; `None` if they are not known."""
+
+    def to_bytes(self) -> "MeshBytes":
+        """The daemon's RAW format: positions, then normals if there are any, little-endian."""
+        rows = [self.positions] if self.normals is None else [self.positions, self.normals]
+        data = b"".join(row.astype("<f4", copy=False).tobytes() for row in rows)
+        return MeshBytes(data, len(self.positions), 0, self.normals is not None)
+
+
 @dataclass(frozen=True)
 class MeshBytes:
-    """A mesh as the daemon takes it."""
+    """A mesh as the daemon takes it, or points without triangles."""
 
     data: bytes
     vertices: int
     triangles: int
+    normals: bool = False
+    """Whether each point has a normal."""
 
 
 def read_mesh(mesh: bpy.types.Mesh) -> TriangleMesh:

@@ -7,7 +7,7 @@ import bpy
 from ..client.problem import Problem
 from .attributes import Carrier
 from .capture import capture
-from .evaluated import read_evaluated
+from .evaluated import read_evaluated, read_points
 from .fit_source import has_surface
 from .mesh_transfer import MeshBytes
 from .original import evaluated_original
@@ -19,12 +19,16 @@ class Source:
 
     name: str
     surface: MeshBytes
+    """Points, where there are no faces."""
     carrier: Carrier | None
     """Its materials, UV maps, colours and vertex groups; `None` if they are not wanted or cannot be had."""
 
 
 def read_source(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, with_attributes: bool) -> Source:
-    """Reads an object's evaluated surface. Raises `Problem` if it has none."""
+    """Reads an object's evaluated surface, or the points of one. Raises `Problem` if it has neither."""
+    points = read_points(obj, depsgraph)
+    if points is not None:
+        return Source(obj.name, points.to_bytes(), None)
     surface = read_evaluated(obj, depsgraph)
     carrier = capture(obj, depsgraph) if with_attributes else None
     # Curves that nodes make and instance are part of the surface, but nothing is known of what they carry.

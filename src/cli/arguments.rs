@@ -7,10 +7,12 @@ use anyhow::anyhow;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::CancelToken;
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
 use crate::field::{DeviceChoice, Loss, UnknownTerm};
-use crate::geometry::{LoadedMesh, SizeLimit, read_mesh_within};
+use crate::geometry::{LoadedMesh, SizeLimit};
+use crate::reconstruct::{self, LoadError, ReconstructSettings};
 use crate::train::Preset;
 
 /// How fine a grid is and what it may take.
@@ -43,23 +45,31 @@ pub(super) struct MeshArguments {
     /// Most bytes that a mesh may take once it is read, such as 500MB or 16GB
     #[arg(long, value_name = "SIZE", value_parser = byte_count, default_value = "4GB")]
     mesh_limit: u64,
+
+    /// Where the file holds points and no faces: how far noise is smoothed away, in distances between points
+    #[arg(long, value_name = "X", value_parser = finite, default_value_t = ReconstructSettings::default().smoothing)]
+    smoothing: f64,
 }
 
 impl MeshArguments {
-    /// Reads a mesh file.
+    /// Reads a mesh file, or puts a surface through the points of one that has no faces.
     ///
     /// # Errors
     /// Names the file, and the option that allows more where the mesh is too large.
-    pub(super) fn read(&self, path: &Path) -> anyhow::Result<LoadedMesh> {
+    pub(super) fn read(&self, path: &Path, cancel: &CancelToken) -> anyhow::Result<LoadedMesh> {
         let limit = SizeLimit {
             bytes: self.mesh_limit,
         };
-        read_mesh_within(path, &limit).map_err(|error| {
-            if error.bytes_beyond_limit().is_some() {
+        let settings = ReconstructSettings {
+            smoothing: self.smoothing,
+            memory_limit: self.mesh_limit,
+        };
+        let loaded = reconstruct::load(path, &limit, &settings, cancel);
+        loaded.map_err(|error| match error {
+            LoadError::Read(error) if error.bytes_beyond_limit().is_some() => {
                 anyhow!("{error} by --mesh-limit")
-            } else {
-                error.into()
             }
+            error => error.into(),
         })
     }
 }

@@ -10,6 +10,7 @@ use super::arguments::{DeviceArguments, MeshArguments, finite};
 use super::output::{count_in_words, print_json, print_text};
 use super::progress::Bar;
 use super::workload::{LOG2_ENTRIES, Network, Peak, Region, Sizes, Work, Workload, rippled_sphere};
+use crate::CancelToken;
 use crate::field::open_engine;
 
 /// Measure training, evaluation, distances and extraction on this machine
@@ -118,7 +119,10 @@ const fn case(name: &'static str, unit: &'static str, work: Work) -> Case {
 
 pub(super) fn run(arguments: &BenchArguments) -> anyhow::Result<()> {
     let (name, mesh) = match &arguments.mesh {
-        Some(path) => (path.display().to_string(), arguments.input.read(path)?.mesh),
+        Some(path) => {
+            let loaded = arguments.input.read(path, &CancelToken::new())?;
+            (path.display().to_string(), loaded.mesh)
+        }
         None => ("rippled sphere".to_owned(), rippled_sphere()),
     };
     let engine = open_engine(arguments.device.device)?;

@@ -13,10 +13,11 @@ use super::interrupt::{Interrupt, Interrupted};
 use super::model;
 use super::output::{print_json, print_text, print_warnings};
 use super::progress::Bar;
+use crate::CancelToken;
 use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{ExtractError, Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::Metrics;
-use crate::geometry::{Mesh, SurfaceSampler, UNIT_LONGEST_SIDE};
+use crate::geometry::{LoadedMesh, Mesh, SurfaceSampler, UNIT_LONGEST_SIDE};
 use crate::query::{LoadedModel, MeshComparison, compare_meshes};
 use crate::train::{Evaluation, Protocol, evaluate};
 
@@ -88,21 +89,31 @@ pub(super) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
     );
     let started = Instant::now();
     let mut bar = Bar::new("reading the mesh");
-    let first = arguments.input.read(&arguments.mesh)?.mesh;
+    let cancel = CancelToken::new();
+    let LoadedMesh {
+        mesh: first,
+        cleanup,
+        ..
+    } = arguments.input.read(&arguments.mesh, &cancel)?;
     let mut report = if model::is_model(&arguments.other) {
         compare_model(arguments, &first, &mut bar)?
     } else {
-        let second = arguments.input.read(&arguments.other)?.mesh;
+        let LoadedMesh {
+            mesh: second,
+            cleanup,
+            ..
+        } = arguments.input.read(&arguments.other, &cancel)?;
         bar.say("comparing");
         CompareReport {
             kind: "mesh",
             metrics: None,
             surface: Some(compare_surfaces(arguments, &first, &second, None)?),
             seconds: 0.0,
-            warnings: Vec::new(),
+            warnings: cleanup.notes,
         }
     };
     drop(bar);
+    report.warnings.splice(0..0, cleanup.notes);
     report.seconds = started.elapsed().as_secs_f64();
     if arguments.json {
         return print_json(&report);

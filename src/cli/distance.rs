@@ -15,6 +15,7 @@ use super::output::{
 };
 use super::points::{NumberWriter, PointFile};
 use super::progress::Bar;
+use crate::CancelToken;
 use crate::distance::{SignPolicy, SignReport, SignRule, SignedDistance};
 use crate::geometry::LoadedMesh;
 
@@ -65,7 +66,8 @@ pub(super) fn run(arguments: &DistanceArguments) -> anyhow::Result<()> {
     ensure_writable(&arguments.output)?;
     let mut points = PointFile::open(&arguments.points)?;
     let mut bar = Bar::new("reading the mesh");
-    let LoadedMesh { mesh, cleanup, .. } = arguments.input.read(&arguments.mesh)?;
+    let LoadedMesh { mesh, cleanup, .. } =
+        arguments.input.read(&arguments.mesh, &CancelToken::new())?;
     bar.say("building the search structures");
     let started = Instant::now();
     let distances = SignedDistance::new(&mesh, arguments.sign)

@@ -22,7 +22,8 @@ use crate::train::{Configuration, FitSettings, Phase, Preset, Progress};
 
 /// Fit a model to a mesh
 ///
-/// The mesh is .obj, .ply, .stl, .off, .glb or .gltf. Training ends at whichever of --seconds, --steps and
+/// The mesh is .obj, .ply, .stl, .off, .glb or .gltf; through points without faces, also of .xyz, a surface is put first.
+/// Training ends at whichever of --seconds, --steps and
 /// --target-near-mae is met first; a fit by --steps alone gives the same model again for one seed, device and thread count.
 #[derive(Args)]
 pub(super) struct FitArguments {
@@ -129,7 +130,10 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::listen()?;
     tracing::info!("reading {}", arguments.mesh.display());
     let mut bar = Bar::new("reading the mesh");
-    let loaded = arguments.input.read(&arguments.mesh)?;
+    let loaded = arguments
+        .input
+        .read(&arguments.mesh, interrupt.token())
+        .map_err(|error| interrupt.explain(error))?;
     let load = started.elapsed().as_secs_f64();
 
     let name = arguments

@@ -10,6 +10,7 @@ use super::arguments::MeshArguments;
 use super::fit::metrics_in_words;
 use super::model;
 use super::output::{bytes_in_words, file_bytes, print_json, print_text};
+use crate::CancelToken;
 use crate::field::{Architecture, Bodies, Metrics, Model, Training};
 use crate::geometry::{Bounds, Cleanup, HealthReport, MeshFormat, Similarity};
 use crate::words::length_in_words;
@@ -80,7 +81,7 @@ pub(super) fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
 
 fn inspect_mesh(path: &Path, input: &MeshArguments) -> anyhow::Result<MeshFileReport> {
     let started = Instant::now();
-    let loaded = input.read(path)?;
+    let loaded = input.read(path, &CancelToken::new())?;
     let health = HealthReport::of(&loaded.mesh, &loaded.cleanup);
     Ok(MeshFileReport {
         kind: "mesh",

@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &StudyArguments) -> anyhow::Result<()> {
                 mesh_study.name
             ));
             let mesh = mesh.get_or_insert_with(|| {
-                let loaded = arguments.input.read(&mesh_study.path);
+                let loaded = arguments.input.read(&mesh_study.path, cancel);
                 loaded.map(|loaded| loaded.mesh)
             });
             let figures = match mesh {

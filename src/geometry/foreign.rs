@@ -14,7 +14,7 @@ pub(super) struct Foreign {
 const EXPORT: &str = "export it as OBJ, PLY, STL or glTF";
 const UNPACK: &str = "unpack it and use the mesh inside";
 const NO_MESH: &str = "it holds no mesh";
-const RECONSTRUCT: &str = "it holds points: reconstruct a surface from them first";
+const RECONSTRUCT: &str = "export its points as PLY or XYZ";
 
 /// First bytes that are beyond doubt.
 const MAGIC: [(&[u8], &str, &str); 48] = [

@@ -24,18 +24,24 @@ pub enum MeshFormat {
     Glb,
     /// glTF 2.0 as JSON, its buffers embedded or in files beside it.
     Gltf,
+    /// Points as text, one a line: `x y z`, with or without a normal, and never a face.
+    Xyz,
 }
 
 impl MeshFormat {
     /// Every format, in the order in which they are listed to users.
-    pub const ALL: [MeshFormat; 6] = [
+    pub const ALL: [MeshFormat; 7] = [
         MeshFormat::Obj,
         MeshFormat::Ply,
         MeshFormat::Stl,
         MeshFormat::Off,
         MeshFormat::Glb,
         MeshFormat::Gltf,
+        MeshFormat::Xyz,
     ];
+
+    /// Other extensions under which points come as text.
+    const POINTS: [&str; 5] = ["pts", "xyzn", "xyzrgb", "asc", "txt"];
 
     /// The file extension, lower case and without a dot. Also the name in text and in JSON.
     pub fn extension(self) -> &'static str {
@@ -46,6 +52,7 @@ impl MeshFormat {
             MeshFormat::Off => "off",
             MeshFormat::Glb => "glb",
             MeshFormat::Gltf => "gltf",
+            MeshFormat::Xyz => "xyz",
         }
     }
 
@@ -101,9 +108,13 @@ impl FromStr for MeshFormat {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let wanted = name.trim_start_matches('.');
+        let is_wanted = |name: &str| name.eq_ignore_ascii_case(wanted);
+        if MeshFormat::POINTS.into_iter().any(is_wanted) {
+            return Ok(MeshFormat::Xyz);
+        }
         MeshFormat::ALL
             .into_iter()
-            .find(|format| format.extension().eq_ignore_ascii_case(wanted))
+            .find(|format| is_wanted(format.extension()))
             .ok_or_else(|| UnknownFormat(name.to_owned()))
     }
 }
@@ -194,11 +205,12 @@ mod tests {
 
     #[test]
     fn unknown_extensions_are_told_what_is_read() {
-        let unknown = MeshFormat::from_path(Path::new("scan.xyz")).unwrap_err();
+        let unknown = MeshFormat::from_path(Path::new("scan.e57")).unwrap_err();
         assert_eq!(
             unknown.to_string(),
-            "`xyz` is not a mesh format that can be read: use one of obj, ply, stl, off, glb, gltf"
+            "`e57` is not a mesh format that can be read: use one of obj, ply, stl, off, glb, gltf, xyz"
         );
+        assert_eq!("PTS".parse(), Ok(MeshFormat::Xyz));
         let none = MeshFormat::from_path(Path::new("scan")).unwrap_err();
         assert!(
             none.to_string()

@@ -11,7 +11,9 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
-use super::{MeshFormat, SizeLimit, gltf, obj, off, parse_mesh_within, ply, stl};
+use super::{
+    LoadedShape, MeshFormat, SizeLimit, gltf, obj, off, parse_shape_within, ply, stl, xyz,
+};
 
 /// Inputs for each reader when nobody asks for more.
 const INPUTS: u64 = 100_000;
@@ -23,6 +25,7 @@ fn corpus(format: MeshFormat) -> Vec<Vec<u8>> {
     let mut files = match format {
         MeshFormat::Obj => bytes(&[&[obj::tests::SAMPLE], &obj::tests::ODDITIES[..]].concat()),
         MeshFormat::Off => bytes(&[&[off::tests::SAMPLE], &off::tests::ODDITIES[..]].concat()),
+        MeshFormat::Xyz => bytes(&xyz::tests::ODDITIES),
         MeshFormat::Ply => {
             let mut files = vec![ply::tests::binary(false), ply::tests::binary(true)];
             files.extend(ply::tests::odd_binaries());
@@ -166,13 +169,23 @@ fn change_lines(file: &mut Vec<u8>, rng: &mut impl Rng) {
 /// What a reader may make of so many bytes, in proportion: a byte can be the number of a vertex, hence a triangle.
 const LARGER: usize = 64;
 
-/// Reads a file and looks at what it became; whether it is a mesh.
+/// Reads a file and looks at what it became; whether it is a mesh, or points where those are all that there is.
 fn check(bytes: &[u8], format: MeshFormat) -> bool {
     let limit = SizeLimit { bytes: 1 << 20 };
-    let Ok(loaded) = parse_mesh_within(bytes, format, "damaged", &limit) else {
-        return false;
+    let mesh = match parse_shape_within(bytes, format, "damaged", &limit) {
+        Ok(LoadedShape::Mesh(loaded)) => loaded.mesh,
+        Ok(LoadedShape::Points(points)) => {
+            let cloud = points.cloud;
+            let normals = cloud.normals.iter().flatten().flatten();
+            let mut numbers = cloud.positions.as_flattened().iter().chain(normals);
+            assert!(numbers.all(|x| x.is_finite()));
+            assert!(24 * cloud.positions.len() as u64 <= limit.bytes);
+            let room = 24 * cloud.positions.capacity();
+            assert!(room <= LARGER * (bytes.len() + 64));
+            return format == MeshFormat::Xyz;
+        }
+        Err(_) => return false,
     };
-    let mesh = loaded.mesh;
     let vertices = mesh.positions.len();
     let corners = mesh.triangles.as_flattened();
     assert!(corners.iter().all(|&vertex| (vertex as usize) < vertices));
@@ -254,4 +267,9 @@ fn damaged_glb() {
 #[test]
 fn damaged_gltf() {
     fuzz(MeshFormat::Gltf);
+}
+
+#[test]
+fn damaged_xyz() {
+    fuzz(MeshFormat::Xyz);
 }

@@ -2,7 +2,8 @@
 //!
 //! A mesh enters through [`read_mesh`], [`parse_mesh`] or, from raw arrays, [`Mesh::from_arrays`] and [`validate()`]. All
 //! three end in the same checks, so whatever lies to the right of this room may trust a mesh: indices are in range,
-//! coordinates are finite, and the surface has an extent.
+//! coordinates are finite, and the surface has an extent. Points without faces come out of [`read_shape_within`] as a
+//! [`PointCloud`].
 
 mod arrangement;
 mod box_tree;
@@ -26,7 +27,9 @@ mod off;
 mod orientation;
 mod ply;
 mod ply_header;
+mod point_cloud;
 mod polygon;
+mod principal_axes;
 mod read;
 pub mod shapes;
 mod similarity;
@@ -40,6 +43,7 @@ mod union_find;
 mod validate;
 mod vector;
 mod weld;
+mod xyz;
 
 pub(crate) use arrangement::{Arrangement, GAP};
 pub use components::Components;
@@ -47,7 +51,14 @@ pub use format::{MeshFormat, UnknownFormat};
 pub use health::{HealthReport, SELF_INTERSECTION_LIMIT};
 pub(crate) use lattice::{on_lattice, turn};
 pub use mesh::{Bounds, Mesh};
-pub use read::{LoadedMesh, ReadError, parse_mesh, parse_mesh_within, read_mesh, read_mesh_within};
+pub use point_cloud::{PointCleanup, PointCloud, PointCloudError};
+pub(crate) use principal_axes::PrincipalAxes;
+#[cfg(test)]
+use read::parse_points_for_test;
+pub use read::{
+    LoadedMesh, LoadedPoints, LoadedShape, ReadError, parse_mesh, parse_mesh_within,
+    parse_shape_within, read_mesh, read_mesh_within, read_shape_within,
+};
 pub use similarity::{Similarity, UNIT_LONGEST_SIDE};
 pub use size_limit::SizeLimit;
 pub use surface_sampler::{SurfacePoint, SurfaceSampler};

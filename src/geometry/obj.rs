@@ -5,13 +5,16 @@ use std::io::{Cursor, Write};
 use super::read::{Failure, Parsed, SMALL_FACE, SMALL_FACES, left_out};
 use super::text::{Lines, Wrong, float, no_number, shortened, whole, words};
 use super::triangulate::PolygonMesh;
-use super::{MeshError, SizeLimit};
+use super::{Mesh, MeshError, SizeLimit};
 
-/// Parses all objects and groups of an OBJ file into one mesh; materials, normals, colours and texture coordinates are
-/// ignored. The vertices are renumbered in the order in which the faces use them.
+/// Parses all objects and groups of an OBJ file into one mesh; materials, colours and texture coordinates are ignored, and so
+/// are normals where there are faces. The vertices are renumbered in the order in which the faces use them.
 pub(super) fn parse(text: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
     let geometry = Geometry::of(text).map_err(|wrong| wrong.in_text(text))?;
     geometry.check(limit)?;
+    if geometry.corners == 0 && geometry.vertices > 0 {
+        return geometry.points(text).map_err(|wrong| wrong.in_text(text));
+    }
     let no_materials = |_: &std::path::Path| Err(tobj::LoadError::OpenFileFailed);
     let options = tobj::LoadOptions::default();
     let (models, _) = tobj::load_obj_buf(&mut Cursor::new(&geometry.text), &options, no_materials)
@@ -188,7 +191,57 @@ impl Geometry {
         Ok(())
     }
 
-    /// Refuses what has no faces, faces without vertices, and what is too large.
+    /// The vertices as points, with their normals if there is one for each.
+    fn points(mut self, text: &[u8]) -> Result<Parsed, Wrong> {
+        // They were read as vertices.
+        self.points = 0;
+        let mut notes = self.notes();
+        // Words were checked when they were written; what is no number to Rust was written as `nan`.
+        let row = |line: &[u8]| {
+            let mut numbers = words(line).skip(1).map(float);
+            std::array::from_fn(|_| numbers.next().flatten().unwrap_or(f64::NAN))
+        };
+        let positions: Vec<[f64; 3]> = Lines::new(&self.text).map(row).collect();
+        let mut normals = Vec::new();
+        let mut lines = Lines::new(text);
+        loop {
+            let offset = lines.at;
+            let Some(line) = lines.next() else { break };
+            if !words(line)
+                .next()
+                .is_some_and(|word| word.eq_ignore_ascii_case(b"vn"))
+            {
+                continue;
+            }
+            let line = without_comment(line);
+            let numbers = words(line).skip(1).map_while(float);
+            let numbers: Vec<f64> = numbers.take(3).collect();
+            normals.push(<[f64; 3]>::try_from(numbers).map_err(|_| {
+                let what = format!("a normal needs three numbers: `{}`", shortened(line));
+                Wrong { offset, what }
+            })?);
+        }
+        if normals.len() != positions.len() {
+            let (count, points) = (normals.len(), positions.len());
+            if count > 0 {
+                notes.push(format!(
+                    "The normals were left out: there are {count} for {points} points."
+                ));
+            }
+            normals.clear();
+        }
+        Ok(Parsed {
+            mesh: Mesh {
+                positions,
+                triangles: Vec::new(),
+            },
+            normals,
+            notes,
+            ..Parsed::default()
+        })
+    }
+
+    /// Refuses wireframes and curves, faces without vertices, and what is too large.
     fn check(&self, limit: &SizeLimit) -> Result<(), Failure> {
         let vertices = self.vertices;
         limit.check(vertices as u64, self.corners as u64)?;
@@ -201,11 +254,10 @@ impl Geometry {
             }
             .into());
         }
-        if self.corners > 0 || vertices == 0 {
+        if self.corners > 0 || vertices == 0 || self.free_form + self.lines == 0 {
             return Ok(());
         }
         Err(match (self.free_form, self.lines) {
-            (0, 0) => MeshError::NoFaces { vertices }.into(),
             (0, lines) => Failure::Unsupported(format!(
                 "it holds {lines} lines (`l`) and no faces: a wireframe has no surface; give it faces first"
             )),

@@ -30,7 +30,11 @@ pub(super) fn parse(text: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
     let mut refused = None;
     for &start in &head.starts {
         let mesh = read_lines(text, start, &head);
-        match mesh.and_then(|mesh| Parsed::from_polygons(mesh, limit, Vec::new())) {
+        let parsed = mesh.and_then(|(mesh, normals)| {
+            let parsed = Parsed::from_polygons(mesh, limit, Vec::new())?;
+            Ok(Parsed { normals, ..parsed })
+        });
+        match parsed {
             Ok(parsed) => return Ok(parsed),
             Err(failure) => refused = refused.or(Some(failure)),
         }
@@ -72,6 +76,8 @@ struct Head {
     starts: Vec<usize>,
     /// How many numbers a vertex may have where lines do not tell.
     widths: Vec<usize>,
+    /// Whether normals stand behind the coordinates.
+    normals: bool,
 }
 
 impl Head {
@@ -83,6 +89,7 @@ impl Head {
         };
         let first = words.next().unwrap_or(&[]);
         let mut widths = vec![3];
+        let mut normals = false;
         match keyword(first) {
             None => words.at = 0,
             Some((variant, glued)) => {
@@ -96,6 +103,7 @@ impl Head {
                     dimensions = said.saturating_add(dimensions - 3);
                 } else if has(b'n') {
                     widths[0] += 3;
+                    normals = true;
                 }
                 if dimensions != 3 {
                     return Err(Failure::Unsupported(format!(
@@ -150,6 +158,7 @@ impl Head {
             faces: counts[1],
             starts,
             widths,
+            normals,
         })
     }
 }
@@ -160,11 +169,16 @@ fn content(line: &[u8]) -> &[u8] {
     line[..end.unwrap_or(line.len())].trim_ascii()
 }
 
-/// The mesh, if it has a line for each vertex and each face.
-fn read_lines(text: &[u8], start: usize, head: &Head) -> Result<PolygonMesh, Failure> {
+/// The mesh, if it has a line for each vertex and each face, and normals if it has no faces.
+fn read_lines(
+    text: &[u8],
+    start: usize,
+    head: &Head,
+) -> Result<(PolygonMesh, Vec<[f64; 3]>), Failure> {
     #[derive(Default)]
     struct Part {
         mesh: PolygonMesh,
+        normals: Vec<[f64; 3]>,
         /// The fewest and most words in the line of a vertex.
         widths: Option<(usize, usize)>,
         corners: Vec<i64>,
@@ -202,6 +216,17 @@ fn read_lines(text: &[u8], start: usize, head: &Head) -> Result<PolygonMesh, Fai
                 })?;
             }
             part.mesh.positions.push(position);
+            if head.normals && faces == 0 {
+                let number = |word| float(word).ok_or_else(|| no_number(word));
+                let numbers: Vec<f64> = words
+                    .by_ref()
+                    .take(3)
+                    .map(number)
+                    .collect::<Result<_, _>>()?;
+                let normal = numbers.try_into();
+                part.normals
+                    .push(normal.map_err(|_| "a normal needs three numbers")?);
+            }
             if even {
                 let width = 3 + words.count();
                 let (least, most) = part.widths.unwrap_or((width, width));
@@ -225,7 +250,13 @@ fn read_lines(text: &[u8], start: usize, head: &Head) -> Result<PolygonMesh, Fai
             records.count
         )));
     }
-    Ok(PolygonMesh::joined(parts.into_iter().map(|part| part.mesh)))
+    let mut parts = parts;
+    let normals = parts
+        .iter_mut()
+        .map(|part| std::mem::take(&mut part.normals));
+    let normals = normals.collect::<Vec<_>>().concat();
+    let mesh = PolygonMesh::joined(parts.into_iter().map(|part| part.mesh));
+    Ok((mesh, normals))
 }
 
 /// Reads one face: how many corners it has, and which. `corners` is room that is used again.

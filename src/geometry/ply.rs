@@ -8,11 +8,17 @@ use super::text::{
 };
 use super::triangulate::PolygonMesh;
 
-/// Parses the vertices, faces and triangle strips of a PLY file. All other elements and properties are skipped, whatever
+/// Parses the vertices, faces and triangle strips of a PLY file, and the vertices' normals if there is nothing but them. All other elements and properties are skipped, whatever
 /// they hold.
 pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> {
     let header = Header::read(bytes)?;
-    let plans = header.elements.iter().map(Plan::of);
+    let has = |name: &str, element: &Element| element.name == name && element.count > 0;
+    let mut elements = header.elements.iter();
+    let bare = !elements.any(|element| has("face", element) || has("tristrips", element));
+    let plans = header
+        .elements
+        .iter()
+        .map(|element| Plan::of(element, bare));
     let plans: Vec<Plan> = plans.collect::<Result<_, _>>()?;
     let count = |kind| -> usize {
         let of_kind = plans.iter().filter(|plan| plan.kind == kind);
@@ -43,12 +49,13 @@ pub(super) fn parse(bytes: &[u8], limit: &SizeLimit) -> Result<Parsed, Failure> 
                 .into(),
         ));
     }
-    let (shapes, notes) = if text {
+    let (shapes, normals, notes) = if text {
         read_text(bytes, header.end, &plans)?
     } else {
         read_binary(bytes, &header, &plans)?
     };
-    Parsed::from_polygons(shapes, limit, notes)
+    let parsed = Parsed::from_polygons(shapes, limit, notes)?;
+    Ok(Parsed { normals, ..parsed })
 }
 
 /// What an element is to us.
@@ -78,6 +85,8 @@ enum Step {
     Skip { words: usize, bytes: usize },
     /// A coordinate.
     Axis(usize, Scalar),
+    /// A coordinate of a point's normal.
+    Normal(usize, Scalar),
     /// A list; whether it names the corners of a face.
     List {
         count: Scalar,
@@ -87,7 +96,8 @@ enum Step {
 }
 
 impl Plan {
-    fn of(element: &Element) -> Result<Plan, Failure> {
+    /// `bare` says that there are no faces, and normals are wanted.
+    fn of(element: &Element, bare: bool) -> Result<Plan, Failure> {
         let Element {
             name,
             count,
@@ -102,6 +112,11 @@ impl Plan {
         if *count > 0 {
             check_properties(kind, name, properties)?;
         }
+        let number = |name: &str| {
+            let mut numbers = properties.iter().filter(|p| p.count.is_none());
+            numbers.any(|property| property.name == name)
+        };
+        let normals = bare && kind == Kind::Vertex && NORMAL.into_iter().all(number);
         let mut steps = Vec::new();
         for property in properties {
             let step = match (property.count, &property.name[..]) {
@@ -113,6 +128,10 @@ impl Plan {
                 (None, "x") if kind == Kind::Vertex => Step::Axis(0, property.scalar),
                 (None, "y") if kind == Kind::Vertex => Step::Axis(1, property.scalar),
                 (None, "z") if kind == Kind::Vertex => Step::Axis(2, property.scalar),
+                (None, name) if normals && NORMAL.contains(&name) => {
+                    let axis = usize::from(name.as_bytes()[1] - b'x');
+                    Step::Normal(axis, property.scalar)
+                }
                 _ => Step::Skip {
                     words: 1,
                     bytes: property.scalar.size(),
@@ -138,6 +157,9 @@ impl Plan {
         })
     }
 }
+
+/// The coordinates of a normal.
+const NORMAL: [&str; 3] = ["nx", "ny", "nz"];
 
 fn is_corner_list(name: &str) -> bool {
     matches!(name, "vertex_indices" | "vertex_index")
@@ -209,8 +231,10 @@ enum Stop {
 #[derive(Default)]
 struct Shapes {
     mesh: PolygonMesh,
+    normals: Vec<[f64; 3]>,
     /// The record that is read now.
     position: [f64; 3],
+    normal: Option<[f64; 3]>,
     corners: Vec<i64>,
     /// Lines that go on behind their last property.
     long_lines: u64,
@@ -235,6 +259,13 @@ impl Shapes {
                     let word = next()?;
                     self.position[axis] = float(word).ok_or_else(|| {
                         let name = ["x", "y", "z"][axis];
+                        Stop::Wrong(format!("{}, and `{name}` needs one", no_number(word)))
+                    })?;
+                }
+                Step::Normal(axis, _) => {
+                    let word = next()?;
+                    self.normal.get_or_insert_default()[axis] = float(word).ok_or_else(|| {
+                        let name = NORMAL[axis];
                         Stop::Wrong(format!("{}, and `{name}` needs one", no_number(word)))
                     })?;
                 }
@@ -277,6 +308,10 @@ impl Shapes {
                 Step::Axis(axis, scalar) => {
                     self.position[axis] = scalar.read(take(scalar.size())?, big_endian);
                 }
+                Step::Normal(axis, scalar) => {
+                    let number = scalar.read(take(scalar.size())?, big_endian);
+                    self.normal.get_or_insert_default()[axis] = number;
+                }
                 Step::List {
                     count,
                     item,
@@ -306,7 +341,10 @@ impl Shapes {
 
     fn end_record(&mut self, kind: Kind) {
         match kind {
-            Kind::Vertex => self.mesh.positions.push(self.position),
+            Kind::Vertex => {
+                self.mesh.positions.push(self.position);
+                self.normals.extend(self.normal);
+            }
             Kind::Face => self.mesh.push_face(self.corners.iter().copied()),
             Kind::Strips => {
                 for strip in self.corners.split(|&corner| corner < 0) {
@@ -349,12 +387,11 @@ fn content(line: &[u8]) -> &[u8] {
     if is_comment { &[] } else { line }
 }
 
+/// Faces, normals and notes.
+type Read = (PolygonMesh, Vec<[f64; 3]>, Vec<String>);
+
 /// Reads text: each record is a line, or words are taken as they come where that does not work out.
-fn read_text(
-    bytes: &[u8],
-    start: usize,
-    plans: &[Plan],
-) -> Result<(PolygonMesh, Vec<String>), Failure> {
+fn read_text(bytes: &[u8], start: usize, plans: &[Plan]) -> Result<Read, Failure> {
     let body = &bytes[start..];
     // Where the records of each element end.
     let ends = plans.iter().scan(0_usize, |end, plan| {
@@ -383,6 +420,11 @@ fn read_text(
         match parts {
             Ok(parts) => {
                 let long_lines = parts.iter().map(|part| part.long_lines).sum();
+                let mut parts = parts;
+                let normals = parts
+                    .iter_mut()
+                    .map(|part| std::mem::take(&mut part.normals));
+                let normals = normals.collect::<Vec<_>>().concat();
                 let mesh = PolygonMesh::joined(parts.into_iter().map(|part| part.mesh));
                 let notes = [
                     left_out(
@@ -396,7 +438,7 @@ fn read_text(
                         "lines behind the last element of the PLY file",
                     ),
                 ];
-                return Ok((mesh, notes.into_iter().flatten().collect()));
+                return Ok((mesh, normals, notes.into_iter().flatten().collect()));
             }
             Err(wrong) => refused = Some(wrong),
         }
@@ -426,10 +468,10 @@ fn read_text(
         Ok(words.next().is_some())
     };
     match (read_all(), refused) {
-        (Ok(false), _) => Ok((shapes.mesh, Vec::new())),
+        (Ok(false), _) => Ok((shapes.mesh, shapes.normals, Vec::new())),
         (Ok(true), None) => {
             let note = "What stands behind the last element of the PLY file was left out.";
-            Ok((shapes.mesh, vec![note.into()]))
+            Ok((shapes.mesh, shapes.normals, vec![note.into()]))
         }
         (Err(failure), None) => Err(failure),
         // What is wrong is told of the usual layout.
@@ -440,11 +482,7 @@ fn read_text(
     }
 }
 
-fn read_binary(
-    bytes: &[u8],
-    header: &Header,
-    plans: &[Plan],
-) -> Result<(PolygonMesh, Vec<String>), Failure> {
+fn read_binary(bytes: &[u8], header: &Header, plans: &[Plan]) -> Result<Read, Failure> {
     let big_endian = header.encoding == Encoding::BigEndian;
     let mut data = &bytes[header.end..];
     let mut shapes = Shapes::default();
@@ -468,7 +506,7 @@ fn read_binary(
         "byte behind the last element of the PLY file",
         "bytes behind the last element of the PLY file",
     );
-    Ok((shapes.mesh, note.into_iter().collect()))
+    Ok((shapes.mesh, shapes.normals, note.into_iter().collect()))
 }
 
 #[cfg(test)]

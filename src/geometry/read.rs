@@ -9,8 +9,8 @@ use super::format::Content;
 use super::triangulate::PolygonMesh;
 use super::weld::first_at_same_place;
 use super::{
-    Cleanup, Mesh, MeshError, MeshFormat, SizeLimit, UnknownFormat, gltf, obj, off, ply, stl, text,
-    validate,
+    Cleanup, Mesh, MeshError, MeshFormat, PointCloud, PointCloudError, SizeLimit, UnknownFormat,
+    gltf, obj, off, ply, stl, text, validate, xyz,
 };
 
 /// A mesh that came from a file and passed [`validate()`].
@@ -22,6 +22,26 @@ pub struct LoadedMesh {
     pub format: MeshFormat,
     /// What was found and done on the way in.
     pub cleanup: Cleanup,
+}
+
+/// Points that came from a file without faces and passed [`PointCloud::checked`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadedPoints {
+    /// The points, in the units and at the place of the file.
+    pub cloud: PointCloud,
+    /// The format they were read from.
+    pub format: MeshFormat,
+    /// What was left out, repaired or doubted, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What a file holds: a surface, or points of one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LoadedShape {
+    /// A mesh.
+    Mesh(LoadedMesh),
+    /// Points without faces.
+    Points(LoadedPoints),
 }
 
 /// Why a file gives no mesh. The texts begin with the file's name.
@@ -109,12 +129,20 @@ pub enum ReadError {
         /// What is wrong with the mesh.
         source: MeshError,
     },
+    /// The file was read, and no surface can be put through its points.
+    #[error("{name}: {source}")]
+    Points {
+        /// The file.
+        name: String,
+        /// What is wrong with the points.
+        source: PointCloudError,
+    },
 }
 
 /// Reads the mesh in the file at `path`, whose extension names its format.
 ///
 /// Polygons are cut into triangles, vertices that a format repeats are merged, and the result passes [`validate()`].
-/// All objects of a file become one mesh.
+/// All objects of a file become one mesh. Points without faces are refused: [`read_shape_within`] takes them.
 ///
 /// # Errors
 /// [`ReadError`], naming the file.
@@ -127,6 +155,18 @@ pub fn read_mesh(path: &Path) -> Result<LoadedMesh, ReadError> {
 /// # Errors
 /// [`ReadError`], naming the file.
 pub fn read_mesh_within(path: &Path, limit: &SizeLimit) -> Result<LoadedMesh, ReadError> {
+    read(path, limit, Parsed::into_mesh)
+}
+
+/// Like [`read_mesh_within`], but takes points without faces for what they are.
+///
+/// # Errors
+/// [`ReadError`], naming the file.
+pub fn read_shape_within(path: &Path, limit: &SizeLimit) -> Result<LoadedShape, ReadError> {
+    read(path, limit, Parsed::into_shape)
+}
+
+fn read<T>(path: &Path, limit: &SizeLimit, finish: Finish<T>) -> Result<T, ReadError> {
     let name = path.display().to_string();
     let format = match MeshFormat::from_path(path) {
         Ok(format) => format,
@@ -139,7 +179,7 @@ pub fn read_mesh_within(path: &Path, limit: &SizeLimit) -> Result<LoadedMesh, Re
         }
     };
     match std::fs::read(path) {
-        Ok(bytes) => parse(&bytes, format, &name, path.parent(), limit),
+        Ok(bytes) => parse(&bytes, format, &name, path.parent(), limit, finish),
         Err(source) => Err(ReadError::Io { name, source }),
     }
 }
@@ -162,16 +202,44 @@ pub fn parse_mesh_within(
     name: &str,
     limit: &SizeLimit,
 ) -> Result<LoadedMesh, ReadError> {
-    parse(bytes, format, name, None, limit)
+    parse(bytes, format, name, None, limit, Parsed::into_mesh)
 }
 
-fn parse(
+/// Like [`parse_mesh_within`], but takes points without faces for what they are.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn parse_shape_within(
+    bytes: &[u8],
+    format: MeshFormat,
+    name: &str,
+    limit: &SizeLimit,
+) -> Result<LoadedShape, ReadError> {
+    parse(bytes, format, name, None, limit, Parsed::into_shape)
+}
+
+#[cfg(test)]
+pub(super) fn parse_points_for_test(
+    bytes: &[u8],
+    format: MeshFormat,
+) -> Result<(PointCloud, Vec<String>), ReadError> {
+    match parse_shape_within(bytes, format, "points", &SizeLimit::default())? {
+        LoadedShape::Points(points) => Ok((points.cloud, points.notes)),
+        LoadedShape::Mesh(mesh) => panic!("a mesh: {mesh:?}"),
+    }
+}
+
+/// What becomes of what a parser gives.
+type Finish<T> = fn(Parsed, MeshFormat) -> Result<T, Failure>;
+
+fn parse<T>(
     bytes: &[u8],
     format: MeshFormat,
     name: &str,
     folder: Option<&Path>,
     limit: &SizeLimit,
-) -> Result<LoadedMesh, ReadError> {
+    finish: Finish<T>,
+) -> Result<T, ReadError> {
     let plain = text::plain(bytes);
     let bytes = &*plain;
     let parsed = check_content(bytes, format).and_then(|()| match format {
@@ -180,19 +248,9 @@ fn parse(
         MeshFormat::Stl => stl::parse(bytes, limit),
         MeshFormat::Off => off::parse(bytes, limit),
         MeshFormat::Glb | MeshFormat::Gltf => gltf::parse(bytes, folder, limit),
+        MeshFormat::Xyz => xyz::parse(bytes, limit),
     });
-    let finished = parsed.and_then(|parsed| {
-        let parsed = parsed.without_places_nobody_needs();
-        let (mesh, mut cleanup) = validate(parsed.mesh)?;
-        cleanup.polygons_triangulated = parsed.polygons;
-        cleanup.vertices_welded = parsed.welded;
-        cleanup.notes.splice(0..0, parsed.notes);
-        Ok(LoadedMesh {
-            mesh,
-            format,
-            cleanup,
-        })
-    });
+    let finished = parsed.and_then(|parsed| finish(parsed, format));
     finished.map_err(|failure| failure.named(name, format))
 }
 
@@ -214,6 +272,8 @@ fn check_content(bytes: &[u8], expected: MeshFormat) -> Result<(), Failure> {
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub mesh: Mesh,
+    /// A normal for each vertex, only if there are no triangles; empty if there are none.
+    pub normals: Vec<[f64; 3]>,
     pub polygons: u64,
     pub welded: u64,
     /// What was left out or repaired, one sentence each.
@@ -234,8 +294,39 @@ impl Parsed {
             mesh,
             polygons,
             notes,
-            welded: 0,
+            ..Parsed::default()
         })
+    }
+
+    fn into_mesh(self, format: MeshFormat) -> Result<LoadedMesh, Failure> {
+        let parsed = self.without_places_nobody_needs();
+        let (mesh, mut cleanup) = validate(parsed.mesh)?;
+        cleanup.polygons_triangulated = parsed.polygons;
+        cleanup.vertices_welded = parsed.welded;
+        cleanup.notes.splice(0..0, parsed.notes);
+        Ok(LoadedMesh {
+            mesh,
+            format,
+            cleanup,
+        })
+    }
+
+    fn into_shape(self, format: MeshFormat) -> Result<LoadedShape, Failure> {
+        if !self.mesh.triangles.is_empty() || self.mesh.positions.is_empty() {
+            return self.into_mesh(format).map(LoadedShape::Mesh);
+        }
+        let cloud = PointCloud {
+            positions: self.mesh.positions,
+            normals: Some(self.normals).filter(|normals| !normals.is_empty()),
+        };
+        let (cloud, cleanup) = cloud.checked().map_err(Failure::Points)?;
+        let mut notes = self.notes;
+        notes.extend(cleanup.in_words());
+        Ok(LoadedShape::Points(LoadedPoints {
+            cloud,
+            format,
+            notes,
+        }))
     }
 
     /// Leaves out the vertices that have no finite place and belong to no face: scanners write `nan` where they saw
@@ -330,6 +421,7 @@ pub(super) enum Failure {
         limit: u64,
     },
     Mesh(MeshError),
+    Points(PointCloudError),
 }
 
 impl From<MeshError> for Failure {
@@ -377,6 +469,7 @@ impl Failure {
                 limit,
             },
             Failure::Mesh(source) => ReadError::Mesh { name, source },
+            Failure::Points(source) => ReadError::Points { name, source },
         }
     }
 }

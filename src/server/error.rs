@@ -14,7 +14,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 use super::resource_name::Collection;
 use crate::extract::ExtractError;
 use crate::field::{DeviceError, ModelError, device_failure, panic_message};
-use crate::geometry::{MeshError, ReadError};
+use crate::geometry::{MeshError, PointCloudError, ReadError};
+use crate::reconstruct::ReconstructError;
 use crate::train::{FitError, SettingsError};
 
 /// `ErrorInfo.domain` of every error.
@@ -61,6 +62,8 @@ pub(super) enum ApiError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Mesh(#[from] MeshError),
+    #[error(transparent)]
+    Reconstruct(#[from] ReconstructError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
@@ -172,6 +175,16 @@ impl ApiError {
             ApiError::NoMemory { .. } => verdict(Code::ResourceExhausted, "MEMORY_FULL"),
             ApiError::Read(error) => blame(read_reason(error), "data"),
             ApiError::Mesh(error) => blame(mesh_reason(error), "data"),
+            ApiError::Reconstruct(error) => match error {
+                ReconstructError::Points(error) => blame(points_reason(error), "data"),
+                ReconstructError::Smoothing(_) => blame("FIELD_INVALID", "metadata.smoothing"),
+                ReconstructError::Extract(ExtractError::TooLarge { .. }) => {
+                    blame("MESH_TOO_LARGE", "data")
+                }
+                ReconstructError::Extract(_) => blame("POINTS_NO_SURFACE", "data"),
+                ReconstructError::Mesh(error) => blame(mesh_reason(error), "data"),
+                ReconstructError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
+            },
             ApiError::Settings(error) => blame("SETTINGS_INVALID", settings_field(error)),
             ApiError::Device(error) => device_verdict(error),
             ApiError::Fit(error) => fit_verdict(error),
@@ -201,6 +214,7 @@ fn read_reason(error: &ReadError) -> &'static str {
         ReadError::Unsupported { .. } => "MESH_UNSUPPORTED",
         ReadError::OverLimit { .. } => "MESH_TOO_LARGE",
         ReadError::Mesh { source, .. } => mesh_reason(source),
+        ReadError::Points { source, .. } => points_reason(source),
     }
 }
 
@@ -214,6 +228,17 @@ fn mesh_reason(error: &MeshError) -> &'static str {
         MeshError::ExtentOutOfRange { .. } => "MESH_EXTENT_OUT_OF_RANGE",
         MeshError::AllDegenerate { .. } => "MESH_ALL_DEGENERATE",
         MeshError::TooLarge { .. } | MeshError::OverLimit { .. } => "MESH_TOO_LARGE",
+    }
+}
+
+fn points_reason(error: &PointCloudError) -> &'static str {
+    match error {
+        PointCloudError::NotFinite { .. } => "POINTS_NOT_FINITE",
+        PointCloudError::OnePlace { .. } => "POINTS_NO_EXTENT",
+        PointCloudError::TooFew { .. } => "POINTS_TOO_FEW",
+        PointCloudError::Flat { .. } => "POINTS_FLAT",
+        PointCloudError::ExtentOutOfRange { .. } => "POINTS_EXTENT_OUT_OF_RANGE",
+        PointCloudError::NormalCount { .. } => "POINTS_NORMAL_COUNT",
     }
 }
 

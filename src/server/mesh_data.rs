@@ -4,11 +4,14 @@ use super::convert::known;
 use super::error::ApiError;
 use super::memory_budget::Held;
 use super::proto;
+use crate::CancelToken;
 use crate::geometry::{
-    Cleanup, LoadedMesh, Mesh, MeshFormat, ReadError, SizeLimit, parse_mesh_within, validate,
+    Cleanup, LoadedShape, Mesh, MeshFormat, PointCloud, ReadError, SizeLimit, parse_shape_within,
+    validate,
 };
+use crate::reconstruct::{ReconstructError, ReconstructSettings, surface_through, working_bytes};
 
-/// Bytes of a vertex or of a triangle in the RAW format.
+/// Bytes of a vertex, a normal or a triangle in the RAW format.
 const ROW: u64 = 12;
 /// Longest name that a user may give.
 const LONGEST_NAME: usize = 256;
@@ -24,6 +27,12 @@ pub(super) fn check_metadata(metadata: &proto::MeshMetadata) -> Result<(), ApiEr
     {
         let message = "metadata.format is not set: say which format the data has";
         return Err(ApiError::field("metadata.format", message));
+    }
+    if metadata.has_normals
+        && (metadata.triangle_count > 0 || metadata.format() != proto::MeshFormat::Raw)
+    {
+        let message = "metadata.has_normals is for RAW data without triangles: nothing else has normals of its own";
+        return Err(ApiError::field("metadata.has_normals", message));
     }
     Ok(())
 }
@@ -51,7 +60,9 @@ pub(super) fn raw_length(metadata: &proto::MeshMetadata) -> Result<Option<u64>, 
     if metadata.format() != proto::MeshFormat::Raw {
         return Ok(None);
     }
-    let rows = metadata.vertex_count.checked_add(metadata.triangle_count);
+    let vertex_rows = 1 + u64::from(metadata.has_normals);
+    let rows = metadata.vertex_count.checked_mul(vertex_rows);
+    let rows = rows.and_then(|rows| rows.checked_add(metadata.triangle_count));
     match rows.and_then(|rows| rows.checked_mul(ROW)) {
         Some(length) => Ok(Some(length)),
         None => Err(ApiError::field(
@@ -61,7 +72,7 @@ pub(super) fn raw_length(metadata: &proto::MeshMetadata) -> Result<Option<u64>, 
     }
 }
 
-/// Reads and checks a mesh of at most `largest` bytes. `metadata` passed [`check_metadata`].
+/// Reads and checks a mesh of at most `largest` bytes, or puts a surface through points. `metadata` passed [`check_metadata`].
 ///
 /// `held` is what the upload holds, and grows to what the mesh takes before the mesh does.
 ///
@@ -72,7 +83,44 @@ pub(super) fn decode(
     data: &[u8],
     largest: u64,
     held: &mut Held,
+    cancel: &CancelToken,
 ) -> Result<(Mesh, Cleanup), ApiError> {
+    let (cloud, notes) = match read(metadata, data, largest, held)? {
+        Shape::Mesh(mesh, cleanup) => return Ok((mesh, cleanup)),
+        Shape::Points(cloud, notes) => (cloud, notes),
+    };
+    let bytes = working_bytes(cloud.positions.len());
+    if !held.resize(bytes.saturating_add(data.len() as u64)) {
+        let limit = held.limit();
+        return Err(ApiError::NoMemory { limit });
+    }
+    let standard = ReconstructSettings::default();
+    let settings = ReconstructSettings {
+        smoothing: metadata.smoothing.unwrap_or(standard.smoothing),
+        memory_limit: largest,
+    };
+    let surface = surface_through(&cloud, &settings, cancel)?;
+    let (vertices, triangles) = (surface.mesh.positions.len(), surface.mesh.triangles.len());
+    SizeLimit { bytes: largest }.check(vertices as u64, triangles as u64)?;
+    let mut cleanup = surface.cleanup;
+    let notes = notes.into_iter().chain(surface.report.in_words());
+    cleanup.notes.splice(0..0, notes);
+    Ok((surface.mesh, cleanup))
+}
+
+/// What an upload holds, checked.
+enum Shape {
+    Mesh(Mesh, Cleanup),
+    /// With what was found in them, in words.
+    Points(PointCloud, Vec<String>),
+}
+
+fn read(
+    metadata: &proto::MeshMetadata,
+    data: &[u8],
+    largest: u64,
+    held: &mut Held,
+) -> Result<Shape, ApiError> {
     let format = match metadata.format() {
         proto::MeshFormat::Raw | proto::MeshFormat::Unspecified => {
             if raw_length(metadata)? == Some(data.len() as u64) {
@@ -87,15 +135,19 @@ pub(super) fn decode(
         proto::MeshFormat::Off => MeshFormat::Off,
         proto::MeshFormat::Gltf if data.starts_with(b"glTF") => MeshFormat::Glb,
         proto::MeshFormat::Gltf => MeshFormat::Gltf,
+        proto::MeshFormat::Xyz => MeshFormat::Xyz,
     };
     let name = match metadata.display_name.as_str() {
         "" => "the mesh",
         name => name,
     };
-    let LoadedMesh { mesh, cleanup, .. } = read_held(largest, data.len() as u64, held, |limit| {
-        parse_mesh_within(data, format, name, limit)
+    let shape = read_held(largest, data.len() as u64, held, |limit| {
+        parse_shape_within(data, format, name, limit)
     })?;
-    Ok((mesh, cleanup))
+    Ok(match shape {
+        LoadedShape::Mesh(loaded) => Shape::Mesh(loaded.mesh, loaded.cleanup),
+        LoadedShape::Points(points) => Shape::Points(points.cloud, points.notes),
+    })
 }
 
 /// Calls `read` with a limit that `held` has room for: first what the upload has, then what the reader says that it needs,
@@ -135,31 +187,43 @@ fn read_held<T>(
     }
 }
 
-fn decode_raw(metadata: &proto::MeshMetadata, data: &[u8]) -> Result<(Mesh, Cleanup), ApiError> {
+fn decode_raw(metadata: &proto::MeshMetadata, data: &[u8]) -> Result<Shape, ApiError> {
     let (vertices, triangles) = (metadata.vertex_count, metadata.triangle_count);
     let expected = raw_length(metadata)?.unwrap_or_default();
     if data.len() as u64 != expected {
+        let normals = match metadata.has_normals {
+            true => ", then normals f32 [V, 3]",
+            false => "",
+        };
         return Err(ApiError::field(
             "data",
             format!(
                 "{vertices} vertices and {triangles} triangles are {expected} bytes, but {} came: \
-                 positions are f32 [V, 3], triangles u32 [F, 3]",
+                 positions are f32 [V, 3]{normals}, triangles u32 [F, 3]",
                 data.len()
             ),
         ));
     }
     // Fits into memory, since the data does.
-    let (positions, indices) = data.split_at((vertices * ROW) as usize);
     let rows = |bytes: &'_ [u8]| bytes.as_chunks::<4>().0.as_chunks::<3>().0.to_vec();
-    let positions: Vec<[f32; 3]> = rows(positions)
-        .into_iter()
-        .map(|row| row.map(f32::from_le_bytes))
-        .collect();
-    let indices: Vec<[u32; 3]> = rows(indices)
+    let numbers = |bytes: &'_ [u8]| -> Vec<[f32; 3]> {
+        let rows = rows(bytes).into_iter();
+        rows.map(|row| row.map(f32::from_le_bytes)).collect()
+    };
+    let (positions, rest) = data.split_at((vertices * ROW) as usize);
+    let positions = numbers(positions);
+    if triangles == 0 && vertices > 0 {
+        let normals = metadata.has_normals.then(|| numbers(rest));
+        let cloud = PointCloud::from_arrays(&positions, normals.as_deref());
+        let (cloud, cleanup) = cloud.checked().map_err(ReconstructError::from)?;
+        return Ok(Shape::Points(cloud, cleanup.in_words()));
+    }
+    let indices: Vec<[u32; 3]> = rows(rest)
         .into_iter()
         .map(|row| row.map(u32::from_le_bytes))
         .collect();
-    Ok(validate(Mesh::from_arrays(&positions, &indices))?)
+    let (mesh, cleanup) = validate(Mesh::from_arrays(&positions, &indices))?;
+    Ok(Shape::Mesh(mesh, cleanup))
 }
 
 #[cfg(test)]
@@ -189,14 +253,59 @@ mod tests {
             .flat_map(|x| x.to_le_bytes())
             .collect();
         data.extend([0u32, 1, 2].iter().flat_map(|x| x.to_le_bytes()));
-        let (mesh, _) = decode_raw(&metadata(proto::MeshFormat::Raw, 3, 1), &data).unwrap();
+        let decoded = decode_raw(&metadata(proto::MeshFormat::Raw, 3, 1), &data).unwrap();
+        let Shape::Mesh(mesh, _) = decoded else {
+            panic!("it has a face");
+        };
         assert_eq!(mesh, Mesh::from_arrays(&positions, &[[0, 1, 2]]));
+    }
+
+    fn refused(metadata: &proto::MeshMetadata, data: &[u8]) -> String {
+        match decode_raw(metadata, data) {
+            Ok(_) => panic!("it was taken"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn arrays_without_triangles_are_points_with_or_without_normals() {
+        let positions: Vec<[f32; 3]> = (0..12)
+            .map(|i| [i, i * i % 5, i * 7 % 4].map(|x| x as f32))
+            .collect();
+        let normals: Vec<[f32; 3]> = (0..12).map(|i| [0.0, (i % 2) as f32, 0.0]).collect();
+        let bytes = |rows: &[[f32; 3]]| -> Vec<u8> {
+            rows.as_flattened()
+                .iter()
+                .flat_map(|x| x.to_le_bytes())
+                .collect()
+        };
+        let mut raw = metadata(proto::MeshFormat::Raw, 12, 0);
+        let Ok(Shape::Points(cloud, notes)) = decode_raw(&raw, &bytes(&positions)) else {
+            panic!("they are points");
+        };
+        assert_eq!(cloud, PointCloud::from_arrays(&positions, None));
+        assert!(notes.is_empty());
+        raw.has_normals = true;
+        let message = refused(&raw, &bytes(&positions));
+        assert!(
+            message.contains("288 bytes, but 144 came") && message.contains("normals"),
+            "{message}"
+        );
+        let both = [bytes(&positions), bytes(&normals)].concat();
+        let Ok(Shape::Points(cloud, notes)) = decode_raw(&raw, &both) else {
+            panic!("they are points");
+        };
+        assert_eq!(cloud, PointCloud::from_arrays(&positions, Some(&normals)));
+        assert!(
+            notes[0].contains("6 points have normals without a direction"),
+            "{notes:?}"
+        );
     }
 
     #[test]
     fn lengths_and_counts_must_agree() {
         let raw = |vertices, triangles| metadata(proto::MeshFormat::Raw, vertices, triangles);
-        let message = decode_raw(&raw(3, 1), &[0; 47]).unwrap_err().to_string();
+        let message = refused(&raw(3, 1), &[0; 47]);
         assert!(
             message.contains("48 bytes") && message.contains("47"),
             "{message}"
@@ -241,6 +350,13 @@ mod tests {
         let mut unknown = metadata(proto::MeshFormat::Raw, 0, 0);
         unknown.format = 99;
         assert!(check_metadata(&unknown).is_err());
+        let with_normals = |metadata| proto::MeshMetadata {
+            has_normals: true,
+            ..metadata
+        };
+        assert!(check_metadata(&with_normals(metadata(proto::MeshFormat::Raw, 9, 0))).is_ok());
+        assert!(check_metadata(&with_normals(metadata(proto::MeshFormat::Raw, 9, 1))).is_err());
+        assert!(check_metadata(&with_normals(metadata(proto::MeshFormat::Ply, 0, 0))).is_err());
         let long = proto::MeshMetadata {
             display_name: "x".repeat(257),
             ..metadata(proto::MeshFormat::Raw, 0, 0)

@@ -35,7 +35,7 @@ impl MeshCalls {
         let meshes = self.meshes.clone();
         let largest = self.limits.max_decoded_mesh_bytes;
         run_blocking(move |cancel| {
-            let (mesh, cleanup) = decode(&metadata, data.as_ref(), largest, &mut held)?;
+            let (mesh, cleanup) = decode(&metadata, data.as_ref(), largest, &mut held, cancel)?;
             // Freed before the report takes memory of its own.
             drop(data);
             if cancel.is_cancelled() {

@@ -121,8 +121,18 @@ async fn bad_data_is_refused_with_a_reason() {
     let cases = [
         ("MESH_EMPTY", obj("")),
         ("MESH_EMPTY", raw(&[], &[])),
-        ("MESH_NO_FACES", raw(&corner, &[])),
-        ("MESH_NO_FACES", obj("v 0 0 0\nv 1 0 0\nv 0 1 0\n")),
+        ("POINTS_TOO_FEW", raw(&corner, &[])),
+        ("POINTS_TOO_FEW", obj("v 0 0 0\nv 1 0 0\nv 0 1 0\n")),
+        ("POINTS_NO_EXTENT", raw(&corner[..1], &[])),
+        (
+            "POINTS_FLAT",
+            raw(
+                &[0.0, 1.0, 2.0, 3.0]
+                    .map(|x| [0.0, 1.0, 2.0].map(|y| [x, y, 0.0]))
+                    .concat(),
+                &[],
+            ),
+        ),
         ("MESH_MISSING_VERTEX", raw(&corner, &[[0, 1, 3]])),
         (
             "MESH_NOT_FINITE",
@@ -148,6 +158,7 @@ async fn bad_data_is_refused_with_a_reason() {
             format: format.into(),
             vertex_count,
             triangle_count,
+            ..Default::default()
         };
         let status = clients
             .meshes
@@ -178,6 +189,73 @@ async fn bad_data_is_refused_with_a_reason() {
         .mesh
         .unwrap();
     assert!(!mesh.health.unwrap().warnings.is_empty());
+}
+
+/// Points on a ball of radius 2 about (7, 0, 0).
+fn ball_of_points() -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
+    let ball = overfit::geometry::shapes::icosphere(3, 1.0).positions;
+    let normals: Vec<[f32; 3]> = ball.iter().map(|p| p.map(|x| x as f32)).collect();
+    let positions = normals
+        .iter()
+        .map(|[x, y, z]| [2.0 * x + 7.0, 2.0 * y, 2.0 * z]);
+    (positions.collect(), normals)
+}
+
+#[tokio::test]
+async fn points_without_faces_become_a_surface_in_every_form() {
+    let (daemon, _folder) = start();
+    let mut clients = daemon.clients().await;
+    let (positions, normals) = ball_of_points();
+    let bytes = |rows: &[[f32; 3]]| -> Vec<u8> {
+        let numbers = rows.as_flattened().iter();
+        numbers.flat_map(|x| x.to_le_bytes()).collect()
+    };
+    let row = |[x, y, z]: &[f32; 3]| format!("{x} {y} {z}\n");
+    let text: String = positions.iter().map(row).collect();
+    let header = "ply\nformat ascii 1.0\nelement vertex 642\nproperty float x\nproperty float y\nproperty float z\n\
+                  end_header\n";
+    let ply = header.to_owned() + &text;
+    let raw = |has_normals: bool| proto::MeshMetadata {
+        format: MeshFormat::Raw.into(),
+        vertex_count: 642,
+        has_normals,
+        ..Default::default()
+    };
+    let file = |format: MeshFormat| proto::MeshMetadata {
+        format: format.into(),
+        ..Default::default()
+    };
+    let uploads = [
+        (raw(false), bytes(&positions)),
+        (raw(true), [bytes(&positions), bytes(&normals)].concat()),
+        (file(MeshFormat::Xyz), text.into_bytes()),
+        (file(MeshFormat::Ply), ply.into_bytes()),
+    ];
+    for (metadata, data) in uploads {
+        let estimated = !metadata.has_normals;
+        let mesh = clients.meshes.upload_mesh(upload(metadata, &data)).await;
+        let health = mesh.unwrap().into_inner().mesh.unwrap().health.unwrap();
+        assert!(health.watertight && health.bodies == 1);
+        let share = health.volume.unwrap() / (4.0 / 3.0 * std::f64::consts::PI * 8.0);
+        assert!((share - 1.0).abs() < 0.01, "{share}");
+        let words = &health.warnings[0];
+        assert!(words.contains("put through 642 points"), "{words}");
+        assert_eq!(words.contains("estimated"), estimated, "{words}");
+    }
+    let metadata = proto::MeshMetadata {
+        smoothing: Some(-1.0),
+        ..raw(false)
+    };
+    let refused = clients
+        .meshes
+        .upload_mesh(upload(metadata, &bytes(&positions)))
+        .await;
+    let status = refused.unwrap_err();
+    assert_eq!(
+        (reason(&status).as_str(), blamed(&status).as_str()),
+        ("FIELD_INVALID", "metadata.smoothing"),
+        "{status:?}"
+    );
 }
 
 #[tokio::test]
@@ -220,6 +298,14 @@ async fn counts_and_order_are_checked() {
             },
             &data[..],
             "metadata.format",
+        ),
+        (
+            proto::MeshMetadata {
+                has_normals: true,
+                ..metadata()
+            },
+            &data[..],
+            "metadata.has_normals",
         ),
     ] {
         let status = clients

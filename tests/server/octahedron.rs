@@ -61,6 +61,7 @@ pub fn metadata() -> proto::MeshMetadata {
         format: proto::MeshFormat::Raw.into(),
         vertex_count: 6,
         triangle_count: 8,
+        ..Default::default()
     }
 }
 

@@ -25,6 +25,7 @@ async fn upload(clients: &mut Clients, mesh: &Mesh) -> String {
         format: proto::MeshFormat::Raw.into(),
         vertex_count: mesh.positions.len() as u64,
         triangle_count: mesh.triangles.len() as u64,
+        ..Default::default()
     };
     let request = proto::CreateMeshRequest {
         metadata: Some(metadata),

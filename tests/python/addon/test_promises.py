@@ -86,3 +86,40 @@ def test_a_mesh_that_is_open(settings):
     assert 3.7 < mesh.calc_volume(signed=True) < 4.3
     top = max((vertex.co for vertex in mesh.verts), key=lambda place: place.z)
     assert 0.75 < top.z < 1.05
+
+
+def scan(normals: str = "") -> bpy.types.Object:
+    """The vertices of a ball of radius 1, without faces; with an attribute of that name that faces outwards."""
+    bpy.ops.mesh.primitive_ico_sphere_add(subdivisions=5)
+    ball = bpy.context.active_object
+    places = [tuple(vertex.co) for vertex in ball.data.vertices]
+    ball.data.clear_geometry()
+    ball.data.from_pydata(places, [], [])
+    if normals:
+        attribute = ball.data.attributes.new(normals, "FLOAT_VECTOR", "POINT")
+        attribute.data.foreach_set("vector", [x for place in places for x in place])
+    return ball
+
+
+def check_ball() -> str:
+    """Fits the active object, which are points on a ball, and returns what was said of it."""
+    mesh = rebuilt()
+    check_closed(mesh)
+    check_one_piece(mesh)
+    assert mesh.calc_volume(signed=True) == pytest.approx(4.19, rel=0.03)
+    return " ".join(session().jobs[-1].notes)
+
+
+@pytest.mark.parametrize("normals", ["", "normal"])
+def test_points_without_faces_are_a_scan(settings, normals):
+    scan(normals)
+    said = check_ball()
+    assert "put through 2562 points" in said
+    assert ("estimated" in said) == (not normals)
+
+
+def test_a_point_cloud_object_is_a_scan(settings):
+    scan()
+    bpy.ops.object.convert(target="POINTCLOUD")
+    assert bpy.context.active_object.type == "POINTCLOUD"
+    assert "put through 2562 points" in check_ball()

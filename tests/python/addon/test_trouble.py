@@ -131,6 +131,15 @@ def test_mesh_without_faces(suzanne, fake):
         bpy.ops.overfit.fit()
 
 
+def test_a_wireframe_is_no_scan(suzanne, fake):
+    connect(fake)
+    suzanne.modifiers.clear()
+    suzanne.data.clear_geometry()
+    suzanne.data.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [(0, 1), (1, 2)], [])
+    with pytest.raises(RuntimeError, match=r"'Suzanne' has edges and no faces.*delete the edges"):
+        bpy.ops.overfit.fit()
+
+
 def test_coordinate_that_is_not_a_number(suzanne, fake):
     connect(fake)
     suzanne.modifiers.clear()
