@@ -23,7 +23,7 @@ impl Default for Fourier {
     fn default() -> Self {
         Fourier {
             waves: 128,
-            scale: 4.0,
+            scale: 2.0,
         }
     }
 }
