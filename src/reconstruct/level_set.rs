@@ -19,7 +19,7 @@ const CELL: f64 = 0.6;
 const MARGIN: f64 = 0.03;
 
 /// Bound on the slope of [`LevelSet`]. For a plane whose points are spread over balls it is 1.9 there; 2.3 is the steepest that was
-/// plane.
+/// met on uneven points with holes.
 const SLOPE: f32 = 3.0;
 
 /// `2 (level - w) max(d, ball)`, with the winding number `w` and the distance `d` to the nearest point, over the unit frame.
