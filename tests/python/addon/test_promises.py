@@ -120,6 +120,9 @@ def test_points_without_faces_are_a_scan(settings, normals):
 
 def test_a_point_cloud_object_is_a_scan(settings):
     scan()
-    bpy.ops.object.convert(target="POINTCLOUD")
+    try:
+        bpy.ops.object.convert(target="POINTCLOUD")
+    except TypeError:
+        pytest.skip("this Blender makes no point clouds of meshes")
     assert bpy.context.active_object.type == "POINTCLOUD"
     assert "put through 2562 points" in check_ball()
