@@ -115,6 +115,16 @@ class OverfitSettings(bpy.types.PropertyGroup):
     seed: bpy.props.IntProperty(
         name="Seed", description="Where the random numbers start: another seed, another fit of the same quality", min=0
     )
+    smoothing: bpy.props.FloatProperty(
+        name="Smoothing",
+        description="How far a scan's noise is smoothed away, in distances between its points",
+        default=1.0,
+        min=0.5,
+        soft_max=5.0,
+        max=20.0,
+        precision=1,
+        step=10,
+    )
     carry_attributes: bpy.props.BoolProperty(
         name="Materials and UVs",
         description="Give the new mesh the original's materials, UV maps, colours and vertex groups",

@@ -3,7 +3,7 @@
 import bpy
 
 from ..field_settings import USUAL_RESOLUTION
-from ..scene.fit_source import fit_sources
+from ..scene.fit_source import fit_sources, is_scan
 from ..session import current
 from .daemon_panel import draw_connection
 from .job_rows import draw_job
@@ -40,16 +40,18 @@ class OVERFIT_PT_main(SidebarPanel, bpy.types.Panel):
         if settings.limit == "STEPS":
             column.prop(settings, "steps")
         draw_number_or_default(column, settings, "resolution", USUAL_RESOLUTION, "Automatic")
+        sources = fit_sources(context)
+        if any(is_scan(obj) for obj in sources):
+            column.prop(settings, "smoothing")
         column.prop(settings, "hide_original")
         column.prop(settings, "carry_attributes")
         column.prop(settings, "show_preview")
 
-        sources = len(fit_sources(context))
         if sources and (words := estimate(settings)):
             draw_words(context, layout.column(align=True), words, "TIME")
         button = layout.column()
         button.scale_y = 1.6
-        text = iface("Fit {count} Objects", count=sources) if sources > 1 else iface("Fit INR")
+        text = iface("Fit {count} Objects", count=len(sources)) if len(sources) > 1 else iface("Fit INR")
         button.operator("overfit.fit", text=text, icon="MESH_ICOSPHERE", translate=False)
         if not sources:
             layout.label(text="Select a mesh object to fit", icon="INFO")

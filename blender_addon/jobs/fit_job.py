@@ -173,7 +173,7 @@ class FitJob(Job):
         async with self.connection.uploads:
             self.step = "Sending the mesh"
             name, surface = self._source.name, self._source.surface
-            mesh = await upload_mesh(self.connection, name, surface, self._show_upload)
+            mesh = await upload_mesh(self.connection, name, surface, self._show_upload, self.order.smoothing)
         self._mesh_name = mesh.name
         self._health = mesh.health
         self.notes += mesh.health.warnings

@@ -21,6 +21,8 @@ class FitOrder:
     """A fit's settings, and what is to become of the field."""
 
     settings: FitSettings
+    smoothing: float
+    """How far the noise of points without faces is smoothed away, in distances between them."""
     resolution: int
     """Cells along the longest side of the mesh that comes back; 0 leaves it to the daemon."""
     hide_original: bool
@@ -67,6 +69,7 @@ class FitOrder:
         preview = chosen.show_preview and not bpy.app.background
         return cls(
             settings,
+            chosen.smoothing,
             resolution or chosen.resolution,
             chosen.hide_original,
             chosen.preview_resolution if preview else 0,

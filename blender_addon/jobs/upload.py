@@ -9,10 +9,12 @@ from ..client.problem import ConnectionLost
 from ..scene.mesh_transfer import MeshBytes
 
 
-async def upload_mesh(connection: Connection, name: str, mesh: MeshBytes, report: Callable[[float], None]) -> Mesh:
+async def upload_mesh(
+    connection: Connection, name: str, mesh: MeshBytes, report: Callable[[float], None], smoothing: float = 1.0
+) -> Mesh:
     """Sends a mesh; returns what the daemon found. `report` is told the share that is sent: 1 when it is checked.
 
-    Raises `Problem`.
+    The noise of points without faces is smoothed away over so many distances between them. Raises `Problem`.
     """
     metadata = MeshMetadata(
         display_name=name,
@@ -20,6 +22,7 @@ async def upload_mesh(connection: Connection, name: str, mesh: MeshBytes, report
         vertex_count=mesh.vertices,
         triangle_count=mesh.triangles,
         has_normals=mesh.normals,
+        smoothing=None if mesh.triangles else smoothing,
     )
     with connection.speaking():
         async with connection.meshes.UploadMesh.open() as call:

@@ -16,6 +16,11 @@ def has_surface(obj: bpy.types.Object) -> bool:
     return obj.type in SURFACE_TYPES | POINT_TYPES or (obj.type == "EMPTY" and obj.instance_type == "COLLECTION")
 
 
+def is_scan(obj: bpy.types.Object) -> bool:
+    """Whether the object is points without faces, as far as one can tell without evaluating it."""
+    return obj.type in POINT_TYPES or (obj.type == "MESH" and not obj.data.polygons and not obj.modifiers)
+
+
 def fit_sources(context: bpy.types.Context) -> list[bpy.types.Object]:
     """The objects that Fit INR is about: the selected ones; in edit mode and the like, those in it."""
     active = context.active_object

@@ -118,6 +118,32 @@ def test_what_is_no_mesh_but_has_a_surface(fake, kind):
     assert fake.metadata.triangle_count > 10 and bpy.data.objects[job.result_name].type == "MESH"
 
 
+def test_points_are_sent_with_their_normals_and_how_smooth_they_are_to_be(fake):
+    places = [(x, y, x * y) for x in range(4) for y in range(4)]
+    mesh = bpy.data.meshes.new("Scan")
+    mesh.from_pydata(places, [], [])
+    mesh.attributes.new("normal", "FLOAT_VECTOR", "POINT").data.foreach_set("vector", [0.0, 0.0, 1.0] * 16)
+    scan = bpy.data.objects.new("Scan", mesh)
+    bpy.context.collection.objects.link(scan)
+    assert part("scene.fit_source").is_scan(scan)
+    bpy.context.scene.overfit.smoothing = 2.5
+    select(scan)
+    fit_all(fake)
+    assert (fake.metadata.vertex_count, fake.metadata.triangle_count) == (16, 0)
+    assert fake.metadata.has_normals and fake.metadata.smoothing == 2.5
+    rows = np.frombuffer(fake.uploaded, "<f4").reshape(2, 16, 3)
+    assert np.array_equal(rows[0], np.array(places)) and np.array_equal(rows[1], [(0, 0, 1)] * 16)
+
+
+def test_a_mesh_says_nothing_of_how_smooth_points_are_to_be(fake):
+    cube = add("cube")
+    assert not part("scene.fit_source").is_scan(cube)
+    bpy.context.scene.overfit.smoothing = 2.5
+    select(cube)
+    fit_all(fake)
+    assert not fake.metadata.has_normals and not fake.metadata.HasField("smoothing")
+
+
 def instancing_nodes(instanced: bpy.types.Object) -> bpy.types.NodeTree:
     """A node group that puts an object on each point of the mesh, and drops the mesh."""
     tree = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
