@@ -1,11 +1,12 @@
 //! Fits from mesh to model, through the library alone.
 
 use std::cell::Cell;
+use std::f64::consts::TAU;
 
 use overfit::CancelToken;
 use overfit::field::{Activation, DeviceChoice, Model, open_engine};
 use overfit::geometry::{Mesh, shapes};
-use overfit::query::LoadedModel;
+use overfit::query::{LoadedModel, ensure_twice_differentiable, hessians};
 use overfit::train::{FitError, FitSettings, Observer, Phase, Preset, Progress, fit};
 
 /// The draft preset, limited by steps alone: repeatable, and a second or two.
@@ -25,14 +26,68 @@ fn load(model: Model) -> LoadedModel {
     LoadedModel::new(model.into(), &*open_engine(DeviceChoice::Auto).unwrap())
 }
 
+/// The mean curvature and the Gaussian one of a field's level sets, from its gradient and the six numbers of its Hessian
+/// (Goldman 2005, "Curvature formulas for implicit curves and surfaces").
+fn curvatures(gradient: [f32; 3], hessian: [f32; 6]) -> [f64; 2] {
+    let [x, y, z] = gradient.map(f64::from);
+    let [xx, xy, xz, yy, yz, zz] = hessian.map(f64::from);
+    let squared = x * x + y * y + z * z;
+    let along = x * x * xx + y * y * yy + z * z * zz + 2.0 * (x * y * xy + x * z * xz + y * z * yz);
+    let mean = (squared * (xx + yy + zz) - along) / (2.0 * squared.powf(1.5));
+    // The gradient, twice, through the matrix of cofactors.
+    let gauss = x * x * (yy * zz - yz * yz)
+        + y * y * (xx * zz - xz * xz)
+        + z * z * (xx * yy - xy * xy)
+        + 2.0 * x * y * (xz * yz - xy * zz)
+        + 2.0 * x * z * (xy * yz - xz * yy)
+        + 2.0 * y * z * (xy * xz - xx * yz);
+    [mean, gauss / (squared * squared)]
+}
+
+#[test]
+fn smooth_fields_have_the_curvature_of_their_shape() {
+    let (major, minor) = (1.0, 0.4);
+    let mut settings = Preset::Smooth.settings();
+    (settings.budget.seconds, settings.budget.steps) = (None, Some(300));
+    let model = fit_quietly(&shapes::torus(major, minor, 480, 240), &settings).unwrap();
+    ensure_twice_differentiable(&model).unwrap();
+    let model = load(model);
+    let places = (0..2000u32).map(|index| {
+        let [around, tube] =
+            [0.618_034, 0.414_214].map(|step| (f64::from(index) * step).fract() * TAU);
+        let from_axis = major + minor * tube.cos();
+        let point = [
+            from_axis * around.cos(),
+            from_axis * around.sin(),
+            minor * tube.sin(),
+        ];
+        let across = tube.cos() / from_axis;
+        (point, [(1.0 / minor + across) / 2.0, across / minor])
+    });
+    let (points, exact): (Vec<_>, Vec<_>) = places.unzip();
+    let gradients = model.evaluate(&points, true).1.unwrap();
+    let found = gradients.into_iter().zip(hessians(&model, &points));
+    let found: Vec<[f64; 2]> = found.map(|(g, h)| curvatures(g, h)).collect();
+    for (kind, bound) in [(0, 0.02), (1, 0.05)] {
+        let pairs = found.iter().zip(&exact);
+        let mut errors: Vec<f64> = pairs
+            .map(|(found, exact)| (found[kind] / exact[kind] - 1.0).abs())
+            .collect();
+        errors.sort_by(f64::total_cmp);
+        let median = errors[errors.len() / 2];
+        assert!(median < bound, "kind {kind}: off by {median} in the median");
+    }
+}
+
 #[test]
 fn a_sphere_is_learnt_in_every_architecture() {
     let mesh = shapes::icosphere(4, 3.0);
     let mut siren = Preset::Smooth.settings();
+    siren.spline = None;
     siren.budget = draft(300).budget;
     siren.optimizer.batch_size = 2048;
     let Activation::Sine(_) = siren.architecture.mlp.activation else {
-        panic!("the smooth preset is a SIREN");
+        panic!("the smooth preset has a SIREN");
     };
     for settings in [draft(200), siren] {
         let model = fit_quietly(&mesh, &settings).unwrap();

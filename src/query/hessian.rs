@@ -6,7 +6,7 @@ use crate::field::{Degree, Model, ScalarField};
 /// A field without second derivatives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "second derivatives of this model ({field}) are zero or undefined almost everywhere: it is put together from pieces with kinks between them. Fit with the preset smooth (a SIREN) for a field that has them"
+    "second derivatives of this model ({field}) are zero or undefined almost everywhere: it is put together from pieces with kinks between them. Fit with the preset smooth for a field that has them"
 )]
 pub struct NotTwiceDifferentiable {
     field: String,

@@ -282,9 +282,8 @@ mod tests {
     }
 
     #[test]
-    fn a_spline_can_be_given_to_a_preset_without_one() {
-        let change: Configuration = "spline.degree=cubic".parse().unwrap();
-        let settings = change.applied_to(&Preset::Smooth.settings()).unwrap();
+    fn a_spline_can_be_given_where_there_is_none() {
+        let settings = set(&["spline=none", "spline.degree=cubic"]).unwrap();
         assert_eq!(settings.spline.unwrap().degree, crate::field::Degree::Cubic);
     }
 

@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling, Schedule};
 use crate::distance::SignPolicy;
 use crate::field::{
-    Activation, Architecture, DeviceChoice, Encoding, HashGrid, Identity, Loss, Mlp, Refinement,
-    Relu, Sine, Update,
+    Activation, Architecture, Degree, DeviceChoice, Encoding, HashGrid, Identity, Loss, Mlp,
+    Refinement, Relu, Sine, Update,
 };
 
 /// A named choice of network, schedule and budget.
@@ -24,7 +24,7 @@ pub enum Preset {
     Standard,
     /// Fine detail, a bigger file, minutes.
     Detail,
-    /// A SIREN: smooth everywhere, with derivatives of every order, in a small file; slow to train.
+    /// Second derivatives that are continuous and true, for curvature: a cubic spline and a SIREN, in a small file.
     Smooth,
 }
 
@@ -58,7 +58,7 @@ impl Preset {
             Preset::Draft => "A first look: coarse spline and small network",
             Preset::Standard => "True to the shape and its normals: spline and network",
             Preset::Detail => "Fine detail in a bigger file: fine spline and network",
-            Preset::Smooth => "Smooth with exact derivatives in a small file, slow: SIREN",
+            Preset::Smooth => "Continuous curvature in a small file: cubic spline and SIREN",
         }
     }
 
@@ -68,7 +68,7 @@ impl Preset {
             Preset::Draft => 3.0,
             Preset::Standard => 10.0,
             Preset::Detail => 40.0,
-            Preset::Smooth => 120.0,
+            Preset::Smooth => 30.0,
         }
     }
 
@@ -110,7 +110,15 @@ impl Preset {
             Preset::Draft => (refined(160, 0.12, 1 << 19), residual(4, 12, 64, 32)),
             Preset::Standard => (refined(320, 0.12, 1 << 21), residual(6, 13, 64, 64)),
             Preset::Detail => (refined(640, 0.07, 1 << 23), residual(6, 15, 128, 64)),
-            Preset::Smooth => (None, siren),
+            // Finer splines are nearer to the facets of a mesh, and their curvature to that of facets.
+            Preset::Smooth => {
+                let cubic = Refinement {
+                    degree: Degree::Cubic,
+                    finest: 80,
+                    ..Refinement::default()
+                };
+                (Some(cubic), siren)
+            }
         };
         let (batch_size, learning_rate) = match self {
             Preset::Draft | Preset::Standard => (8192, 3e-3),
