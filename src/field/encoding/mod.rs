@@ -6,9 +6,7 @@
 
 pub(crate) mod formula;
 mod level;
-mod linear;
 mod parts;
-mod wave;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use super::formula::Formula;
+use super::Formula;
 use super::linear::Linear;
 use crate::calculus::Algebra;
 

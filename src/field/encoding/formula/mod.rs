@@ -1,6 +1,5 @@
 //! Features that are formulas of the position: one file a formula, and the one list of them.
 
-use super::{linear, wave};
 use crate::calculus::{Algebra, Dual, Jet};
 
 /// A feature of a position `[x, y, z]` in `[-1, 1]³` with four constants of its own. All its derivatives are continuous.
@@ -22,6 +21,8 @@ pub(crate) trait WithFormula {
 
 macro_rules! formulas {
     ($($kind:ident in $file:ident;)*) => {
+        $(mod $file;)*
+
         /// The formulas, in the order in which their features come.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum FeatureFormula {

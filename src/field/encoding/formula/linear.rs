@@ -1,6 +1,6 @@
 //! `k·x + φ`
 
-use super::formula::Formula;
+use super::Formula;
 use crate::calculus::Algebra;
 
 /// `k·x + φ` with the constants `[kx, ky, kz, φ]`.
