@@ -128,6 +128,8 @@ def test_points_are_sent_with_their_normals_and_how_smooth_they_are_to_be(fake):
     assert part("scene.fit_source").is_scan(scan)
     bpy.context.scene.overfit.smoothing = 2.5
     select(scan)
+    triangles = np.array([(0, 1, 4), (1, 5, 4)], np.uint32)
+    fake.surface = part("scene.mesh_transfer").TriangleMesh(np.array(places, np.float32), triangles)
     fit_all(fake)
     assert (fake.metadata.vertex_count, fake.metadata.triangle_count) == (16, 0)
     assert fake.metadata.has_normals and fake.metadata.smoothing == 2.5
