@@ -5,7 +5,8 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::field::{
     Activation, Architecture, BatchDraw, Encoding, FieldBackend, HashGrid, Loss, Mlp, Needs,
-    Objective, Relu, Sine, Summation, TrainStep, initial_parameters,
+    Objective, OptimizerState, Relu, Sine, Summation, TrainStep, Update, UpdateStep,
+    initial_parameters,
 };
 
 fn architecture(levels: u32, hidden_width: u32, activation: Activation) -> Architecture {
