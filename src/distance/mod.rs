@@ -38,4 +38,4 @@ mod winding;
 pub use closest::Place;
 pub use sign::{SignPolicy, SignReport, SignRule, UnknownSignPolicy};
 pub use signed_distance::{CHUNK, Closest, DistanceError, Hit, SignedDistance};
-pub(crate) use triangle::closest_point;
+pub(crate) use triangle::{closest_point, cross, dot, sub};

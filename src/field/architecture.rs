@@ -180,20 +180,10 @@ mod tests {
     use super::*;
     use crate::field::{HashGrid, Relu};
 
-    fn grid() -> HashGrid {
-        HashGrid {
-            levels: 8,
-            features: 4,
-            log2_entries: 15,
-            base_resolution: 16,
-            finest_resolution: 256,
-        }
-    }
-
     #[test]
     fn tensors_tile_the_flat_vector() {
         let architecture = Architecture {
-            encoding: Encoding::HashGrid(grid()),
+            encoding: Encoding::HashGrid(HashGrid::default()),
             mlp: Mlp {
                 hidden_width: 64,
                 hidden_layers: 2,
@@ -215,7 +205,7 @@ mod tests {
     #[test]
     fn sizes_out_of_range_are_named() {
         let mut architecture = Architecture {
-            encoding: Encoding::HashGrid(grid()),
+            encoding: Encoding::HashGrid(HashGrid::default()),
             mlp: Mlp {
                 hidden_width: 0,
                 hidden_layers: 2,

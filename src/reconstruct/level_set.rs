@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::groups::Groups;
 use super::tree::PointTree;
-use super::winding::{Dipoles, Groups};
+use super::winding::Dipoles;
 use crate::CancelToken;
 use crate::extract::{ExtractError, Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::ScalarField;

@@ -8,7 +8,9 @@
 //!
 //! No network is trained for it, and the same points give the same surface on any number of threads.
 
+mod charges;
 mod error;
+mod groups;
 mod level_set;
 mod load;
 mod local_plane;

@@ -7,10 +7,12 @@
 
 use rayon::prelude::*;
 
+use super::charges::Charges;
+use super::groups::Groups;
 use super::local_plane::{Neighbourhoods, areas, spacings};
 use super::tree::{Neighbours, PointTree};
 use super::vector::{dot, minus, plus};
-use super::winding::{Charges, Dipoles, Groups};
+use super::winding::Dipoles;
 use crate::CancelToken;
 
 /// Points that the system is solved for, at most.

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::ReconstructError;
+use super::groups::Groups;
 use super::level_set::level_set;
 use super::local_plane::{Neighbourhoods, areas, axes, spacings};
 use super::moving_spheres::Spheres;
@@ -10,7 +11,7 @@ use super::orientation::{disagreement, follow, orient};
 use super::report::{Normals, PointReport};
 use super::tree::PointTree;
 use super::vector::{dot, minus};
-use super::winding::{Dipoles, Groups};
+use super::winding::Dipoles;
 use crate::CancelToken;
 use crate::distance::{DistanceError, SignPolicy, SignedDistance};
 use crate::geometry::{

@@ -1,24 +1,10 @@
 //! Vectors of three coordinates in `f32`.
 
-pub(super) fn minus(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {
-    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
-}
+pub(super) use crate::distance::{cross, dot, sub as minus};
 
 /// `a + t * b`.
 pub(super) fn plus(a: [f32; 3], t: f32, b: [f32; 3]) -> [f32; 3] {
     [a[0] + t * b[0], a[1] + t * b[1], a[2] + t * b[2]]
-}
-
-pub(super) fn dot(a: [f32; 3], b: [f32; 3]) -> f32 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-pub(super) fn cross(a: [f32; 3], b: [f32; 3]) -> [f32; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
 }
 
 /// The vector made one long; zero if it is too short for that.

@@ -348,15 +348,8 @@ mod tests {
     }
 
     fn grid() -> Architecture {
-        let grid = HashGrid {
-            levels: 8,
-            features: 4,
-            log2_entries: 15,
-            base_resolution: 16,
-            finest_resolution: 256,
-        };
         Architecture {
-            encoding: Encoding::HashGrid(grid),
+            encoding: Encoding::HashGrid(HashGrid::default()),
             mlp: Mlp {
                 hidden_width: 64,
                 hidden_layers: 2,
