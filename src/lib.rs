@@ -24,10 +24,11 @@
 //! # }
 //! ```
 //!
-//! Data flows one way, and so do the imports: [`geometry`] → [`distance`] → [`field`] → [`train`] → [`extract`] →
+//! Data flows one way, and so do the imports: [`geometry`] → [`distance`] → [`network`], [`loss`], [`optimizer`] → [`backend`] → [`field`] → [`train`] → [`extract`] →
 //! [`query`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
 
 mod atomic_file;
+pub mod backend;
 mod calculus;
 mod cancel;
 pub mod cli;
@@ -36,9 +37,13 @@ pub mod extract;
 pub mod field;
 pub mod geometry;
 pub mod instruction_set;
+pub mod loss;
+pub mod network;
+pub mod optimizer;
 pub mod query;
 pub mod reconstruct;
 pub mod server;
+mod setting;
 pub mod study;
 pub mod train;
 mod user_folder;

@@ -4,8 +4,9 @@ mod program;
 
 use std::path::PathBuf;
 
-use overfit::field::{Model, Training, initial_parameters};
+use overfit::field::{Model, Training};
 use overfit::geometry::{Bounds, Similarity, shapes};
+use overfit::network::initial_parameters;
 use overfit::train::Preset;
 use program::{failure, write_npy, write_obj};
 

@@ -6,12 +6,16 @@ use std::process::Command;
 use burn::backend::{Autodiff, Flex, NdArray};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use overfit::field::{
-    Activation, Adam, Architecture, BatchDraw, DenseGrid, Encoding, FieldBackend, Fourier,
-    HashGrid, Identity, Joined, Loss, Mlp, Needs, Objective, OptimizerState, Positional, Relu,
-    Sine, Summation, Tanh, TrainStep, TriPlane, Update, UpdateStep, composed, initial_parameters,
+use overfit::backend::{
+    BatchDraw, FieldBackend, Objective, OptimizerState, Summation, TrainStep, UpdateStep, composed,
 };
 use overfit::instruction_set;
+use overfit::loss::{Loss, Needs};
+use overfit::network::{
+    Activation, Architecture, DenseGrid, Encoding, Fourier, HashGrid, Identity, Joined, Mlp,
+    Positional, Relu, Sine, Tanh, TriPlane, initial_parameters,
+};
+use overfit::optimizer::{Adam, Update};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::f64::consts::TAU;
 
 use overfit::CancelToken;
-use overfit::field::{Activation, DeviceChoice, Model, open_engine};
+use overfit::field::{DeviceChoice, Model, open_engine};
 use overfit::geometry::{Mesh, shapes};
+use overfit::network::Activation;
 use overfit::query::{LoadedModel, ensure_twice_differentiable, hessians};
 use overfit::train::{FitError, FitSettings, Observer, Phase, Preset, Progress, fit};
 

@@ -3,11 +3,13 @@
 use burn::backend::Flex;
 use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput};
-use overfit::field::{
-    Activation, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, FieldBackend, HashGrid,
-    Identity, Learner, Loss, Mlp, Needs, Objective, Relu, Sine, Summation, TrainStep, Update,
-    UpdateStep, initial_parameters, open_engine,
+use overfit::backend::{BatchDraw, FieldBackend, Objective, Summation, TrainStep, UpdateStep};
+use overfit::field::{DeviceChoice, Engine, Learner, open_engine};
+use overfit::loss::{Loss, Needs};
+use overfit::network::{
+    Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine, initial_parameters,
 };
+use overfit::optimizer::Update;
 
 use crate::uniform_points;
 

@@ -10,8 +10,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crate::CancelToken;
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
-use crate::field::{DeviceChoice, Loss, UnknownTerm};
+use crate::field::DeviceChoice;
 use crate::geometry::{LoadedMesh, SizeLimit};
+use crate::loss::{Loss, UnknownTerm};
 use crate::reconstruct::{self, LoadError, ReconstructSettings};
 use crate::train::Preset;
 

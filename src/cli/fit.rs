@@ -16,8 +16,9 @@ use super::output::{
 };
 use super::progress::Bar;
 use crate::distance::SignPolicy;
-use crate::field::{Loss, Metrics, Model};
+use crate::field::{Metrics, Model};
 use crate::geometry::HealthReport;
+use crate::loss::Loss;
 use crate::train::{Configuration, FitSettings, Phase, Preset, Progress};
 
 /// Fit a model to a mesh
@@ -313,9 +314,10 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
-    use crate::field::Squared;
-    use crate::field::{Training, initial_parameters};
+    use crate::field::Training;
     use crate::geometry::{Bounds, Similarity};
+    use crate::loss::Squared;
+    use crate::network::initial_parameters;
 
     fn settings(options: &[&str]) -> FitSettings {
         let words = ["overfit", "fit", "a.obj", "-o", "a.safetensors"]

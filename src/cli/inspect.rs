@@ -11,8 +11,9 @@ use super::fit::metrics_in_words;
 use super::model;
 use super::output::{bytes_in_words, file_bytes, print_json, print_text};
 use crate::CancelToken;
-use crate::field::{Architecture, Bodies, Metrics, Model, Training};
+use crate::field::{Bodies, Metrics, Model, Training};
 use crate::geometry::{Bounds, Cleanup, HealthReport, MeshFormat, Similarity};
+use crate::network::Architecture;
 use crate::words::length_in_words;
 
 /// Report on a mesh (is it closed, which way does it look) or a model (network, frame, training, quality)

@@ -11,15 +11,19 @@ use rand_pcg::Pcg64Mcg;
 
 use super::peak;
 use crate::CancelToken;
+use crate::backend::{BatchDraw, Objective, Summation, TrainStep, UpdateStep};
 use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::{
-    Activation, Architecture, BatchDraw, DeviceChoice, Encoding, Engine, Extended, HashGrid,
-    Identity, Learner, Loss, Mlp, Needs, Objective, Relu, ScalarField, SharedField, Sine,
-    SparseSpline, SplineField, Summation, TrainStep, Update, UpdateStep, initial_parameters,
+    DeviceChoice, Engine, Extended, Learner, ScalarField, SharedField, SparseSpline, SplineField,
     interpolate,
 };
 use crate::geometry::{Mesh, Similarity, SurfaceSampler, UNIT_LONGEST_SIDE, shapes};
+use crate::loss::{Loss, Needs};
+use crate::network::{
+    Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine, initial_parameters,
+};
+use crate::optimizer::Update;
 use crate::train::{Preset, Progress, fit};
 
 /// One kind of work.

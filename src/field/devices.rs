@@ -48,7 +48,7 @@ fn processor() -> String {
 
 #[cfg(feature = "cuda")]
 fn cuda_descriptions() -> Vec<(Device, String)> {
-    let cards = super::cuda_cards::cards().unwrap_or_default();
+    let cards = crate::backend::cuda_cards::cards().unwrap_or_default();
     let described = cards.into_iter().enumerate();
     let mut described: Vec<(Device, String)> = described
         .map(|(index, card)| (Device::Cuda(index), card))

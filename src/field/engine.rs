@@ -6,20 +6,19 @@ use std::sync::Arc;
 use burn::tensor::{ElementConversion, Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::architecture::Architecture;
-use super::backend::{
-    FieldBackend, Objective, OptimizerState, Summation, TrainStep, UpdateStep, zeros,
-};
-use super::batch_draw::BatchDraw;
-#[cfg(feature = "cuda")]
-use super::cuda_cards;
 use super::device::{Device, DeviceChoice, DeviceError};
 use super::device_failure::{driver_message, on_device};
-#[cfg(any(feature = "cuda", feature = "wgpu"))]
-use super::kernel_cache;
-use super::loss::{Loss, Needs};
 use super::scalar_field::ScalarField;
-use super::update::Update;
+#[cfg(feature = "cuda")]
+use crate::backend::cuda_cards;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+use crate::backend::kernel_cache;
+use crate::backend::{
+    BatchDraw, FieldBackend, Objective, OptimizerState, Summation, TrainStep, UpdateStep, zeros,
+};
+use crate::loss::{Loss, Needs};
+use crate::network::Architecture;
+use crate::optimizer::Update;
 
 /// A field on a device, ready to be evaluated from any thread.
 pub type SharedField = Arc<dyn ScalarField + Send + Sync>;

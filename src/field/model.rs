@@ -13,7 +13,6 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, serialize};
 use thiserror::Error;
 
-use super::architecture::{Architecture, ArchitectureError};
 use super::bodies::Bodies;
 use super::corrected::Corrected;
 use super::engine::{Engine, SharedField};
@@ -22,6 +21,7 @@ use super::model_tensors::{Stored, outer_tensors, read_outer, read_spline, splin
 use super::outer_surface::OuterSurface;
 use super::spline::{Degree, SparseSpline, SplineField};
 use crate::geometry::{Bounds, Similarity};
+use crate::network::{Architecture, ArchitectureError};
 
 /// A field with everything needed to use it in the mesh's own units.
 #[derive(Clone, Debug, PartialEq)]
@@ -296,9 +296,8 @@ impl fmt::Display for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{
-        Activation, Encoding, Identity, Mlp, Relu, SplineLevel, initial_parameters,
-    };
+    use crate::field::SplineLevel;
+    use crate::network::{Activation, Encoding, Identity, Mlp, Relu, initial_parameters};
 
     fn model() -> Model {
         let architecture = Architecture {

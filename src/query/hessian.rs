@@ -104,11 +104,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::field::{
-        Activation, Architecture, DeviceChoice, Encoding, Identity, Mlp, Sine, SparseSpline,
-        Training, initial_parameters, open_engine,
-    };
+    use crate::field::{DeviceChoice, SparseSpline, Training, open_engine};
     use crate::geometry::{Bounds, Similarity};
+    use crate::network::{
+        Activation, Architecture, Encoding, Identity, Mlp, Sine, initial_parameters,
+    };
     use crate::train::Preset;
 
     fn siren() -> Architecture {

@@ -6,8 +6,9 @@ use super::error::ApiError;
 use super::proto;
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
-use crate::field::{Absolute, Bodies, Metrics, Model, Squared};
+use crate::field::{Bodies, Metrics, Model};
 use crate::geometry::{Bounds, HealthReport};
+use crate::loss::{Absolute, Squared};
 use crate::train::{Budget, Configuration, FitSettings, Phase, Preset, Progress, SampleShares};
 
 impl From<&Bounds> for proto::Bounds {

@@ -203,7 +203,7 @@ fn leaves(table: &Table, is_value: fn(&Value) -> bool) -> Vec<(String, Value)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::Loss;
+    use crate::loss::Loss;
 
     const STUDY: &str = r#"
         preset = "smooth"

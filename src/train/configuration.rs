@@ -214,7 +214,8 @@ impl fmt::Display for Hint<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{Activation, Encoding, Fourier, Identity, Loss, Sine, Softplus};
+    use crate::loss::Loss;
+    use crate::network::{Activation, Encoding, Fourier, Identity, Sine, Softplus};
 
     fn set(changes: &[&str]) -> Result<FitSettings, ConfigurationError> {
         let settings = Preset::default().settings();

@@ -19,11 +19,11 @@ use super::run::Run;
 use super::samples::{Cancelled, SampleSource};
 use super::settings::FitSettings;
 use crate::CancelToken;
+use crate::backend::Summation;
 use crate::distance::SignedDistance;
-use crate::field::{
-    Device, Model, OuterSurface, Summation, Training, device_failure, initial_parameters,
-};
+use crate::field::{Device, Model, OuterSurface, Training, device_failure};
 use crate::geometry::{Mesh, Similarity, SurfaceSampler};
+use crate::network::initial_parameters;
 
 /// Samples that training starts with; more come while it runs.
 const FIRST_SAMPLES: usize = 1 << 16;

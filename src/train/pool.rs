@@ -7,7 +7,8 @@ use super::residual::Residual;
 use super::samples::{Cancelled, SampleSource};
 use super::settings::Sampling;
 use crate::CancelToken;
-use crate::field::{Learner, Needs};
+use crate::field::Learner;
+use crate::loss::Needs;
 
 /// Fresh samples come so many at a time: the more there are, the closer they lie together along the curve on which they
 /// are measured, and the less each costs.
@@ -176,8 +177,9 @@ impl<'a> Supply<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::TrainStep;
     use crate::distance::{SignPolicy, SignedDistance};
-    use crate::field::{SharedField, TrainStep};
+    use crate::field::SharedField;
     use crate::geometry::{Bounds, SurfaceSampler, shapes};
     use crate::train::Preset;
 

@@ -8,10 +8,10 @@ use thiserror::Error;
 
 use super::settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling, Schedule};
 use crate::distance::SignPolicy;
-use crate::field::{
-    Activation, Architecture, Degree, DeviceChoice, Encoding, HashGrid, Identity, Loss, Mlp,
-    Refinement, Relu, Sine, Update,
-};
+use crate::field::{Degree, DeviceChoice, Refinement};
+use crate::loss::Loss;
+use crate::network::{Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine};
+use crate::optimizer::Update;
 
 /// A named choice of network, schedule and budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

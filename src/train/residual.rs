@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::samples::{Cancelled, Samples};
 use crate::CancelToken;
+use crate::backend::Objective;
 use crate::distance::{CHUNK, SignedDistance};
-use crate::field::{
-    Architecture, Corrected, Loss, Needs, Objective, Refinement, SharedField, SparseSpline,
-    SplineField, interpolate,
-};
+use crate::field::{Corrected, Refinement, SharedField, SparseSpline, SplineField, interpolate};
+use crate::loss::{Loss, Needs};
+use crate::network::Architecture;
 
 /// The exact distance less a spline, in a unit in which a network learns well.
 pub(super) struct Residual {

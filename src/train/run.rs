@@ -11,7 +11,8 @@ use super::residual::Residual;
 use super::schedule::{learning_rate, used_share};
 use super::settings::FitSettings;
 use crate::CancelToken;
-use crate::field::{BatchDraw, Learner, Metrics, Model, TrainStep, UpdateStep};
+use crate::backend::{BatchDraw, TrainStep, UpdateStep};
+use crate::field::{Learner, Metrics, Model};
 
 /// Checks on held-out points over a budget: to keep the best state and to see a quality target.
 const CHECKS: f64 = 20.0;
@@ -278,8 +279,9 @@ impl<'a> Run<'a> {
 mod tests {
     use super::*;
     use crate::distance::{SignPolicy, SignedDistance};
-    use crate::field::{DeviceChoice, SharedField, Training, initial_parameters, open_engine};
+    use crate::field::{DeviceChoice, SharedField, Training, open_engine};
     use crate::geometry::{Similarity, SurfaceSampler, shapes};
+    use crate::network::initial_parameters;
     use crate::train::pool::Mixtures;
     use crate::train::samples::SampleSource;
     use crate::train::{Preset, Protocol};

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use super::settings::Sampling;
 use crate::CancelToken;
 use crate::distance::{CHUNK, SignRule, SignedDistance};
-use crate::field::Needs;
 use crate::geometry::{Bounds, SurfaceSampler, UNIT_LONGEST_SIDE};
+use crate::loss::Needs;
 
 /// Points with their signed distances, in the unit frame.
 #[derive(Clone, Debug, Default)]

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::preset::Preset;
+use crate::backend::Summation;
 use crate::distance::SignPolicy;
-use crate::field::{
-    Architecture, ArchitectureError, DeviceChoice, Loss, LossError, MOST_CELLS, Refinement,
-    Summation, Update, UpdateError,
-};
+use crate::field::{DeviceChoice, MOST_CELLS, Refinement};
+use crate::loss::{Loss, LossError};
+use crate::network::{Architecture, ArchitectureError};
+use crate::optimizer::{Update, UpdateError};
 
 /// Everything that decides a fit. [`Preset::settings`] is where to start from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -306,7 +307,8 @@ fn check_spline(spline: &Refinement) -> Result<(), SettingsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::field::{Adam, Encoding};
+    use crate::network::Encoding;
+    use crate::optimizer::Adam;
 
     #[test]
     fn every_preset_is_valid_and_bad_values_are_named() {

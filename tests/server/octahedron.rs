@@ -1,10 +1,9 @@
 //! A shape whose field is a network in closed form: |x| + |y| + |z| is the sum of six rectified units.
 
 use overfit::CancelToken;
-use overfit::field::{
-    Activation, Architecture, Bodies, Body, Encoding, Identity, Metrics, Mlp, Model, Relu, Training,
-};
+use overfit::field::{Bodies, Body, Metrics, Model, Training};
 use overfit::geometry::{Mesh, Similarity};
+use overfit::network::{Activation, Architecture, Encoding, Identity, Mlp, Relu};
 use overfit::server::proto;
 use overfit::train::{FitError, FitSettings, Observer, Progress};
 

@@ -4,8 +4,9 @@ use super::*;
 use crate::CancelToken;
 use crate::extract::closed_forms::Closed;
 use crate::extract::{Surface, SurfaceSettings, extract_surface};
-use crate::field::{Activation, Architecture, Bodies, Encoding, Identity, Mlp, Relu, Training};
+use crate::field::{Bodies, Training};
 use crate::geometry::{Bounds, Similarity};
+use crate::network::{Activation, Architecture, Encoding, Identity, Mlp, Relu};
 
 fn model(size: [f64; 3], thickness: f64, area: f64, bodies: &[(f64, f64)]) -> Model {
     let architecture = Architecture {

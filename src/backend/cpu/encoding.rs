@@ -1,0 +1,332 @@
+//! The tables of a tile: features in, gradients back.
+//!
+//! Where points lie in a level is worked out for sixteen of them at a time and again on the way back: that costs less than
+//! keeping it, since the entries have to be fetched one by one either way.
+
+use pulp::Simd;
+
+use super::matrix::Matrix;
+use super::points::{GROUP, Points};
+use crate::network::encoding::{GridLevel, Parts};
+
+/// One number for each point of a group.
+pub(super) type Lanes<T> = [T; GROUP];
+
+/// The levels of an encoding. `features` is 1, 2, 4 or 8: architectures are validated.
+pub(super) struct Grid {
+    pub levels: Vec<GridLevel>,
+    pub features: usize,
+    /// Rows of the table.
+    pub entries: usize,
+}
+
+impl Grid {
+    /// None without tables.
+    pub(super) fn new(parts: &Parts) -> Option<Self> {
+        (!parts.levels.is_empty()).then(|| Self {
+            levels: parts.levels.clone(),
+            features: parts.features,
+            entries: parts.entries(),
+        })
+    }
+
+    /// Length of the table in the parameter vector.
+    pub(super) fn parameters(&self) -> usize {
+        self.entries * self.features
+    }
+
+    /// Writes the features of each point, `[N, levels × features]`.
+    #[inline(always)]
+    pub(super) fn encode<S: Simd>(
+        &self,
+        simd: S,
+        table: &[f32],
+        points: &Points,
+        features: &mut Matrix,
+    ) {
+        match self.features {
+            1 => self.encode_features::<S, 1>(simd, table, points, features),
+            2 => self.encode_features::<S, 2>(simd, table, points, features),
+            4 => self.encode_features::<S, 4>(simd, table, points, features),
+            _ => self.encode_features::<S, 8>(simd, table, points, features),
+        }
+    }
+
+    #[inline(always)]
+    fn encode_features<S: Simd, const F: usize>(
+        &self,
+        simd: S,
+        table: &[f32],
+        points: &Points,
+        features: &mut Matrix,
+    ) {
+        let table = &table.as_chunks::<F>().0[..self.entries];
+        for (index, level) in self.levels.iter().enumerate() {
+            let (start, step) = features.column(index * F);
+            for (group, count) in points.groups() {
+                let cells = Cells::of(simd, level, points.group(group));
+                let (rows, weights) = (cells.rows(level), cells.weights());
+                for lane in 0..count {
+                    let mut sum = [0.0; F];
+                    for corner in 0..8 {
+                        let row = rows[corner][lane] as usize;
+                        debug_assert!(row < table.len());
+                        // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
+                        let entry = unsafe { table.get_unchecked(row) };
+                        sum = add_scaled::<S, F>(sum, weights[corner][lane], *entry);
+                    }
+                    let place = start + (group * GROUP + lane) * step;
+                    features.elements_mut()[place..place + F].copy_from_slice(&sum);
+                }
+            }
+        }
+    }
+
+    /// Adds the gradient by the table, given the gradient by the features, `[N, levels × features]`.
+    #[inline(always)]
+    pub(super) fn scatter<S: Simd>(
+        &self,
+        simd: S,
+        points: &Points,
+        by_features: &Matrix,
+        table_gradient: &mut [f32],
+    ) {
+        match self.features {
+            1 => self.scatter_features::<S, 1>(simd, points, by_features, table_gradient),
+            2 => self.scatter_features::<S, 2>(simd, points, by_features, table_gradient),
+            4 => self.scatter_features::<S, 4>(simd, points, by_features, table_gradient),
+            _ => self.scatter_features::<S, 8>(simd, points, by_features, table_gradient),
+        }
+    }
+
+    #[inline(always)]
+    fn scatter_features<S: Simd, const F: usize>(
+        &self,
+        simd: S,
+        points: &Points,
+        by_features: &Matrix,
+        table_gradient: &mut [f32],
+    ) {
+        let table_gradient = &mut table_gradient.as_chunks_mut::<F>().0[..self.entries];
+        for (index, level) in self.levels.iter().enumerate() {
+            let (start, step) = by_features.column(index * F);
+            for (group, count) in points.groups() {
+                let cells = Cells::of(simd, level, points.group(group));
+                let (rows, weights) = (cells.rows(level), cells.weights());
+                for lane in 0..count {
+                    let place = start + (group * GROUP + lane) * step;
+                    let gradient: [f32; F] = *by_features.elements()[place..]
+                        .first_chunk()
+                        .expect("features of a level lie together");
+                    for corner in 0..8 {
+                        let row = rows[corner][lane] as usize;
+                        debug_assert!(row < table_gradient.len());
+                        // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
+                        let entry = unsafe { table_gradient.get_unchecked_mut(row) };
+                        *entry = add_scaled::<S, F>(*entry, weights[corner][lane], gradient);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds the gradient by position of each point, given the gradient by the features, `[N, levels × features]`.
+    #[inline(always)]
+    pub(super) fn add_position_gradient<S: Simd>(
+        &self,
+        simd: S,
+        table: &[f32],
+        points: &Points,
+        by_features: &Matrix,
+        gradients: &mut [[f32; 3]],
+    ) {
+        let features = self.features;
+        for (index, level) in self.levels.iter().enumerate() {
+            for (group, count) in points.groups() {
+                let cells = Cells::of(simd, level, points.group(group));
+                let rows = cells.rows(level);
+                let mut pulls = [[0.0; GROUP]; 8];
+                for lane in 0..count {
+                    let place = by_features.place(group * GROUP + lane, index * features);
+                    let upstream = &by_features.elements()[place..place + features];
+                    for corner in 0..8 {
+                        let entry = &table[rows[corner][lane] as usize * features..][..features];
+                        pulls[corner][lane] = entry.iter().zip(upstream).map(|(a, b)| a * b).sum();
+                    }
+                }
+                let slopes = cells.weighted_slopes(level, &pulls);
+                for lane in 0..count {
+                    for axis in 0..3 {
+                        gradients[group * GROUP + lane][axis] += slopes[axis][lane];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The cells of one level in which a group of points lies.
+pub(super) struct Cells {
+    /// Lowest corner of each cell, by axis.
+    corner: [Lanes<u32>; 3],
+    /// Position inside the cell, by axis: 0 to 1, beyond for points outside the grid.
+    fraction: [Lanes<f32>; 3],
+}
+
+impl Cells {
+    /// The cells that hold points of `[-1, 1]³`.
+    ///
+    /// Points outside fall into the nearest cell: the interpolation then continues its line.
+    #[inline(always)]
+    pub(super) fn of<S: Simd>(simd: S, level: &GridLevel, points: [&Lanes<f32>; 3]) -> Self {
+        let mut cells = Self {
+            corner: [[0; GROUP]; 3],
+            fraction: [[0.0; GROUP]; 3],
+        };
+        for axis in 0..3 {
+            let (coordinates, _) = S::as_simd_f32s(points[axis]);
+            let (corners, _) = S::as_mut_simd_u32s(&mut cells.corner[axis]);
+            let (fractions, _) = S::as_mut_simd_f32s(&mut cells.fraction[axis]);
+            let places = coordinates.iter().zip(corners).zip(fractions);
+            for ((&coordinate, corner), fraction) in places {
+                (*corner, *fraction) = cell_along_axis(simd, level, coordinate);
+            }
+        }
+        cells
+    }
+
+    /// Table rows of the eight corners; corner `c` takes the upper side of axis `a` where bit `a` of `c` is set.
+    #[inline(always)]
+    pub(super) fn rows(&self, level: &GridLevel) -> [Lanes<u32>; 8] {
+        let mut rows = [[0; GROUP]; 8];
+        let [sx, sy, sz] = level.strides;
+        if level.dense {
+            for lane in 0..GROUP {
+                let [x, y, z] = [0, 1, 2].map(|axis| self.corner[axis][lane]);
+                let base = level.offset + sx * x + sy * y + sz * z;
+                for (corner, rows) in rows.iter_mut().enumerate() {
+                    let corner = corner as u32;
+                    let [x, y, z] = [corner & 1, corner >> 1 & 1, corner >> 2];
+                    rows[lane] = base + (sx * x + sy * y + sz * z);
+                }
+            }
+        } else {
+            let mask = level.entries - 1;
+            for lane in 0..GROUP {
+                let x = self.corner[0][lane].wrapping_mul(sx);
+                let y = self.corner[1][lane].wrapping_mul(sy);
+                let z = self.corner[2][lane].wrapping_mul(sz);
+                let xs = [x, x.wrapping_add(sx)];
+                let ys = [y, y.wrapping_add(sy)];
+                let zs = [z, z.wrapping_add(sz)];
+                for (corner, rows) in rows.iter_mut().enumerate() {
+                    let hash = xs[corner & 1] ^ ys[corner >> 1 & 1] ^ zs[corner >> 2];
+                    rows[lane] = level.offset + (hash & mask);
+                }
+            }
+        }
+        rows
+    }
+
+    /// Trilinear weights of the eight corners.
+    #[inline(always)]
+    pub(super) fn weights(&self) -> [Lanes<f32>; 8] {
+        let mut weights = [[0.0; GROUP]; 8];
+        for lane in 0..GROUP {
+            let sides = self.sides(lane);
+            for (corner, weights) in weights.iter_mut().enumerate() {
+                weights[lane] =
+                    sides[0][corner & 1] * sides[1][corner >> 1 & 1] * sides[2][corner >> 2];
+            }
+        }
+        weights
+    }
+
+    /// By axis: the sum over the corners of the weight's derivative by position times a factor.
+    #[inline(always)]
+    fn weighted_slopes(&self, level: &GridLevel, factors: &[Lanes<f32>; 8]) -> [Lanes<f32>; 3] {
+        let half = level.resolution as f32 / 2.0;
+        let mut slopes = [[0.0; GROUP]; 3];
+        for lane in 0..GROUP {
+            let sides = self.sides(lane);
+            for (axis, slopes) in slopes.iter_mut().enumerate() {
+                let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+                for corner in 0..8usize {
+                    let sign = if corner >> axis & 1 == 1 { half } else { -half };
+                    let weight = sides[u][corner >> u & 1] * sides[v][corner >> v & 1];
+                    slopes[lane] += sign * weight * factors[corner][lane];
+                }
+            }
+        }
+        slopes
+    }
+
+    /// The derivatives of the eight corners' weights along a direction.
+    #[inline(always)]
+    pub(super) fn slopes(&self, level: &GridLevel, direction: [&Lanes<f32>; 3]) -> [Lanes<f32>; 8] {
+        let half = level.resolution as f32 / 2.0;
+        let mut slopes = [[0.0; GROUP]; 8];
+        for lane in 0..GROUP {
+            let sides = self.sides(lane);
+            for axis in 0..3 {
+                let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+                let along = half * direction[axis][lane];
+                for (corner, slopes) in slopes.iter_mut().enumerate() {
+                    let sign = if corner >> axis & 1 == 1 {
+                        along
+                    } else {
+                        -along
+                    };
+                    slopes[lane] += sign * sides[u][corner >> u & 1] * sides[v][corner >> v & 1];
+                }
+            }
+        }
+        slopes
+    }
+
+    /// By axis: the share of the lower side and of the upper side.
+    #[inline(always)]
+    fn sides(&self, lane: usize) -> [[f32; 2]; 3] {
+        [0, 1, 2].map(|axis| [1.0 - self.fraction[axis][lane], self.fraction[axis][lane]])
+    }
+}
+
+/// The cell of a coordinate along one axis, and where in it the coordinate lies.
+#[inline(always)]
+fn cell_along_axis<S: Simd>(simd: S, level: &GridLevel, coordinate: S::f32s) -> (S::u32s, S::f32s) {
+    let (one, zero) = (simd.splat_f32s(1.0), simd.splat_f32s(0.0));
+    let last = simd.splat_f32s((level.resolution - 1) as f32);
+    let half = simd.splat_f32s(level.resolution as f32 / 2.0);
+    let position = simd.mul_f32s(simd.add_f32s(coordinate, one), half);
+    // Selected in this order, a position that is not a number lands in cell 0.
+    let above = simd.select_f32s(simd.greater_than_f32s(position, zero), position, zero);
+    let within = simd.select_f32s(simd.less_than_f32s(above, last), above, last);
+    // From 2²³ on floats are whole, and the last bit of their significand is worth 1: adding it rounds, and the bits of
+    // the sum are the whole number.
+    let whole = simd.splat_f32s(8_388_608.0);
+    let rounded = simd.sub_f32s(simd.add_f32s(within, whole), whole);
+    let too_high = simd.greater_than_f32s(rounded, within);
+    let floor = simd.select_f32s(too_high, simd.sub_f32s(rounded, one), rounded);
+    let bits = simd.transmute_u32s_f32s(simd.add_f32s(floor, whole));
+    let corner = simd.and_u32s(bits, simd.splat_u32s(0x007f_ffff));
+    (corner, simd.sub_f32s(position, floor))
+}
+
+/// `sum + weight × vector`, in one instruction where there is one.
+#[inline(always)]
+pub(super) fn add_scaled<S: Simd, const F: usize>(
+    sum: [f32; F],
+    weight: f32,
+    vector: [f32; F],
+) -> [f32; F] {
+    let mut result = [0.0; F];
+    for feature in 0..F {
+        // Plain code would call a function that computes `mul_add` without rounding in between.
+        result[feature] = if S::F32_LANES == 1 {
+            sum[feature] + weight * vector[feature]
+        } else {
+            weight.mul_add(vector[feature], sum[feature])
+        };
+    }
+    result
+}
