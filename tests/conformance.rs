@@ -7,7 +7,7 @@ use burn::backend::{Autodiff, Flex, NdArray};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use overfit::backend::{
-    BatchDraw, FieldBackend, Objective, OptimizerState, Summation, TrainStep, UpdateStep, composed,
+    BatchDraw, FieldBackend, Objective, OptimizerState, Summation, TrainStep, composed,
 };
 use overfit::instruction_set;
 use overfit::loss::{Loss, Needs};
@@ -15,7 +15,7 @@ use overfit::network::{
     Activation, Architecture, DenseGrid, Encoding, Fourier, HashGrid, Identity, Joined, Mlp,
     Positional, Relu, Sine, Tanh, TriPlane, initial_parameters,
 };
-use overfit::optimizer::{Adam, Update};
+use overfit::optimizer::{Adam, Muon, Update, UpdateStep};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
@@ -372,10 +372,17 @@ fn conforms_in_part<B: FieldBackend>(part: usize, device: &B::Device, tolerance:
             }
         }
         let [value, both] = ["l2", "l2,gradient=0.05"].map(|terms| terms.parse().unwrap());
+        let by_itself = UpdateStep::default();
+        let whole = UpdateStep {
+            matrices: Some(Muon::default()),
+            clip: Some(0.05),
+            ..by_itself
+        };
         for summation in [Summation::Exact, Summation::Fast] {
-            assert_trains_like_the_reference::<B>(&case, value, summation, device);
+            assert_trains_like_the_reference::<B>(&case, value, summation, by_itself, device);
         }
-        assert_trains_like_the_reference::<B>(&case, both, Summation::Exact, device);
+        assert_trains_like_the_reference::<B>(&case, both, Summation::Exact, by_itself, device);
+        assert_trains_like_the_reference::<B>(&case, value, Summation::Exact, whole, device);
         assert_autodiff_agrees::<B>(&case, device, tolerance);
 
         for columns in [1, 4] {
@@ -435,6 +442,7 @@ fn updates<B: FieldBackend>(case: &Case, update: Update, device: &B::Device) -> 
             update,
             step,
             learning_rate: 1e-2,
+            ..UpdateStep::default()
         };
         state = B::update(state, gradient, step);
     }
@@ -460,11 +468,12 @@ fn assert_trains_like_the_reference<B: FieldBackend>(
     case: &Case,
     loss: Loss,
     summation: Summation,
+    update: UpdateStep,
     device: &B::Device,
 ) {
     let (actual, expected) = (
-        training_losses::<B>(case, loss, summation, device),
-        training_losses::<Reference>(case, loss, summation, &Default::default()),
+        training_losses::<B>(case, loss, summation, update, device),
+        training_losses::<Reference>(case, loss, summation, update, &Default::default()),
     );
     for (step, (actual, expected)) in actual.iter().zip(&expected).enumerate() {
         assert!(
@@ -482,6 +491,7 @@ fn training_losses<B: FieldBackend>(
     case: &Case,
     loss: Loss,
     summation: Summation,
+    update: UpdateStep,
     device: &B::Device,
 ) -> Vec<f64> {
     let needs = loss.needs();
@@ -518,6 +528,7 @@ fn training_losses<B: FieldBackend>(
                 }),
                 step,
                 learning_rate: 1e-3,
+                ..update
             };
             let before = state.clone();
             let step = TrainStep {
@@ -529,14 +540,12 @@ fn training_losses<B: FieldBackend>(
             // Losses are added up.
             let before_it = [0.0, 0.5][usize::from(step.update.step > 1)];
             let losses = (before_it != 0.0).then(|| tensor(&[before_it], [1], device));
-            let (after, loss) = B::train_step(
-                &case.architecture,
-                before,
-                &mut workspace,
-                &pool,
-                step,
-                losses,
-            );
+            let architecture = &case.architecture;
+            // As learners do it.
+            let (after, loss) = match update.matrices {
+                Some(_) => composed::train_step(architecture, before, &pool, step, losses),
+                None => B::train_step(architecture, before, &mut workspace, &pool, step, losses),
+            };
             state = after;
             vec_of(loss)[0] - before_it
         })

@@ -3,13 +3,13 @@
 use burn::backend::Flex;
 use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput};
-use overfit::backend::{BatchDraw, FieldBackend, Objective, Summation, TrainStep, UpdateStep};
+use overfit::backend::{BatchDraw, FieldBackend, Objective, Summation, TrainStep};
 use overfit::field::{DeviceChoice, Engine, Learner, open_engine};
 use overfit::loss::{Loss, Needs};
 use overfit::network::{
     Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine, initial_parameters,
 };
-use overfit::optimizer::Update;
+use overfit::optimizer::UpdateStep;
 
 use crate::uniform_points;
 
@@ -73,9 +73,9 @@ pub(crate) fn learner(
 /// A training step on samples out of the first `kept` of the pool.
 pub(crate) fn train(learner: &mut dyn Learner, step: u64, kept: usize) {
     let update = UpdateStep {
-        update: Update::default(),
         step,
         learning_rate: 1e-3,
+        ..UpdateStep::default()
     };
     learner.step(TrainStep {
         draw: BatchDraw::of_step(0, step, kept, BATCH),

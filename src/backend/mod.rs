@@ -22,7 +22,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::loss::Loss;
 use crate::network::Architecture;
-use crate::optimizer::{CONSTANTS, MOMENTS, Update};
+use crate::optimizer::{MOMENTS, UpdateStep};
 
 /// What is made small.
 ///
@@ -59,24 +59,6 @@ pub struct TrainStep {
     pub update: UpdateStep,
     /// How the gradient is summed.
     pub summation: Summation,
-}
-
-/// How parameters move in one step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct UpdateStep {
-    /// The rule.
-    pub update: Update,
-    /// Number of this step, from 1.
-    pub step: u64,
-    /// Learning rate of this step.
-    pub learning_rate: f64,
-}
-
-impl UpdateStep {
-    /// What the rule has to know of the step.
-    pub(crate) fn constants(&self) -> [f64; CONSTANTS] {
-        self.update.constants(self.step, self.learning_rate)
-    }
 }
 
 /// Parameters on a device with what their rule keeps of earlier steps, each `[P]`.
@@ -153,7 +135,7 @@ pub trait FieldBackend: Backend {
         left.matmul(right)
     }
 
-    /// One step of a rule. An element whose gradient is exactly zero keeps its value and its moments.
+    /// One step of the rule for single parameters. An element whose gradient is exactly zero keeps its value and its moments.
     ///
     /// So a grid entry that no sample of the batch touched costs no update and does not drift (as in Müller et al. 2022).
     fn update(
@@ -183,6 +165,9 @@ pub trait FieldBackend: Backend {
     ///
     /// `pool` is `[capacity, columns]`, as [`store`](Self::store) has it. Gives `losses`, `[1]`, with the objective before the
     /// step added to it, which callers read only now and then: on a graphics card reading it waits for the step.
+    ///
+    /// Whoever overrides this takes steps one parameter at a time; [`composed::train_step`] also those that look at the whole
+    /// gradient.
     fn train_step(
         architecture: &Architecture,
         state: OptimizerState<Self>,

@@ -11,7 +11,7 @@ use rand_pcg::Pcg64Mcg;
 
 use super::peak;
 use crate::CancelToken;
-use crate::backend::{BatchDraw, Objective, Summation, TrainStep, UpdateStep};
+use crate::backend::{BatchDraw, Objective, Summation, TrainStep};
 use crate::distance::{SignPolicy, SignedDistance};
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
 use crate::field::{
@@ -23,7 +23,7 @@ use crate::loss::{Loss, Needs};
 use crate::network::{
     Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine, initial_parameters,
 };
-use crate::optimizer::Update;
+use crate::optimizer::UpdateStep;
 use crate::train::{Preset, Progress, fit};
 
 /// One kind of work.
@@ -349,9 +349,8 @@ impl<'a> Workload<'a> {
             learner,
             batch_size: self.batch_size(network),
             update: UpdateStep {
-                update: Update::default(),
-                step: 0,
                 learning_rate: network.learning_rate(),
+                ..UpdateStep::default()
             },
         }
     }

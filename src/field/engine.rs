@@ -14,11 +14,11 @@ use crate::backend::cuda_cards;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 use crate::backend::kernel_cache;
 use crate::backend::{
-    BatchDraw, FieldBackend, Objective, OptimizerState, Summation, TrainStep, UpdateStep, zeros,
+    BatchDraw, FieldBackend, Objective, OptimizerState, Summation, TrainStep, composed, zeros,
 };
 use crate::loss::{Loss, Needs};
 use crate::network::Architecture;
-use crate::optimizer::Update;
+use crate::optimizer::UpdateStep;
 
 /// A field on a device, ready to be evaluated from any thread.
 pub type SharedField = Arc<dyn ScalarField + Send + Sync>;
@@ -37,8 +37,8 @@ pub trait Engine: Send + Sync {
     /// Panics if `parameters` is not as long as [`Architecture::parameter_count`].
     fn load(&self, architecture: &Architecture, parameters: &[f32]) -> SharedField;
 
-    /// Makes everything ready that training and evaluating such a network needs, so that the first step takes as long as
-    /// the others: kernels are compiled.
+    /// Makes everything ready that evaluating such a network and training it by steps like `update` needs, so that the first step
+    /// takes as long as the others: kernels are compiled.
     ///
     /// # Panics
     /// As in the steps themselves.
@@ -46,7 +46,7 @@ pub trait Engine: Send + Sync {
         &self,
         architecture: &Architecture,
         loss: Loss,
-        update: Update,
+        update: UpdateStep,
         summation: Summation,
     );
 
@@ -75,10 +75,14 @@ pub trait Learner: Send {
     /// One step, on a batch drawn from the stored samples. Returns before the step is done where the device works by itself.
     fn step(&mut self, step: TrainStep);
 
+    /// Moves the running mean of the parameters, of which it keeps a share, towards those of now. From the first call on
+    /// [`parameters`](Self::parameters) and [`field`](Self::field) are the mean's.
+    fn average(&mut self, kept: f64);
+
     /// Waits until all steps so far are done.
     fn wait(&self);
 
-    /// Goes on from other parameters, with the optimiser's moments at zero; the samples stay.
+    /// Goes on from other parameters, with the optimiser's moments at zero and without a mean; the samples stay.
     ///
     /// # Panics
     /// Panics if there are not as many as before.
@@ -87,10 +91,10 @@ pub trait Learner: Send {
     /// The mean loss of the steps since the last call, each taken before its step; NaN if there were none. Waits for them.
     fn mean_loss(&mut self) -> f32;
 
-    /// Takes a copy of the parameters from the device.
+    /// Takes a copy of the parameters, or of their mean, from the device.
     fn parameters(&self) -> Vec<f32>;
 
-    /// The parameters as they are now, as a field.
+    /// The parameters as they are now, or their mean, as a field.
     fn field(&self) -> SharedField;
 }
 
@@ -242,6 +246,8 @@ struct BackendLearner<B: FieldBackend> {
     handle: B::Device,
     // Taken out while an operation owns it, so that kernels may write in place.
     state: Option<OptimizerState<B>>,
+    /// Running mean of the parameters.
+    mean: Option<Tensor<B, 1>>,
     workspace: B::Workspace,
     /// `[pool_size, Needs::columns]`
     pool: Option<Tensor<B, 2>>,
@@ -270,7 +276,7 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
         &self,
         architecture: &Architecture,
         loss: Loss,
-        update: Update,
+        update: UpdateStep,
         summation: Summation,
     ) {
         if self.device == Device::Cpu {
@@ -285,13 +291,10 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
         learner.step(TrainStep {
             draw: BatchDraw::of_step(0, 1, count, count),
             objective: Objective { loss, unit: 1.0 },
-            update: UpdateStep {
-                update,
-                step: 1,
-                learning_rate: 0.0,
-            },
+            update,
             summation,
         });
+        learner.average(0.5);
         let field = learner.field();
         field.values(&[[0.5; 3]], &mut [0.0]);
         field.values_and_gradients(&[[0.5; 3]], &mut [0.0], &mut [[0.0; 3]]);
@@ -313,6 +316,7 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
                 architecture: architecture.clone(),
                 handle: self.handle.clone(),
                 state: Some(OptimizerState::new(Tensor::from_data(data, &self.handle))),
+                mean: None,
                 workspace: B::Workspace::default(),
                 pool: Some(zeros([pool_size, needs.columns()], &self.handle)),
                 loss_sum: None,
@@ -398,8 +402,10 @@ impl<B: FieldBackend> ScalarField for BackendField<B> {
 }
 
 impl<B: FieldBackend> BackendLearner<B> {
-    fn state(&self) -> &OptimizerState<B> {
-        self.state.as_ref().expect("only a panicking step takes it")
+    /// What is made of it so far.
+    fn result(&self) -> Tensor<B, 1> {
+        let state = self.state.as_ref().expect("only a panicking step takes it");
+        self.mean.as_ref().unwrap_or(&state.parameters).clone()
     }
 }
 
@@ -415,12 +421,23 @@ impl<B: FieldBackend> Learner for BackendLearner<B> {
         let architecture = &self.architecture;
         let workspace = &mut self.workspace;
         let losses = self.loss_sum.take();
-        let (state, sum) = on_device(self.device, || {
-            B::train_step(architecture, state, workspace, pool, step, losses)
+        let (state, sum) = on_device(self.device, || match step.update.needs_whole_gradient() {
+            true => composed::train_step(architecture, state, pool, step, losses),
+            false => B::train_step(architecture, state, workspace, pool, step, losses),
         });
         self.state = Some(state);
         self.losses += 1;
         self.loss_sum = Some(sum);
+    }
+
+    fn average(&mut self, kept: f64) {
+        let state = self.state.as_ref().expect("only a panicking step takes it");
+        let parameters = state.parameters.clone();
+        let mean = self.mean.take();
+        self.mean = Some(on_device(self.device, || match mean {
+            Some(mean) => (mean.mul_scalar(kept)).add(parameters.mul_scalar(1.0 - kept)),
+            None => parameters,
+        }));
     }
 
     fn wait(&self) {
@@ -434,6 +451,7 @@ impl<B: FieldBackend> Learner for BackendLearner<B> {
         let data = TensorData::new(parameters.to_vec(), [parameters.len()]);
         let restarted = || OptimizerState::new(Tensor::from_data(data, &self.handle));
         self.state = Some(on_device(self.device, restarted));
+        self.mean = None;
         (self.loss_sum, self.losses) = (None, 0);
     }
 
@@ -445,7 +463,7 @@ impl<B: FieldBackend> Learner for BackendLearner<B> {
     }
 
     fn parameters(&self) -> Vec<f32> {
-        on_device(self.device, || to_vec(self.state().parameters.clone()))
+        on_device(self.device, || to_vec(self.result()))
     }
 
     fn field(&self) -> SharedField {
@@ -453,7 +471,7 @@ impl<B: FieldBackend> Learner for BackendLearner<B> {
             device: self.device,
             architecture: self.architecture.clone(),
             handle: self.handle.clone(),
-            parameters: self.state().parameters.clone(),
+            parameters: self.result(),
         })
     }
 }

@@ -6,6 +6,7 @@
 //! [`PointCloud`].
 
 mod arrangement;
+mod bending;
 mod box_tree;
 mod components;
 mod corner_tree;
@@ -46,6 +47,7 @@ mod weld;
 mod xyz;
 
 pub(crate) use arrangement::{Arrangement, GAP};
+pub use bending::bending;
 pub use components::Components;
 pub use format::{MeshFormat, UnknownFormat};
 pub use health::{HealthReport, SELF_INTERSECTION_LIMIT};

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use super::{Components, Mesh};
+use super::{Components, Mesh, bending};
 
 /// Draws points of a mesh's surface, each part of it with a chance proportional to its area.
 ///
@@ -44,17 +44,28 @@ impl SurfaceSampler {
         SurfaceSampler::weighted(mesh, |_| {})
     }
 
-    /// A sampler that reaches every connected part of `mesh`, however small: a `share` of the points, 0 to 1, is spread
-    /// evenly over the parts, within each by area; the rest by area over the whole surface.
+    /// A sampler that reaches every connected part of `mesh`, however small: a share of the points, `evenly`, is spread
+    /// evenly over the parts, within each by area; another, `by_bending`, as the surface bends (see [`bending`](super::bending()));
+    /// the rest by area over the whole surface. Both shares together are at most 1.
     ///
-    /// The same as [`new`](Self::new) where there is one part only.
+    /// The same as [`new`](Self::new) where there is one part only and nothing is spread by bending.
     ///
     /// # Panics
     /// As [`new`](Self::new), and if `components` are those of a mesh with fewer triangles.
-    pub fn reaching_every_part(mesh: &Mesh, components: &Components, share: f64) -> SurfaceSampler {
-        if components.count < 2 {
+    pub fn spread(
+        mesh: &Mesh,
+        components: &Components,
+        evenly: f64,
+        by_bending: f64,
+    ) -> SurfaceSampler {
+        let evenly = if components.count < 2 { 0.0 } else { evenly };
+        if evenly == 0.0 && by_bending == 0.0 {
             return SurfaceSampler::new(mesh);
         }
+        let bending = match by_bending > 0.0 {
+            true => bending(mesh),
+            false => vec![0.0; mesh.triangles.len()],
+        };
         SurfaceSampler::weighted(mesh, |areas| {
             let mut of_part = vec![0.0; components.count as usize];
             for (area, &part) in areas.iter().zip(&components.of_triangle) {
@@ -62,10 +73,15 @@ impl SurfaceSampler {
             }
             let whole: f64 = of_part.iter().sum();
             let reached = of_part.iter().filter(|&&area| area > 0.0).count() as f64;
-            for (area, &part) in areas.iter_mut().zip(&components.of_triangle) {
+            let bent: f64 = bending.iter().sum();
+            // A plane bends nowhere.
+            let by_bending = if bent > 0.0 { by_bending } else { 0.0 };
+            let parts = areas.iter_mut().zip(&components.of_triangle);
+            for ((area, &part), bending) in parts.zip(&bending) {
                 if *area > 0.0 {
-                    let evenly = whole / (reached * of_part[part as usize]);
-                    *area *= 1.0 - share + share * evenly;
+                    let part = whole / (reached * of_part[part as usize]);
+                    let by_area = *area * (1.0 - evenly - by_bending + evenly * part);
+                    *area = by_area + by_bending * whole * bending / bent.max(f64::MIN_POSITIVE);
                 }
             }
         })
@@ -162,6 +178,8 @@ fn fill_alias_table(faces: &mut [Face], weights: &[f64], total: f64) {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use rand::SeedableRng;
     use rand_pcg::Pcg64Mcg;
 
@@ -204,7 +222,7 @@ mod tests {
             .joined(&ball(2e-3, 20.0));
         let faces = shapes::icosphere(2, 1.0).triangles.len() as u32;
         let components = Components::of(&mesh);
-        let sampler = SurfaceSampler::reaching_every_part(&mesh, &components, 0.3);
+        let sampler = SurfaceSampler::spread(&mesh, &components, 0.3, 0.0);
         let mut rng = Pcg64Mcg::seed_from_u64(3);
         let mut drawn = [0_u32; 3];
         const DRAWS: u32 = 100_000;
@@ -217,7 +235,7 @@ mod tests {
         }
         // Of one part it is the sampler by area, to the last bit.
         let one = ball(1.0, 0.0);
-        let reaching = SurfaceSampler::reaching_every_part(&one, &Components::of(&one), 0.3);
+        let reaching = SurfaceSampler::spread(&one, &Components::of(&one), 0.3, 0.0);
         let by_area = SurfaceSampler::new(&one);
         let mut rngs = [Pcg64Mcg::seed_from_u64(4), Pcg64Mcg::seed_from_u64(4)];
         for _ in 0..100 {
@@ -239,5 +257,29 @@ mod tests {
             mean = std::array::from_fn(|i| mean[i] + f64::from(point.position[i]) / 50_000.0);
         }
         assert!(mean.iter().all(|x| x.abs() < 0.015), "{mean:?}");
+    }
+
+    #[test]
+    fn points_gather_where_the_surface_bends() {
+        // A fine ball beside a large plate, whose bending is all along its four edges and corners.
+        let plate = shapes::cuboid([-1.0, -1.0, 0.0], [1.0, 1.0, 0.01]);
+        let mesh = shapes::icosphere(3, 0.1)
+            .translated([0.0, 0.0, 1.0])
+            .joined(&plate);
+        let components = Components::of(&mesh);
+        let on_ball = |by_bending| {
+            let sampler = SurfaceSampler::spread(&mesh, &components, 0.0, by_bending);
+            let mut rng = Pcg64Mcg::seed_from_u64(2);
+            let points = (0..20_000).filter(|_| sampler.sample(&mut rng).position[2] > 0.5);
+            points.count() as f64 / 20_000.0
+        };
+        let areas = (0.04 * PI, 8.08);
+        let by_area = areas.0 / (areas.0 + areas.1);
+        // 8 π r, and 12 edges' lengths by a right angle.
+        let bending = (0.8 * PI, (16.0 + 0.04) * PI / 2.0);
+        let by_bending = bending.0 / (bending.0 + bending.1);
+        assert!((on_ball(0.0) - by_area).abs() < 0.004);
+        let expected = 0.5 * (by_area + by_bending);
+        assert!((on_ball(0.5) - expected).abs() < 0.01, "{}", on_ball(0.5));
     }
 }

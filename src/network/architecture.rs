@@ -123,6 +123,15 @@ impl Architecture {
         specs
     }
 
+    /// The matrices from one hidden layer to the next.
+    pub fn hidden_matrices(&self) -> Vec<TensorSpec> {
+        let mut specs = self.tensors();
+        let between = |layer| format!("mlp.{layer}.weight");
+        let names: Vec<String> = (1..self.mlp.hidden_layers).map(between).collect();
+        specs.retain(|spec| names.contains(&spec.name));
+        specs
+    }
+
     /// Number of parameters: the length of the flat parameter vector.
     pub fn parameter_count(&self) -> usize {
         self.tensors().last().map_or(0, |last| last.range().end)

@@ -12,7 +12,7 @@ const GRID_START: f32 = 1e-4;
 
 /// Draws the flat parameter vector for `seed`.
 ///
-/// Grid features start uniform in ±1e-4; what layers start from is their activation's.
+/// Grid features start uniform in ±1e-4; what layers start from is their activation's. See [`Start`](super::Start) for another way.
 pub fn initial_parameters(architecture: &Architecture, seed: u64) -> Vec<f32> {
     let mut rng = Pcg64::seed_from_u64(seed);
     let mut parameters = Vec::with_capacity(architecture.parameter_count());

@@ -5,6 +5,7 @@ pub(crate) mod activation;
 mod architecture;
 pub(crate) mod encoding;
 mod initial;
+mod start;
 
 pub use activation::{Activation, Finer, Gaussian, Gelu, Relu, Silu, Sine, Softplus, Tanh, Wire};
 pub use architecture::{Architecture, ArchitectureError, LayerSize, Mlp, TensorSpec};
@@ -12,3 +13,4 @@ pub use encoding::{
     DenseGrid, Encoding, Fourier, HashGrid, Identity, Joined, Positional, TriPlane,
 };
 pub use initial::initial_parameters;
+pub use start::Start;

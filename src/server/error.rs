@@ -249,8 +249,6 @@ fn settings_field(error: &SettingsError) -> &'static str {
             "seconds" => "settings.seconds",
             "steps" => "settings.steps",
             "target_near_mae" => "settings.target_near_mae",
-            "batch_size" => "settings.batch_size",
-            "learning_rate" => "settings.learning_rate",
             "shares" => "settings.shares",
             "near_sigma" => "settings.near_sigma",
             // The rest comes from the preset.
@@ -259,7 +257,11 @@ fn settings_field(error: &SettingsError) -> &'static str {
         SettingsError::NoBudget => "settings.seconds",
         SettingsError::Architecture(_) => "settings.preset",
         SettingsError::Loss(_) => "settings.loss",
-        SettingsError::Update(_) => "settings.overrides",
+        SettingsError::Optimizer(error) => match error.setting() {
+            "batch_size" => "settings.batch_size",
+            "learning_rate" => "settings.learning_rate",
+            _ => "settings.overrides",
+        },
     }
 }
 
@@ -412,8 +414,6 @@ mod tests {
             "seconds",
             "steps",
             "target_near_mae",
-            "batch_size",
-            "learning_rate",
             "shares",
             "near_sigma",
         ];

@@ -274,7 +274,7 @@ mod tests {
         refused("meshes = ['a.obj']\ngrid.loss = ['l1', 'l3']", "l3");
         refused(
             "meshes = ['a.obj']\ngrid.optimizer.batch_size = [64, 1]",
-            "optimizer.batch_size=1: batch_size is 1",
+            "optimizer.batch_size=1: optimizer.batch_size is 1",
         );
         let many: Vec<String> = (1..=101).map(|n| n.to_string()).collect();
         let many = many.join(",");

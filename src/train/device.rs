@@ -25,7 +25,7 @@ impl DeviceInPreparation {
     /// For fits with these settings.
     pub(super) fn start(settings: &FitSettings) -> Self {
         let (choice, architecture) = (settings.device, settings.architecture.clone());
-        let (loss, update) = (settings.loss, settings.optimizer.update);
+        let (loss, update) = (settings.loss, settings.optimizer.step(1, 0.0));
         let summation = settings.summation();
         let prepare = move || {
             let started = Instant::now();

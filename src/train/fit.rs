@@ -23,7 +23,6 @@ use crate::backend::Summation;
 use crate::distance::SignedDistance;
 use crate::field::{Device, Model, OuterSurface, Training, device_failure};
 use crate::geometry::{Mesh, Similarity, SurfaceSampler};
-use crate::network::initial_parameters;
 
 /// Samples that training starts with; more come while it runs.
 const FIRST_SAMPLES: usize = 1 << 16;
@@ -81,7 +80,13 @@ fn fit_on_device(
     let boundary = oracle.boundary().unwrap_or(&unit_mesh);
     let surface = SurfaceSampler::new(boundary);
     let sign = oracle.sign_report();
-    let parts = Parts::measure(&oracle, boundary, &surface, cancel)?;
+    let parts = Parts::measure(
+        &oracle,
+        boundary,
+        &surface,
+        settings.sampling.by_curvature,
+        cancel,
+    )?;
     if cancel.is_cancelled() {
         return Err(FitError::Cancelled);
     }
@@ -101,9 +106,9 @@ fn fit_on_device(
     let residual = Residual::of(spline.as_deref(), held_out.near());
     let needs = settings.loss.needs();
     let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, needs, settings.seed);
-    let parameters = initial_parameters(&settings.architecture, settings.seed);
+    let parameters = (settings.start).parameters(&settings.architecture, settings.seed);
     let pool_size = settings.sampling.pool_size as usize;
-    let first_samples = mixtures.next(FIRST_SAMPLES, cancel)?;
+    let first_samples = mixtures.first(FIRST_SAMPLES, cancel)?;
     if device.is_compiling() {
         observer.progress(Progress {
             phase: Phase::Compile,

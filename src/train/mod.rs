@@ -1,11 +1,13 @@
-//! Fitting a field to a mesh: samples, loss, optimiser, schedule, and the loop around them.
+//! Fitting a field to a mesh: settings, samples, and the loop.
 
+mod budget;
 mod configuration;
 mod device;
 mod evaluate;
 mod fit;
 mod fit_error;
 mod gradient_error;
+mod mixture;
 mod observer;
 mod parts;
 mod pool;
@@ -14,10 +16,10 @@ mod progress;
 mod residual;
 mod run;
 mod samples;
-mod schedule;
 mod settings;
 mod thickness;
 
+pub use budget::Budget;
 pub use configuration::{Configuration, ConfigurationError};
 pub use evaluate::{Evaluation, Protocol, evaluate};
 pub use fit::fit;
@@ -25,4 +27,4 @@ pub use fit_error::FitError;
 pub use observer::Observer;
 pub use preset::{Preset, UnknownPreset};
 pub use progress::{Phase, Progress};
-pub use settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling, SettingsError};
+pub use settings::{FitSettings, SampleShares, Sampling, SettingsError};

@@ -38,11 +38,12 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Measures the parts of the surface that `oracle` measures to, in the unit frame.
+    /// Measures the parts of the surface that `oracle` measures to, in the unit frame. Training looks at it by so much of its bending.
     pub(super) fn measure(
         oracle: &SignedDistance,
         mesh: &Mesh,
         surface: &SurfaceSampler,
+        by_curvature: f64,
         cancel: &CancelToken,
     ) -> Result<Self, Cancelled> {
         /// Pieces of overlapping bodies meet to about 1e-9.
@@ -56,7 +57,7 @@ impl Parts {
         let whole = thickness(&all);
         let mut by_part = vec![Vec::new(); count];
         if count > 1 {
-            let every = SurfaceSampler::reaching_every_part(mesh, &components, 1.0);
+            let every = SurfaceSampler::spread(mesh, &components, 1.0, 0.0);
             let mut rng = Pcg64Mcg::seed_from_u64(0x9a47);
             let number = (PLACES * count).min(MOST_PLACES);
             let places: Vec<_> = (0..number).map(|_| every.sample(&mut rng)).collect();
@@ -91,7 +92,7 @@ impl Parts {
             walls: all,
             by_part,
             details: Details {
-                surface: SurfaceSampler::reaching_every_part(mesh, &components, EVEN_SHARE),
+                surface: SurfaceSampler::spread(mesh, &components, EVEN_SHARE, by_curvature),
                 part: components.of_triangle,
                 thickness: thicknesses.iter().map(|&x| x as f32).collect(),
             },
@@ -171,7 +172,7 @@ mod tests {
         let oracle = SignedDistance::new(mesh, SignPolicy::Auto).unwrap();
         let mesh = oracle.boundary().unwrap_or(mesh);
         let surface = SurfaceSampler::new(mesh);
-        Parts::measure(&oracle, mesh, &surface, &CancelToken::new()).unwrap()
+        Parts::measure(&oracle, mesh, &surface, 0.0, &CancelToken::new()).unwrap()
     }
 
     /// The distance to one ball.

@@ -3,11 +3,12 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::Scope;
 
+use super::mixture::Moment;
 use super::residual::Residual;
 use super::samples::{Cancelled, SampleSource};
 use super::settings::Sampling;
 use crate::CancelToken;
-use crate::field::Learner;
+use crate::field::{Learner, SharedField};
 use crate::loss::Needs;
 
 /// Fresh samples come so many at a time: the more there are, the closer they lie together along the curve on which they
@@ -28,6 +29,15 @@ pub(super) struct Mixtures<'a> {
     drawn: u64,
 }
 
+/// How many fresh samples are wanted, and where training has got to.
+pub(super) struct Order {
+    count: usize,
+    /// Share of the budget that is used.
+    used: f64,
+    /// The network as it is, where samples are chosen by the field's error.
+    network: Option<SharedField>,
+}
+
 /// Which samples a learner keeps for use and reuse: the oldest are replaced, some at a time, while training draws from all.
 pub(super) struct SamplePool {
     capacity: usize,
@@ -44,7 +54,9 @@ pub(super) enum Supply<'a> {
     Between(Mixtures<'a>),
     /// Drawn by a thread, for a device that works by itself: it never waits, and has as many as the processor can make.
     Beside {
-        wanted: SyncSender<usize>,
+        /// Samples are chosen by the field's error.
+        by_error: bool,
+        wanted: SyncSender<Order>,
         fresh: Receiver<Result<Vec<f32>, Cancelled>>,
     },
 }
@@ -68,18 +80,42 @@ impl<'a> Mixtures<'a> {
         }
     }
 
-    /// The next `count` samples, row after row. Never more than the pool holds.
-    pub(super) fn next(
+    /// The first `count` samples, row after row. Never more than the pool holds.
+    pub(super) fn first(
         &mut self,
         count: usize,
         cancel: &CancelToken,
     ) -> Result<Vec<f32>, Cancelled> {
+        let order = Order {
+            count,
+            used: 0.0,
+            network: None,
+        };
+        self.next(order, cancel)
+    }
+
+    /// Samples are chosen by the field's error.
+    fn by_error(&self) -> bool {
+        self.sampling.by_error > 0.0
+    }
+
+    /// What is ordered, row after row. Never more than the pool holds.
+    fn next(&mut self, order: Order, cancel: &CancelToken) -> Result<Vec<f32>, Cancelled> {
         self.drawn += 1;
         let seed = self.seed ^ self.drawn.rotate_left(32);
-        let count = count.min(self.sampling.pool_size as usize);
+        let count = order.count.min(self.sampling.pool_size as usize);
         let (sampling, needs) = (&self.sampling, self.needs);
-        let samples = self.source.mixture(count, sampling, needs, seed, cancel)?;
-        Ok(self.residual.rows(&samples, needs))
+        let field = order
+            .network
+            .map(|network| self.residual.corrected(network));
+        let moment = Moment {
+            used: order.used,
+            field: field.as_deref().map(|field| field as _),
+        };
+        let mixture = self
+            .source
+            .mixture(count, sampling, needs, seed, &moment, cancel);
+        Ok(self.residual.rows(&mixture?, needs))
     }
 }
 
@@ -127,41 +163,57 @@ impl<'a> Supply<'a> {
     where
         'a: 'scope,
     {
-        let (wanted, orders) = sync_channel::<usize>(1);
+        let by_error = mixtures.by_error();
+        let (wanted, orders) = sync_channel::<Order>(1);
         let (sender, fresh) = channel();
         scope.spawn(move || {
-            for count in orders {
-                if sender.send(mixtures.next(count, cancel)).is_err() {
+            for order in orders {
+                if sender.send(mixtures.next(order, cancel)).is_err() {
                     return;
                 }
             }
         });
-        Supply::Beside { wanted, fresh }
+        Supply::Beside {
+            by_error,
+            wanted,
+            fresh,
+        }
     }
 
     /// Adds what there is to the pool. `due` are the samples that are wanted by now; it is less by those that are on their
-    /// way afterwards.
+    /// way afterwards. `used` is the share of the budget that is used.
     pub(super) fn refresh(
         &mut self,
         due: &mut usize,
+        used: f64,
         pool: &mut SamplePool,
         learner: &mut dyn Learner,
         cancel: &CancelToken,
     ) -> Result<(), Cancelled> {
+        let order = |by_error: bool, count, learner: &dyn Learner| Order {
+            count,
+            used,
+            network: by_error.then(|| learner.field()),
+        };
         match self {
             Supply::Between(mixtures) if *due >= REFRESH => {
-                pool.add(&mixtures.next(*due, cancel)?, learner);
+                let order = order(mixtures.by_error(), *due, learner);
+                pool.add(&mixtures.next(order, cancel)?, learner);
                 *due = 0;
             }
             Supply::Between(_) => {}
-            Supply::Beside { wanted, fresh } => {
+            Supply::Beside {
+                by_error,
+                wanted,
+                fresh,
+            } => {
                 while let Ok(rows) = fresh.try_recv() {
                     pool.add(&rows?, learner);
                 }
                 // What the processor cannot keep up with is not owed.
                 *due = (*due).min(MOST_BESIDE);
                 if *due >= REFRESH {
-                    match wanted.try_send(*due) {
+                    match wanted.try_send(order(*by_error, *due, learner)) {
                         Ok(()) => *due = 0,
                         Err(TrySendError::Full(_)) => {}
                         // The thread has ended: its reason was received above, or is a panic that the scope raises.
@@ -193,6 +245,8 @@ mod tests {
         }
 
         fn step(&mut self, _: TrainStep) {}
+
+        fn average(&mut self, _: f64) {}
 
         fn wait(&self) {}
 
@@ -231,12 +285,12 @@ mod tests {
             let mut rows = Rows(vec![[f32::NAN; 4]; 1000]);
             let cancel = CancelToken::new();
             for kept in [400, 800, 1000] {
-                pool.add(&mixtures.next(400, &cancel).unwrap(), &mut rows);
+                pool.add(&mixtures.first(400, &cancel).unwrap(), &mut rows);
                 assert_eq!(pool.kept(), kept);
             }
             assert_eq!(pool.oldest, 200);
             cancel.cancel();
-            assert_eq!(mixtures.next(400, &cancel), Err(Cancelled));
+            assert_eq!(mixtures.first(400, &cancel), Err(Cancelled));
             for [x, y, z, distance] in &rows.0 {
                 let radius = (x * x + y * y + z * z).sqrt();
                 // A fine polyhedron of a sphere lies within 4e-3 of it.
@@ -261,7 +315,7 @@ mod tests {
             for mut due in [REFRESH - 1, REFRESH, REFRESH] {
                 let wanted = due;
                 supply
-                    .refresh(&mut due, &mut pool, between, &cancel)
+                    .refresh(&mut due, 0.0, &mut pool, between, &cancel)
                     .unwrap();
                 assert_eq!(due, if wanted < REFRESH { wanted } else { 0 });
             }
@@ -274,7 +328,7 @@ mod tests {
                     let mut due = REFRESH;
                     while pool.kept() < kept {
                         supply
-                            .refresh(&mut due, &mut pool, beside, &cancel)
+                            .refresh(&mut due, 0.0, &mut pool, beside, &cancel)
                             .unwrap();
                         std::thread::yield_now();
                     }
@@ -283,7 +337,7 @@ mod tests {
                 cancel.cancel();
                 let ended = |_| {
                     let mut due = 10 * MOST_BESIDE;
-                    let result = supply.refresh(&mut due, &mut pool, beside, &cancel);
+                    let result = supply.refresh(&mut due, 0.0, &mut pool, beside, &cancel);
                     assert!(result.is_err() || due <= MOST_BESIDE);
                     std::thread::yield_now();
                     result.is_err()

@@ -6,12 +6,15 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling, Schedule};
+use super::budget::Budget;
+use super::settings::{FitSettings, SampleShares, Sampling};
 use crate::distance::SignPolicy;
 use crate::field::{Degree, DeviceChoice, Refinement};
 use crate::loss::Loss;
-use crate::network::{Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine};
-use crate::optimizer::Update;
+use crate::network::{
+    Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine, Start,
+};
+use crate::optimizer::{Optimizer, Schedule, Update};
 
 /// A named choice of network, schedule and budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -129,6 +132,7 @@ impl Preset {
             preset: self,
             spline,
             architecture,
+            start: Start::default(),
             budget: Budget {
                 seconds: Some(self.seconds()),
                 ..Budget::default()
@@ -140,10 +144,13 @@ impl Preset {
             optimizer: Optimizer {
                 batch_size,
                 update: Update::default(),
+                matrices: None,
                 learning_rate,
                 schedule: Schedule::default(),
                 final_share: 0.02,
                 warm_up: 0.0,
+                clip: None,
+                average: 0.0,
             },
             sampling: Sampling {
                 shares: SampleShares {
@@ -152,6 +159,9 @@ impl Preset {
                     uniform: 0.2,
                 },
                 near_sigma: 0.0056,
+                narrowing: 1.0,
+                by_curvature: 0.0,
+                by_error: 0.0,
                 pool_size: 1 << 20,
                 fresh_share: 0.125,
             },

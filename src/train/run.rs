@@ -8,10 +8,9 @@ use super::observer::Observer;
 use super::pool::{SamplePool, Supply};
 use super::progress::{Phase, Progress};
 use super::residual::Residual;
-use super::schedule::{learning_rate, used_share};
 use super::settings::FitSettings;
 use crate::CancelToken;
-use crate::backend::{BatchDraw, TrainStep, UpdateStep};
+use crate::backend::{BatchDraw, TrainStep};
 use crate::field::{Learner, Metrics, Model};
 
 /// Checks on held-out points over a budget: to keep the best state and to see a quality target.
@@ -143,7 +142,8 @@ impl<'a> Run<'a> {
                 return Err(FitError::Cancelled);
             }
             due += fresh;
-            supply.refresh(&mut due, pool, &mut *self.learner, cancel)?;
+            let used = self.latest.fraction;
+            supply.refresh(&mut due, used, pool, &mut *self.learner, cancel)?;
             self.step(pool.kept());
             since.steps += 1;
             in_flight.add(&*self.learner);
@@ -151,7 +151,7 @@ impl<'a> Run<'a> {
             self.latest.elapsed_seconds = elapsed.as_secs_f64();
             self.latest.fraction = match observer.wants_end(self.latest.step) {
                 true => 1.0,
-                false => used_share(budget, self.latest.step, elapsed),
+                false => budget.used_share(self.latest.step, elapsed),
             };
             if observer.wants_snapshot(self.latest.step) {
                 observer.snapshot(self.model(self.learner.parameters()));
@@ -181,12 +181,8 @@ impl<'a> Run<'a> {
         let batch_size = optimizer.batch_size as usize;
         self.latest.step += 1;
         self.latest.samples += batch_size as u64;
-        let update = UpdateStep {
-            update: optimizer.update,
-            step: self.latest.step,
-            learning_rate: learning_rate(optimizer, self.latest.fraction)
-                * SETBACK_RATE.powi(self.setbacks as i32),
-        };
+        let mut update = optimizer.step(self.latest.step, self.latest.fraction);
+        update.learning_rate *= SETBACK_RATE.powi(self.setbacks as i32);
         let draw = BatchDraw::of_step(self.settings.seed, self.latest.step, kept, batch_size);
         self.learner.step(TrainStep {
             draw,
@@ -194,6 +190,9 @@ impl<'a> Run<'a> {
             update,
             summation: self.settings.summation(),
         });
+        if let Some(kept) = optimizer.kept(self.latest.step) {
+            self.learner.average(kept);
+        }
     }
 
     /// Judges the state on held-out points and keeps it if it is the best so far.
@@ -305,6 +304,10 @@ mod tests {
             self.learner.wait();
         }
 
+        fn average(&mut self, kept: f64) {
+            self.learner.average(kept);
+        }
+
         fn restart(&mut self, parameters: &[f32]) {
             self.learner.restart(parameters);
             assert_eq!(self.learner.parameters(), parameters);
@@ -352,7 +355,7 @@ mod tests {
         settings.sampling.pool_size = 1024;
         let mut pool = SamplePool::new(1024, needs);
         let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, needs, 0);
-        pool.add(&mixtures.next(1024, &cancel).unwrap(), &mut *learner);
+        pool.add(&mixtures.first(1024, &cancel).unwrap(), &mut *learner);
         let unfinished = Model {
             spline: None,
             architecture: settings.architecture.clone(),

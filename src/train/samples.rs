@@ -5,11 +5,9 @@ use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
-use super::settings::Sampling;
 use crate::CancelToken;
 use crate::distance::{CHUNK, SignRule, SignedDistance};
-use crate::geometry::{Bounds, SurfaceSampler, UNIT_LONGEST_SIDE};
-use crate::loss::Needs;
+use crate::geometry::{Bounds, SurfaceSampler};
 
 /// Points with their signed distances, in the unit frame.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +45,7 @@ pub(super) struct SampleSource<'a> {
     surface: &'a SurfaceSampler,
     bounds: Bounds,
     /// Where training is to look more closely; nowhere unless set.
-    details: Option<&'a Details>,
+    pub(super) details: Option<&'a Details>,
 }
 
 /// What training must not overlook, in the unit frame.
@@ -62,7 +60,7 @@ pub(super) struct Details {
 
 /// Where points are drawn.
 #[derive(Clone, Copy)]
-enum Region {
+pub(super) enum Region {
     /// On the surface, moved by a normal deviate of this width per axis.
     Near(f32),
     /// On every part of the surface, moved likewise.
@@ -75,12 +73,6 @@ enum Region {
 
 /// Points that one generator draws.
 const BLOCK: usize = 1024;
-
-/// Share of the near samples that keep to walls which are thin beside the near band.
-const WALL_SHARE: f64 = 0.25;
-
-/// Margin about the bounding box that uniform samples fill: the rest of the unit frame gets fewer.
-const BOX_MARGIN: f64 = 0.05 * UNIT_LONGEST_SIDE;
 
 /// The work was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,62 +139,8 @@ impl<'a> SampleSource<'a> {
         &self.bounds
     }
 
-    /// A training mixture: on the surface, near it in two widths and, where walls are thin, in a third, and anywhere in
-    /// the bounding box and in the frame. With gradients where the loss `needs` them.
-    pub(super) fn mixture(
-        &self,
-        count: usize,
-        sampling: &Sampling,
-        needs: Needs,
-        seed: u64,
-        cancel: &CancelToken,
-    ) -> Result<Samples, Cancelled> {
-        let shares = &sampling.shares;
-        let sum = shares.surface + shares.near + shares.uniform;
-        let near = (count as f64 * shares.near / sum).round() as usize;
-        let uniform = ((count as f64 * shares.uniform / sum).round() as usize).min(count - near);
-        let surface = count - near - uniform;
-        let sigma = (sampling.near_sigma * UNIT_LONGEST_SIDE) as f32;
-        let frame = Bounds {
-            min: [-1.0; 3],
-            max: [1.0; 3],
-        };
-        let is_thin = |details: &Details| details.thickness.iter().any(|&t| t < 2.0 * sigma);
-        let walls = match self.details.is_some_and(is_thin) {
-            true => (near as f64 * WALL_SHARE) as usize,
-            false => 0,
-        };
-        let measured = [
-            (Region::NearParts(sigma), near - near / 2 - walls),
-            (Region::NearParts(4.0 * sigma), near / 2),
-            (
-                Region::Box(self.bounds.grown(BOX_MARGIN)),
-                uniform - uniform / 4,
-            ),
-            // The field answers in the whole frame, far corners included.
-            (Region::Box(frame), uniform / 4),
-            (Region::NearWalls(sigma), walls),
-        ];
-        // The distance of a point on the surface needs no search.
-        let (points, normals) = self.on_surface(surface, !seed);
-        let mut mixture = Samples {
-            distances: vec![0.0; points.len()],
-            points,
-            gradients: Vec::new(),
-        };
-        let measured = self.measured(&measured, seed, cancel)?;
-        if needs == Needs::Gradient {
-            mixture.gradients = normals;
-            let gradients = self.gradients(&measured, cancel)?;
-            mixture.gradients.extend(gradients);
-        }
-        mixture.points.extend(measured.points);
-        mixture.distances.extend(measured.distances);
-        Ok(mixture)
-    }
-
     /// Points on the surface, with its normals: zero where there is no outside to point to.
-    fn on_surface(&self, count: usize, seed: u64) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
+    pub(super) fn on_surface(&self, count: usize, seed: u64) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
         let signed = self.oracle.sign_report().rule != SignRule::Unsigned;
         let drawn = in_blocks(count, seed, |rng| {
             let found = self.parts().sample(rng);
@@ -213,7 +151,7 @@ impl<'a> SampleSource<'a> {
     }
 
     /// Points of some regions, so many of each, with their distances; neighbours stay together.
-    fn measured(
+    pub(super) fn measured(
         &self,
         regions: &[(Region, usize)],
         seed: u64,
@@ -312,96 +250,4 @@ fn near(
     let away = deviate.map(|x| x * width(on_surface.triangle));
     let point = std::array::from_fn(|axis| on_surface.position[axis] + away[axis]);
     (point, away.iter().map(|x| x * x).sum::<f32>().sqrt())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::distance::SignPolicy;
-    use crate::geometry::shapes;
-    use crate::train::Preset;
-    use crate::train::parts::Parts;
-
-    #[test]
-    fn a_speck_far_from_a_ball_has_samples_inside_and_what_fields_are_judged_on_stays_as_it_is() {
-        const RADIUS: f32 = 0.003;
-        let speck = shapes::icosphere(3, RADIUS.into()).translated([0.85, 0.0, 0.0]);
-        let mesh = shapes::icosphere(4, 0.6).joined(&speck);
-        let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
-        let surface = SurfaceSampler::new(&mesh);
-        let cancel = CancelToken::new();
-        let parts = Parts::measure(&oracle, &mesh, &surface, &cancel).unwrap();
-        let plain = || SampleSource::new(&oracle, &surface, mesh.bounds());
-        let sampling = Preset::Standard.settings().sampling;
-        let within = |source: &SampleSource<'_>| {
-            let needs = Needs::Error;
-            let samples = source.mixture(50_000, &sampling, needs, 1, &cancel);
-            let samples = samples.unwrap();
-            assert_eq!(samples.points.len(), 50_000);
-            let rows = samples.points.iter().zip(&samples.distances);
-            let inside = rows.filter(|&([x, y, z], distance)| {
-                *distance < 0.0 && ((x - 0.85).powi(2) + y * y + z * z).sqrt() < RADIUS
-            });
-            inside.count()
-        };
-        assert!(within(&plain()) < 3);
-        let detailed = plain().with_details(&parts.details);
-        assert!(within(&detailed) > 30);
-        let judged =
-            |source: &SampleSource<'_>| source.near(2000, 0.01, 7, &cancel).unwrap().points;
-        assert_eq!(judged(&plain()), judged(&detailed));
-    }
-
-    /// Samples about a ball, with gradients.
-    fn about_a_ball(policy: SignPolicy) -> Samples {
-        let mesh = shapes::icosphere(5, 0.9);
-        let oracle = SignedDistance::new(&mesh, policy).unwrap();
-        let surface = SurfaceSampler::new(&mesh);
-        let source = SampleSource::new(&oracle, &surface, mesh.bounds());
-        let sampling = Preset::Standard.settings().sampling;
-        let (needs, cancel) = (Needs::Gradient, CancelToken::new());
-        let samples = source.mixture(20_000, &sampling, needs, 1, &cancel);
-        samples.unwrap()
-    }
-
-    #[test]
-    fn gradients_point_away_from_the_inside_and_are_of_length_one() {
-        let samples = about_a_ball(SignPolicy::Auto);
-        let mut known = [0; 3];
-        for ((point, distance), gradient) in (samples.points.iter())
-            .zip(&samples.distances)
-            .zip(&samples.gradients)
-        {
-            let dot = |a: &[f32; 3], b: &[f32; 3]| (0..3).map(|i| a[i] * b[i]).sum::<f32>();
-            let (length, radius) = (dot(gradient, gradient).sqrt(), dot(point, point).sqrt());
-            // Near the middle every face of the polyhedron is about as near.
-            if length == 0.0 || radius < 0.3 {
-                assert!(distance.abs() < 2e-4 || radius < 0.3);
-                continue;
-            }
-            assert!((length - 1.0).abs() < 1e-3, "{length}");
-            assert!(
-                dot(gradient, point) > 0.99 * radius,
-                "{point:?} {gradient:?}"
-            );
-            known[if *distance == 0.0 {
-                0
-            } else {
-                1 + usize::from(*distance > 0.0)
-            }] += 1;
-        }
-        // On the surface, inside, outside.
-        assert!(
-            known[0] == 4000 && known[1] > 2000 && known[2] > 2000,
-            "{known:?}"
-        );
-    }
-
-    #[test]
-    fn a_surface_without_an_inside_has_no_normals() {
-        let samples = about_a_ball(SignPolicy::None);
-        let on_surface = samples.distances.iter().zip(&samples.gradients);
-        let mut on_surface = on_surface.filter(|(distance, _)| **distance == 0.0);
-        assert!(on_surface.all(|(_, gradient)| *gradient == [0.0; 3]));
-    }
 }

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::budget::Budget;
 use super::preset::Preset;
 use crate::backend::Summation;
 use crate::distance::SignPolicy;
 use crate::field::{DeviceChoice, MOST_CELLS, Refinement};
 use crate::loss::{Loss, LossError};
-use crate::network::{Architecture, ArchitectureError};
-use crate::optimizer::{Update, UpdateError};
+use crate::network::{Architecture, ArchitectureError, Start};
+use crate::optimizer::{Optimizer, OptimizerError};
 
 /// Everything that decides a fit. [`Preset::settings`] is where to start from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub struct FitSettings {
     pub spline: Option<Refinement>,
     /// The network.
     pub architecture: Architecture,
+    /// What the network is before training.
+    #[serde(default)]
+    pub start: Start,
     /// When to stop.
     pub budget: Budget,
     /// Where to run.
@@ -38,50 +42,6 @@ pub struct FitSettings {
     pub sampling: Sampling,
 }
 
-/// When a fit stops: at whichever limit it meets first. At least one of `seconds` and `steps` is set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Budget {
-    /// Training time. Where a time limit decides, the number of steps, and so the result, varies from run to run.
-    pub seconds: Option<f64>,
-    /// Training steps. A fit limited by steps alone gives the same parameters for one seed, device and thread count.
-    pub steps: Option<u64>,
-    /// Stop once the mean near error (longest side 1) on the held-out points is at most this.
-    pub target_near_mae: Option<f64>,
-}
-
-/// How parameters move, and how the learning rate changes over the budget.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Optimizer {
-    /// Samples a step.
-    pub batch_size: u32,
-    /// The rule by which parameters move.
-    #[serde(default)]
-    pub update: Update,
-    /// Learning rate that the schedule starts from.
-    pub learning_rate: f64,
-    /// The course of the learning rate.
-    #[serde(default)]
-    pub schedule: Schedule,
-    /// Learning rate of the last step, as a share of the first.
-    pub final_share: f64,
-    /// Share of the budget in which the learning rate rises from 0.
-    #[serde(default)]
-    pub warm_up: f64,
-}
-
-/// The course of the learning rate over the budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// It falls by the same factor in equal parts of the budget.
-    #[default]
-    Exponential,
-    /// Half a wave of a cosine (Loshchilov and Hutter 2017).
-    Cosine,
-    /// It stays; `final_share` has no part in it.
-    Constant,
-}
-
 /// Where training samples lie and how long they are used.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
@@ -90,10 +50,24 @@ pub struct Sampling {
     /// Standard deviation of near samples about the surface, per axis; longest side 1. Half of them use this width, half
     /// four times it.
     pub near_sigma: f64,
+    /// Width of near samples at the end of the budget, as a share of that at its start.
+    #[serde(default = "one")]
+    pub narrowing: f64,
+    /// Share of the samples on and near the surface that is spread by how much the surface bends instead of by its area.
+    #[serde(default)]
+    pub by_curvature: f64,
+    /// Share of the samples off the surface that is chosen, each out of four, by the error of the field as it is: the larger it is,
+    /// the likelier.
+    #[serde(default)]
+    pub by_error: f64,
     /// Most samples kept at a time; the oldest are replaced.
     pub pool_size: u32,
     /// Fresh samples a step, as a share of the batch: the rest is drawn again from the pool.
     pub fresh_share: f64,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 /// Weights of the kinds of samples.
@@ -106,6 +80,9 @@ pub struct SampleShares {
     /// Anywhere in the unit frame.
     pub uniform: f64,
 }
+
+/// Largest share of samples that is spread by curvature: every part and every plain face is to have some.
+const MOST_BY_CURVATURE: f64 = 0.8;
 
 /// Most parameters of a network. Training keeps each with two moments and a gradient a thread.
 const MOST_PARAMETERS: usize = 1 << 25;
@@ -134,7 +111,7 @@ pub enum SettingsError {
     Loss(#[from] LossError),
     /// Parameters cannot be moved like that.
     #[error(transparent)]
-    Update(#[from] UpdateError),
+    Optimizer(#[from] OptimizerError),
 }
 
 impl FitSettings {
@@ -143,6 +120,25 @@ impl FitSettings {
         match self.budget.seconds {
             None => Summation::Exact,
             Some(_) => Summation::Fast,
+        }
+    }
+
+    /// Checks that the network can start as is wanted.
+    fn check_start(&self) -> Result<(), SettingsError> {
+        let refused = |requirement| SettingsError::OutOfRange {
+            field: "start",
+            value: "sphere".to_owned(),
+            requirement,
+        };
+        match self.start {
+            Start::Random => Ok(()),
+            Start::Sphere if self.spline.is_some() => Err(refused(
+                "a spline knows the shape already, and the network starts from nothing: set spline=none or start=random",
+            )),
+            Start::Sphere if !self.architecture.can_be_a_sphere() => Err(refused(
+                "it needs an activation such as relu, softplus, silu or gelu, and an encoding with the position itself in it, such as identity",
+            )),
+            Start::Sphere => Ok(()),
         }
     }
 
@@ -160,8 +156,9 @@ impl FitSettings {
                 requirement: "it may have at most 33554432, for which training takes about a gigabyte",
             });
         }
+        self.check_start()?;
         self.loss.validate(self.sign != SignPolicy::None)?;
-        self.optimizer.update.validate()?;
+        self.optimizer.validate()?;
         if let Some(spline) = &self.spline {
             check_spline(spline)?;
         }
@@ -179,7 +176,7 @@ impl FitSettings {
         let shares = &self.sampling.shares;
         let share_sum = shares.surface + shares.near + shares.uniform;
         let each_share = [shares.surface, shares.near, shares.uniform];
-        let checks: [(&'static str, f64, bool, &'static str); 11] = [
+        let checks: [(&'static str, f64, bool, &'static str); 10] = [
             (
                 "seconds",
                 seconds.unwrap_or(1.0),
@@ -199,30 +196,6 @@ impl FitSettings {
                 positive,
             ),
             (
-                "batch_size",
-                f64::from(self.optimizer.batch_size),
-                (16..=1 << 20).contains(&self.optimizer.batch_size),
-                "it must be from 16 to 1048576",
-            ),
-            (
-                "learning_rate",
-                self.optimizer.learning_rate,
-                self.optimizer.learning_rate > 0.0 && self.optimizer.learning_rate <= 1.0,
-                "it must be more than 0 and at most 1",
-            ),
-            (
-                "final_share",
-                self.optimizer.final_share,
-                self.optimizer.final_share > 0.0 && self.optimizer.final_share <= 1.0,
-                "it must be more than 0 and at most 1",
-            ),
-            (
-                "warm_up",
-                self.optimizer.warm_up,
-                (0.0..1.0).contains(&self.optimizer.warm_up),
-                "it must be from 0 to below 1",
-            ),
-            (
                 "shares",
                 share_sum,
                 is_positive(share_sum) && each_share.iter().all(|share| *share >= 0.0),
@@ -233,6 +206,24 @@ impl FitSettings {
                 self.sampling.near_sigma,
                 self.sampling.near_sigma > 0.0 && self.sampling.near_sigma <= 1.0,
                 "it must be more than 0 and at most 1 (longest side 1)",
+            ),
+            (
+                "sampling.narrowing",
+                self.sampling.narrowing,
+                self.sampling.narrowing > 0.0 && self.sampling.narrowing <= 1.0,
+                "it must be more than 0 and at most 1",
+            ),
+            (
+                "sampling.by_curvature",
+                self.sampling.by_curvature,
+                (0.0..=MOST_BY_CURVATURE).contains(&self.sampling.by_curvature),
+                "it must be from 0 to 0.8: the rest is spread over area and parts",
+            ),
+            (
+                "sampling.by_error",
+                self.sampling.by_error,
+                share(self.sampling.by_error),
+                "it must be from 0 to 1",
             ),
             (
                 "pool_size",
@@ -308,7 +299,6 @@ fn check_spline(spline: &Refinement) -> Result<(), SettingsError> {
 mod tests {
     use super::*;
     use crate::network::Encoding;
-    use crate::optimizer::Adam;
 
     #[test]
     fn every_preset_is_valid_and_bad_values_are_named() {
@@ -334,21 +324,16 @@ mod tests {
             },
             "parameters",
         );
-        refused(|s| s.optimizer.learning_rate = 7.0, "learning_rate is 7");
-        refused(|s| s.optimizer.warm_up = 1.0, "warm_up is 1");
-        refused(
-            |s| {
-                s.optimizer.update = Update::Adam(Adam {
-                    beta2: 1.0,
-                    ..Adam::default()
-                });
-            },
-            "update.beta2 is 1: it must be from 0 to below 1",
-        );
         refused(
             |s| s.spline.as_mut().unwrap().finest = 2048,
             "spline.finest is 2048",
         );
+        refused(
+            |s| s.sampling.by_curvature = 0.9,
+            "sampling.by_curvature is 0.9",
+        );
+        refused(|s| s.sampling.by_error = -0.1, "sampling.by_error is -0.1");
+        refused(|s| s.sampling.narrowing = 0.0, "sampling.narrowing is 0");
         refused(
             |s| s.spline.as_mut().unwrap().coefficients = 10,
             "spline.coefficients is 10",

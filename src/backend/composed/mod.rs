@@ -5,6 +5,7 @@
 
 mod encoding;
 mod formulas;
+mod matrices;
 mod objective;
 mod tables;
 mod tensors;

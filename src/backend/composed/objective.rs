@@ -3,6 +3,7 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
+use super::matrices::moved;
 use super::tensors::Tensors;
 use crate::backend::{BatchDraw, FieldBackend, Objective, OptimizerState, TrainStep};
 use crate::calculus::{Folded, MaybeKnown};
@@ -63,7 +64,7 @@ pub fn loss_and_gradient<B: FieldBackend>(
     (loss, gradient)
 }
 
-/// [`FieldBackend::train_step`] out of the backend's own gradient and update.
+/// [`FieldBackend::train_step`] out of the backend's own gradient and update, steps that look at the whole gradient included.
 pub fn train_step<B: FieldBackend>(
     architecture: &Architecture,
     state: OptimizerState<B>,
@@ -78,7 +79,7 @@ pub fn train_step<B: FieldBackend>(
         None => loss,
         Some(losses) => losses.add(loss),
     };
-    (B::update(state, gradient, step.update), losses)
+    (moved(architecture, state, gradient, step.update), losses)
 }
 
 /// The samples of a batch, `[count, columns]`, out of a pool, `[capacity, columns]`.

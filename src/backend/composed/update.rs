@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::tensors::Tensors;
-use crate::backend::{OptimizerState, UpdateStep};
+use crate::backend::OptimizerState;
 use crate::calculus::{Folded, MaybeKnown};
-use crate::optimizer::{CONSTANTS, MOMENTS, UpdateRule, WithRule};
+use crate::optimizer::{CONSTANTS, MOMENTS, UpdateRule, UpdateStep, WithRule};
 
 /// [`FieldBackend::update`](crate::backend::FieldBackend::update) by tensor operations.
 pub fn update<B: Backend>(

@@ -5,9 +5,8 @@ use rayon::prelude::*;
 
 use super::matrix::{vector_at, vector_at_mut};
 use super::vectors::Vectors;
-use crate::backend::UpdateStep;
 use crate::instruction_set::instruction_set;
-use crate::optimizer::{CONSTANTS, MOMENTS, Rule, UpdateRule, WithRule};
+use crate::optimizer::{CONSTANTS, MOMENTS, Rule, UpdateRule, UpdateStep, WithRule};
 
 /// Elements a task: its arrays fit a core's cache.
 const CHUNK: usize = 1 << 13;

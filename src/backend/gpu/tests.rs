@@ -3,14 +3,12 @@
 use burn::backend::{Flex, Vulkan};
 use burn::tensor::{Tensor, TensorData};
 
-use crate::backend::{
-    BatchDraw, FieldBackend, Objective, OptimizerState, Summation, TrainStep, UpdateStep,
-};
+use crate::backend::{BatchDraw, FieldBackend, Objective, OptimizerState, Summation, TrainStep};
 use crate::loss::{Loss, Needs};
 use crate::network::{
     Activation, Architecture, Encoding, HashGrid, Mlp, Relu, Sine, initial_parameters,
 };
-use crate::optimizer::Update;
+use crate::optimizer::UpdateStep;
 
 fn architecture(levels: u32, hidden_width: u32, activation: Activation) -> Architecture {
     let grid = HashGrid {
@@ -129,9 +127,9 @@ fn training_gives_the_same_bits_every_time() {
         for step in 1..=5 {
             let draw = BatchDraw::of_step(3, step, 30_000, 20_000);
             let update = UpdateStep {
-                update: Update::default(),
                 step,
                 learning_rate: 1e-3,
+                ..UpdateStep::default()
             };
             let step = TrainStep {
                 draw,

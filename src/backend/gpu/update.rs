@@ -7,8 +7,7 @@ use super::code::{Code, Number};
 use super::network::UNITS;
 use super::plan::Plan;
 use super::{Lanes, grid_sums};
-use crate::backend::UpdateStep;
-use crate::optimizer::{Rule, UpdateRule, WithRule};
+use crate::optimizer::{Rule, UpdateRule, UpdateStep, WithRule};
 
 /// Numbers of a step that are the same for all parameters, as kernels take them.
 #[derive(CubeType, CubeLaunch)]

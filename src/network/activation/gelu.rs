@@ -14,6 +14,7 @@ pub struct Gelu {}
 impl ActivationFunction for Gelu {
     const NETWORK: &'static str = "gelu";
     const SMOOTHNESS: u32 = u32::MAX;
+    const RECTIFIER: bool = true;
 
     #[inline(always)]
     fn apply<A: Algebra>(&self, a: &mut A, z: &A::Number, _omega: &A::Number) -> A::Number {

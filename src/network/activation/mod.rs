@@ -22,6 +22,9 @@ pub(crate) trait ActivationFunction {
     /// Kernels keep less then.
     const PIECEWISE_LINEAR: bool = false;
 
+    /// Nearly 0 for `z` far below 0 and nearly `z` far above: a network of it can start as the distance to a sphere.
+    const RECTIFIER: bool = false;
+
     /// `f(z)` in a layer whose frequency is `omega`, see [`omega`](Self::omega).
     fn apply<A: Algebra>(&self, a: &mut A, z: &A::Number, omega: &A::Number) -> A::Number;
 
@@ -118,6 +121,13 @@ macro_rules! activations {
             pub(crate) fn is_piecewise_linear(&self) -> bool {
                 match self {
                     $(Activation::$kind(_) => $kind::PIECEWISE_LINEAR,)*
+                }
+            }
+
+            /// Nearly 0 far below 0 and nearly straight far above.
+            pub(crate) fn is_rectifier(&self) -> bool {
+                match self {
+                    $(Activation::$kind(_) => $kind::RECTIFIER,)*
                 }
             }
 

@@ -12,6 +12,7 @@ pub struct Relu {}
 impl ActivationFunction for Relu {
     const NETWORK: &'static str = "mlp";
     const SMOOTHNESS: u32 = 0;
+    const RECTIFIER: bool = true;
     const PIECEWISE_LINEAR: bool = true;
 
     #[inline(always)]

@@ -12,6 +12,7 @@ pub struct Silu {}
 impl ActivationFunction for Silu {
     const NETWORK: &'static str = "silu";
     const SMOOTHNESS: u32 = u32::MAX;
+    const RECTIFIER: bool = true;
 
     #[inline(always)]
     fn apply<A: Algebra>(&self, a: &mut A, z: &A::Number, _omega: &A::Number) -> A::Number {

@@ -24,6 +24,7 @@ impl Default for Softplus {
 impl ActivationFunction for Softplus {
     const NETWORK: &'static str = "softplus";
     const SMOOTHNESS: u32 = u32::MAX;
+    const RECTIFIER: bool = true;
 
     /// As `max(z, 0) + ln(1 + exp(-β |z|)) / β`, in which nothing overflows.
     #[inline(always)]

@@ -4,10 +4,9 @@
 //! settings of every door follow from these.
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::calculus::Algebra;
-use crate::setting::{Refused, Setting, check};
+use crate::setting::Setting;
 
 /// Numbers of a step that are the same for all parameters.
 pub(crate) const CONSTANTS: usize = 8;
@@ -34,25 +33,6 @@ pub(crate) trait UpdateRule {
 
     /// Its settings.
     fn settings(&self) -> Vec<Setting>;
-}
-
-/// An update that cannot be trained with.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("optimizer.update.{setting} is {value}: it must be {requirement}")]
-pub struct UpdateError {
-    setting: &'static str,
-    value: String,
-    requirement: String,
-}
-
-impl From<Refused> for UpdateError {
-    fn from(refused: Refused) -> Self {
-        UpdateError {
-            setting: refused.name,
-            value: refused.value,
-            requirement: refused.requirement,
-        }
-    }
 }
 
 /// What is done with a rule once its kind is known.
@@ -102,15 +82,11 @@ macro_rules! updates {
                 }
             }
 
-            /// Checks its settings.
-            ///
-            /// # Errors
-            /// Names the first that is out of range.
-            pub fn validate(&self) -> Result<(), UpdateError> {
-                let settings = match self {
+            /// Its settings.
+            pub(crate) fn settings(&self) -> Vec<Setting> {
+                match self {
                     $(Update::$kind(rule) => rule.settings(),)*
-                };
-                Ok(check(&settings)?)
+                }
             }
         }
 

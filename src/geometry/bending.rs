@@ -1,0 +1,61 @@
+//! How much a surface bends.
+
+use super::Mesh;
+use super::edges::Edges;
+use super::vector::{cross, dot, minus};
+use super::weld::first_at_same_place;
+
+/// How much each triangle has part in the bending of the surface, `[F]`: half the sum over its edges of their length times the angle between
+/// both faces. That is the triangle's part of the integral of the mean curvature's size (Cohen-Steiner and Morvan 2003); edges of one face
+/// or of more than two have none.
+pub fn bending(mesh: &Mesh) -> Vec<f64> {
+    let mut bending = vec![0.0; mesh.triangles.len()];
+    let normals: Vec<[f64; 3]> = (0..mesh.triangles.len())
+        .map(|triangle| {
+            let [a, b, c] = mesh.corners(triangle);
+            cross(minus(b, a), minus(c, a))
+        })
+        .collect();
+    let place = first_at_same_place(&mesh.positions);
+    for (low, sides) in Edges::of(&mesh.triangles, &place).iter() {
+        let &[one, other] = sides else {
+            continue;
+        };
+        let [low, high] = [low, one.high()].map(|vertex| mesh.positions[vertex as usize]);
+        let faces = [one, other].map(|side| side.face() as usize);
+        let [one, other] = faces.map(|face| normals[face]);
+        let angle = length(cross(one, other)).atan2(dot(one, other));
+        for face in faces {
+            bending[face] += 0.5 * angle * length(minus(high, low));
+        }
+    }
+    bending
+}
+
+fn length(vector: [f64; 3]) -> f64 {
+    dot(vector, vector).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::PI;
+
+    use super::*;
+    use crate::geometry::shapes;
+
+    #[test]
+    fn boxes_bend_in_their_edges_and_spheres_everywhere() {
+        let sum = |mesh: &Mesh| bending(mesh).iter().sum::<f64>();
+        // Each edge of a box turns by a right angle; the whole is divided between two faces.
+        let cuboid = shapes::cuboid([0.0; 3], [1.0, 2.0, 3.0]);
+        assert!((sum(&cuboid) - 24.0 * PI / 2.0).abs() < 1e-9);
+        // The integral of the mean curvature 1/r, with the angle taken whole and not half: 8 π r.
+        let sphere = shapes::icosphere(5, 0.5);
+        assert!(
+            (sum(&sphere) / (8.0 * PI * 0.5) - 1.0).abs() < 0.01,
+            "{}",
+            sum(&sphere)
+        );
+        assert_eq!(sum(&shapes::sheet(1.0, 1.0, 3, 3)), 0.0);
+    }
+}

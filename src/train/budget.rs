@@ -1,0 +1,42 @@
+//! When a fit stops.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// When a fit stops: at whichever limit it meets first. At least one of `seconds` and `steps` is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Training time. Where a time limit decides, the number of steps, and so the result, varies from run to run.
+    pub seconds: Option<f64>,
+    /// Training steps. A fit limited by steps alone gives the same parameters for one seed, device and thread count.
+    pub steps: Option<u64>,
+    /// Stop once the mean near error (longest side 1) on the held-out points is at most this.
+    pub target_near_mae: Option<f64>,
+}
+
+impl Budget {
+    /// Share that is used, 0 to 1: the larger of both limits' shares.
+    pub(super) fn used_share(&self, steps: u64, elapsed: Duration) -> f64 {
+        let by_steps = self.steps.map_or(0.0, |limit| steps as f64 / limit as f64);
+        let by_time = (self.seconds).map_or(0.0, |limit| elapsed.as_secs_f64() / limit);
+        by_steps.max(by_time).min(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whichever_limit_is_nearer_counts() {
+        let budget = Budget {
+            seconds: Some(10.0),
+            steps: Some(100),
+            target_near_mae: None,
+        };
+        assert_eq!(budget.used_share(50, Duration::from_secs(2)), 0.5);
+        assert_eq!(budget.used_share(10, Duration::from_secs(9)), 0.9);
+        assert_eq!(budget.used_share(10, Duration::from_secs(90)), 1.0);
+    }
+}
