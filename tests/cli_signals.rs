@@ -24,7 +24,7 @@ fn start(folder: &Path, words: &[&str], word: &str) -> Running {
     let mut child = Command::new(env!("CARGO_BIN_EXE_overfit"))
         .args(words)
         .current_dir(folder)
-        .env("RUST_LOG", "overfit=info")
+        .env("RUST_LOG", "overfit=debug")
         .env_remove("OVERFIT_DATA_DIR")
         .stderr(Stdio::piped())
         .spawn()
@@ -81,6 +81,77 @@ fn an_interrupted_fit_ends_at_once_and_writes_nothing() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(left, ["t.obj"]);
+}
+
+#[test]
+fn an_interrupted_fit_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let mesh = overfit::geometry::shapes::torus(1.0, 0.4, 24, 12);
+    let corners = mesh
+        .positions
+        .iter()
+        .map(|[x, y, z]| format!("v {x} {y} {z}\n"));
+    let faces = mesh.triangles.iter().map(|face| {
+        let [a, b, c] = face.map(|corner| corner + 1);
+        format!("f {a} {b} {c}\n")
+    });
+    let text: String = corners.chain(faces).collect();
+    std::fs::write(folder.path().join("t.obj"), text).unwrap();
+    let words = |steps: &'static str, output: &'static str| {
+        [
+            "fit",
+            "t.obj",
+            "-o",
+            output,
+            "--steps",
+            steps,
+            "--preset",
+            "draft",
+            "--resume",
+            "--device",
+            "cpu",
+            "--batch-size",
+            "512",
+        ]
+    };
+    let parameters = |output: &str| {
+        let model = overfit::field::Model::load(&folder.path().join(output)).unwrap();
+        model.parameters
+    };
+    // So many steps that the signal comes before the last, on any machine.
+    let mut fit = start(
+        folder.path(),
+        &words("1000000", "t.safetensors"),
+        "training",
+    );
+    signal(&fit.child, "-INT");
+    assert_eq!(fit.child.wait().unwrap().code(), Some(130));
+    let mut rest = String::new();
+    fit.errors.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("goes on from the checkpoint"), "{rest}");
+    let checkpoint = folder.path().join("t.safetensors.checkpoint");
+    assert!(checkpoint.exists() && !folder.path().join("t.safetensors").exists());
+    // The budget may be another.
+    let steps = overfit::train::Checkpoint::from_bytes(&std::fs::read(&checkpoint).unwrap());
+    let steps = (steps.unwrap().step() + 50).to_string();
+    let steps: &'static str = steps.leak();
+    let mut fit = start(
+        folder.path(),
+        &words(steps, "t.safetensors"),
+        "going on from step",
+    );
+    assert_eq!(fit.child.wait().unwrap().code(), Some(0));
+    assert!(!checkpoint.exists());
+    let resumed = parameters("t.safetensors");
+    assert!(resumed.iter().all(|x| x.is_finite()) && !resumed.is_empty());
+
+    std::fs::write(&checkpoint, "no checkpoint").unwrap();
+    let mut fit = start(
+        folder.path(),
+        &words("50", "t.safetensors"),
+        "cannot be gone on from",
+    );
+    assert_eq!(fit.child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

@@ -7,8 +7,12 @@ use overfit::CancelToken;
 use overfit::field::{DeviceChoice, Model, open_engine};
 use overfit::geometry::{Mesh, shapes};
 use overfit::network::Activation;
+use overfit::optimizer::Muon;
 use overfit::query::{LoadedModel, ensure_twice_differentiable, hessians};
-use overfit::train::{FitError, FitSettings, Observer, Phase, Preset, Progress, fit};
+use overfit::train::{
+    Checkpoint, CheckpointError, FitError, FitSettings, Observer, Phase, Preset, Progress, fit,
+    resume,
+};
 
 /// The draft preset, limited by steps alone: repeatable, and a second or two.
 fn draft(steps: u64) -> FitSettings {
@@ -364,6 +368,74 @@ fn a_cancelled_fit_does_one_more_step_at_most_and_begins_nothing() {
         );
         let steps = canceller.steps.get();
         assert!(steps <= 1, "{phase:?}: {steps} steps more");
+    }
+}
+
+/// Takes a checkpoint after so many steps, and cancels the fit there.
+struct EndsAt<'a> {
+    step: u64,
+    cancel: &'a CancelToken,
+    taken: Option<Vec<u8>>,
+}
+
+impl Observer for EndsAt<'_> {
+    fn progress(&mut self, _: Progress) {}
+
+    // Asked after every step.
+    fn wants_end(&self, step: u64) -> bool {
+        if step == self.step {
+            self.cancel.cancel();
+        }
+        false
+    }
+
+    fn wants_checkpoint(&mut self, is_last: bool) -> bool {
+        is_last
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint) {
+        self.taken = Some(checkpoint.to_bytes());
+    }
+}
+
+#[test]
+fn a_fit_that_goes_on_from_a_checkpoint_ends_with_the_same_bits() {
+    let mesh = shapes::torus(1.0, 0.4, 48, 24);
+    // Steps enough for several mixtures in a pool that they overflow.
+    let mut settings = draft(160);
+    (settings.sampling.pool_size, settings.sampling.narrowing) = (150_000, 0.5);
+    settings.optimizer.batch_size = 8192;
+    let mut averaged = settings.clone();
+    averaged.optimizer.average = 0.9;
+    averaged.optimizer.matrices = Some(Muon::default());
+    for settings in [settings, averaged] {
+        let whole = fit_quietly(&mesh, &settings).unwrap();
+        for step in [1, 70, 150] {
+            let cancel = CancelToken::new();
+            let mut observer = EndsAt {
+                step,
+                cancel: &cancel,
+                taken: None,
+            };
+            let ended = fit(&mesh, "test", &settings, &cancel, &mut observer);
+            assert!(matches!(ended, Err(FitError::Cancelled)));
+            let checkpoint = Checkpoint::from_bytes(&observer.taken.unwrap()).unwrap();
+            assert_eq!(checkpoint.step(), step);
+            let go_on = |mesh: &Mesh| {
+                let (cancel, checkpoint) = (CancelToken::new(), checkpoint.clone());
+                resume(checkpoint, mesh, "test", &settings, &cancel, &mut |_| {})
+            };
+            let resumed = go_on(&mesh).unwrap();
+            assert_eq!(resumed.parameters, whole.parameters, "from step {step}");
+            assert_eq!(resumed.training.steps, whole.training.steps);
+            assert_eq!(resumed.training.samples, whole.training.samples);
+            assert_eq!(resumed.training.metrics, whole.training.metrics);
+            let another = go_on(&shapes::torus(1.0, 0.41, 48, 24));
+            assert!(matches!(
+                another,
+                Err(FitError::Checkpoint(CheckpointError::Another("mesh")))
+            ));
+        }
     }
 }
 

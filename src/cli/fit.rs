@@ -9,7 +9,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::arguments::{DeviceArguments, MeshArguments, finite, loss, preset, sign};
-use super::interrupt::Interrupt;
+use super::checkpoint::CheckpointFile;
+use super::interrupt::{Interrupt, Interrupted};
 use super::output::{
     bytes_in_words, count_in_words, ensure_extension, ensure_writable, file_bytes, print_json,
     print_text, print_warnings,
@@ -19,7 +20,9 @@ use crate::distance::SignPolicy;
 use crate::field::{Metrics, Model};
 use crate::geometry::HealthReport;
 use crate::loss::Loss;
-use crate::train::{Configuration, FitSettings, Phase, Preset, Progress};
+use crate::train::{
+    self, Checkpoint, Configuration, FitSettings, Observer, Phase, Preset, Progress,
+};
 
 /// Fit a model to a mesh
 ///
@@ -86,6 +89,11 @@ pub(super) struct FitArguments {
     #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
     near_sigma: Option<f64>,
 
+    /// Go on from where an earlier run of the same command was ended, whatever ended it: keeps MODEL.checkpoint beside the model
+    /// until that is there
+    #[arg(long)]
+    resume: bool,
+
     #[command(flatten)]
     input: MeshArguments,
 
@@ -130,7 +138,7 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     ensure_writable(&arguments.output)?;
     let interrupt = Interrupt::listen()?;
     tracing::info!("reading {}", arguments.mesh.display());
-    let mut bar = Bar::new("reading the mesh");
+    let bar = Bar::new("reading the mesh");
     let loaded = arguments
         .input
         .read(&arguments.mesh, interrupt.token())
@@ -142,17 +150,39 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
         .file_stem()
         .unwrap_or_default()
         .to_string_lossy();
-    let mut first_step = None;
-    let mut show = |progress: Progress| {
-        if progress.phase == Phase::Train {
-            first_step.get_or_insert_with(|| started.elapsed().as_secs_f64());
-        }
-        show_progress(&mut bar, &progress);
+    let mut watch = Watch {
+        bar,
+        started,
+        first_step: None,
+        checkpoints: (arguments.resume).then(|| CheckpointFile::beside(&arguments.output)),
     };
-    let model = crate::train::fit(&loaded.mesh, &name, &settings, interrupt.token(), &mut show)
-        .map_err(|error| interrupt.explain(error))?;
+    let checkpoint = match &watch.checkpoints {
+        Some(file) => file.read(&settings, &loaded.mesh)?,
+        None => None,
+    };
+    let (mesh, cancel) = (&loaded.mesh, interrupt.token());
+    let fitted = match checkpoint {
+        Some(checkpoint) => {
+            tracing::info!("going on from step {}", checkpoint.step());
+            train::resume(checkpoint, mesh, &name, &settings, cancel, &mut watch)
+        }
+        None => train::fit(mesh, &name, &settings, cancel, &mut watch),
+    };
+    let Watch {
+        bar,
+        first_step,
+        checkpoints,
+        ..
+    } = watch;
     drop(bar);
+    let model = fitted.map_err(|error| match &checkpoints {
+        Some(file) if file.is_there() && cancel.is_cancelled() => {
+            Interrupted("the same command goes on from the checkpoint beside the model").into()
+        }
+        _ => interrupt.explain(error),
+    })?;
     save(&model, &arguments.output)?;
+    checkpoints.iter().for_each(CheckpointFile::remove);
     // Training does not wait for what only the report tells.
     let health = HealthReport::of(&loaded.mesh, &loaded.cleanup);
 
@@ -186,6 +216,36 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     }
     print_warnings(&report.warnings);
     print_text(&report.in_words(&arguments.output))
+}
+
+/// Shows how far the fit is, and keeps its checkpoints.
+struct Watch {
+    bar: Bar,
+    started: Instant,
+    /// Seconds to the first step.
+    first_step: Option<f64>,
+    checkpoints: Option<CheckpointFile>,
+}
+
+impl Observer for Watch {
+    fn progress(&mut self, progress: Progress) {
+        if progress.phase == Phase::Train {
+            let first_step = &mut self.first_step;
+            first_step.get_or_insert_with(|| self.started.elapsed().as_secs_f64());
+        }
+        show_progress(&mut self.bar, &progress);
+    }
+
+    fn wants_checkpoint(&mut self, is_last: bool) -> bool {
+        let checkpoints = self.checkpoints.as_ref();
+        checkpoints.is_some_and(|file| is_last || file.is_due())
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint) {
+        if let Some(file) = &mut self.checkpoints {
+            file.write(&checkpoint);
+        }
+    }
 }
 
 impl FitArguments {

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod bench;
+mod checkpoint;
 mod compare;
 mod completions;
 mod devices;

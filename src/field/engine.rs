@@ -18,7 +18,7 @@ use crate::backend::{
 };
 use crate::loss::{Loss, Needs};
 use crate::network::Architecture;
-use crate::optimizer::UpdateStep;
+use crate::optimizer::{MOMENTS, UpdateStep};
 
 /// A field on a device, ready to be evaluated from any thread.
 pub type SharedField = Arc<dyn ScalarField + Send + Sync>;
@@ -88,6 +88,15 @@ pub trait Learner: Send {
     /// Panics if there are not as many as before.
     fn restart(&mut self, parameters: &[f32]);
 
+    /// Everything that later steps depend on but for the samples. Waits for the steps so far.
+    fn state(&self) -> LearnerState;
+
+    /// Goes on from a state; the samples stay.
+    ///
+    /// # Panics
+    /// Panics if it is that of a network with another number of parameters.
+    fn resume(&mut self, state: &LearnerState);
+
     /// The mean loss of the steps since the last call, each taken before its step; NaN if there were none. Waits for them.
     fn mean_loss(&mut self) -> f32;
 
@@ -96,6 +105,17 @@ pub trait Learner: Send {
 
     /// The parameters as they are now, or their mean, as a field.
     fn field(&self) -> SharedField;
+}
+
+/// The parameters in training and all that their optimiser keeps, each `[P]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LearnerState {
+    /// The flat parameter vector.
+    pub parameters: Vec<f32>,
+    /// What the optimiser's rule keeps of earlier steps.
+    pub moments: [Vec<f32>; MOMENTS],
+    /// Running mean of the parameters, if there is one.
+    pub mean: Option<Vec<f32>>,
 }
 
 /// Makes the engine of a device.
@@ -452,6 +472,35 @@ impl<B: FieldBackend> Learner for BackendLearner<B> {
         let restarted = || OptimizerState::new(Tensor::from_data(data, &self.handle));
         self.state = Some(on_device(self.device, restarted));
         self.mean = None;
+        (self.loss_sum, self.losses) = (None, 0);
+    }
+
+    fn state(&self) -> LearnerState {
+        let state = self.state.as_ref().expect("only a panicking step takes it");
+        let copy = |tensor: &Tensor<B, 1>| to_vec(tensor.clone());
+        on_device(self.device, || LearnerState {
+            parameters: copy(&state.parameters),
+            moments: state.moments.each_ref().map(copy),
+            mean: self.mean.as_ref().map(copy),
+        })
+    }
+
+    fn resume(&mut self, state: &LearnerState) {
+        let count = self.architecture.parameter_count();
+        let tensor = |numbers: &Vec<f32>| {
+            assert_eq!(numbers.len(), count);
+            let data = TensorData::new(numbers.clone(), [count]);
+            Tensor::from_data(data, &self.handle)
+        };
+        let (resumed, mean) = on_device(self.device, || {
+            let resumed = OptimizerState {
+                parameters: tensor(&state.parameters),
+                moments: state.moments.each_ref().map(tensor),
+            };
+            (resumed, state.mean.as_ref().map(tensor))
+        });
+        self.state = Some(resumed);
+        self.mean = mean;
         (self.loss_sum, self.losses) = (None, 0);
     }
 

@@ -22,7 +22,7 @@ pub use corrected::Corrected;
 pub use device::{Device, DeviceChoice, DeviceError};
 pub use device_failure::{device_failure, panic_message};
 pub use devices::{DeviceReport, available_devices, devices};
-pub use engine::{Engine, Learner, SharedField, open_engine};
+pub use engine::{Engine, Learner, LearnerState, SharedField, open_engine};
 pub use extended::Extended;
 pub use metrics::Metrics;
 pub use model::{Model, ModelError, Training};

@@ -1,6 +1,7 @@
 //! What a network looks like: its encoding, its layers, and where each parameter lies.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -123,6 +124,20 @@ impl Architecture {
         specs
     }
 
+    /// The part of the flat parameter vector that is asleep while only a share of the levels of tables, from 0 to 1, learns: the finest levels. The
+    /// coarsest level never sleeps.
+    pub(crate) fn asleep(&self, awake: f64) -> Range<usize> {
+        let parts = self.encoding.parts();
+        let finer = parts.levels.len().saturating_sub(1);
+        let awake = 1 + (awake * finer as f64) as usize;
+        let end = parts.entries();
+        let start = parts
+            .levels
+            .get(awake)
+            .map_or(end, |level| level.offset as usize);
+        start * parts.features..end * parts.features
+    }
+
     /// The matrices from one hidden layer to the next.
     pub fn hidden_matrices(&self) -> Vec<TensorSpec> {
         let mut specs = self.tensors();
@@ -209,6 +224,28 @@ mod tests {
             architecture.parameter_count(),
             specs.iter().map(TensorSpec::len).sum::<usize>()
         );
+    }
+
+    #[test]
+    fn the_finest_levels_sleep_longest() {
+        let architecture = Architecture {
+            encoding: Encoding::HashGrid(HashGrid::default()),
+            mlp: Mlp {
+                hidden_width: 16,
+                hidden_layers: 1,
+                activation: Activation::Relu(Relu {}),
+            },
+        };
+        let parts = architecture.encoding.parts();
+        let (levels, features) = (parts.levels.len(), parts.features);
+        let table = architecture.tensors()[0].range();
+        let from = |level: usize| parts.levels[level].offset as usize * features;
+        assert_eq!(architecture.asleep(0.0), from(1)..table.end);
+        assert_eq!(
+            architecture.asleep(0.5),
+            from(1 + (levels - 1) / 2)..table.end
+        );
+        assert!(architecture.asleep(1.0).is_empty());
     }
 
     #[test]

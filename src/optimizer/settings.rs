@@ -35,10 +35,14 @@ pub struct Optimizer {
     /// Juditsky 1992).
     #[serde(default)]
     pub average: f64,
+    /// Share of the budget in which the levels of tables begin to learn, one after the other from coarse to fine (Park et al. 2021; Li et al.
+    /// 2023); 0 where all learn from the start.
+    #[serde(default)]
+    pub coarse_to_fine: f64,
 }
 
 /// How parameters move in one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UpdateStep {
     /// The rule.
     pub update: Update,
@@ -50,6 +54,22 @@ pub struct UpdateStep {
     pub learning_rate: f64,
     /// The longest that a gradient may be.
     pub clip: Option<f64>,
+    /// Share of the levels of tables that learn by now, the coarsest always: from 0 to 1.
+    pub awake: f64,
+}
+
+impl Default for UpdateStep {
+    /// The first step by the default rule, at a rate of 0.
+    fn default() -> Self {
+        UpdateStep {
+            update: Update::default(),
+            matrices: None,
+            step: 1,
+            learning_rate: 0.0,
+            clip: None,
+            awake: 1.0,
+        }
+    }
 }
 
 /// An optimiser that cannot be trained with.
@@ -85,6 +105,10 @@ impl Optimizer {
             step,
             learning_rate: self.rate(used),
             clip: self.clip,
+            awake: match used < self.coarse_to_fine {
+                true => used / self.coarse_to_fine,
+                false => 1.0,
+            },
         }
     }
 
@@ -114,6 +138,7 @@ impl Optimizer {
             Setting::positive("final_share", self.final_share as f32, 1.0),
             Setting::share("warm_up", self.warm_up as f32),
             Setting::share("average", self.average as f32),
+            Setting::share("coarse_to_fine", self.coarse_to_fine as f32),
         ];
         settings.extend(
             self.clip
@@ -133,7 +158,7 @@ impl UpdateStep {
 
     /// The step cannot be taken one parameter at a time.
     pub(crate) fn needs_whole_gradient(&self) -> bool {
-        self.clip.is_some() || self.matrices.is_some()
+        self.clip.is_some() || self.matrices.is_some() || self.awake < 1.0
     }
 }
 
@@ -206,6 +231,20 @@ mod tests {
             },
             "optimizer.update.beta2 is 1: it must be from 0 to below 1",
         );
+    }
+
+    #[test]
+    fn levels_wake_up_over_their_share_of_the_budget() {
+        let mut optimizer = Preset::default().settings().optimizer;
+        let awake = |optimizer: &Optimizer, used| optimizer.step(1, used).awake;
+        assert_eq!(awake(&optimizer, 0.0), 1.0);
+        optimizer.coarse_to_fine = 0.5;
+        assert_eq!(
+            [0.0, 0.25, 0.5, 1.0].map(|used| awake(&optimizer, used)),
+            [0.0, 0.5, 1.0, 1.0]
+        );
+        assert!(optimizer.step(1, 0.4).needs_whole_gradient());
+        assert!(!optimizer.step(1, 0.5).needs_whole_gradient());
     }
 
     #[test]

@@ -288,6 +288,8 @@ fn fit_verdict(error: &FitError) -> Verdict {
         ),
         FitError::Device(error) => return device_verdict(error),
         FitError::Distance(_) => (Code::InvalidArgument, "MESH_NO_DISTANCE", Some("mesh")),
+        // No call goes on from one by now.
+        FitError::Checkpoint(_) => (Code::FailedPrecondition, "CHECKPOINT_INVALID", None),
         FitError::NoExtent => (Code::InvalidArgument, "MESH_NO_EXTENT", Some("mesh")),
         FitError::Cancelled => (Code::Cancelled, "CANCELLED", None),
         FitError::Diverged { .. } => (Code::Aborted, "TRAINING_DIVERGED", None),

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use super::checkpoint::{Checkpoint, Course};
 use super::device::DeviceInPreparation;
 use super::evaluate::{HeldOut, Protocol};
 use super::fit_error::FitError;
@@ -53,8 +54,36 @@ pub fn fit(
     cancel: &CancelToken,
     observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {
+    fit_from(None, mesh, name, settings, cancel, observer)
+}
+
+/// Goes on with a fit of the same mesh with the same settings, of which the budget may be another.
+///
+/// # Errors
+/// As [`fit`], and [`FitError::Checkpoint`] if the checkpoint is another fit's.
+pub fn resume(
+    checkpoint: Checkpoint,
+    mesh: &Mesh,
+    name: &str,
+    settings: &FitSettings,
+    cancel: &CancelToken,
+    observer: &mut dyn Observer,
+) -> Result<Model, FitError> {
+    checkpoint.check(settings, mesh)?;
+    fit_from(Some(checkpoint), mesh, name, settings, cancel, observer)
+}
+
+fn fit_from(
+    checkpoint: Option<Checkpoint>,
+    mesh: &Mesh,
+    name: &str,
+    settings: &FitSettings,
+    cancel: &CancelToken,
+    observer: &mut dyn Observer,
+) -> Result<Model, FitError> {
     // A device that fails in the middle of work panics.
-    let work = AssertUnwindSafe(|| fit_on_device(mesh, name, settings, cancel, observer));
+    let work =
+        AssertUnwindSafe(|| fit_on_device(checkpoint, mesh, name, settings, cancel, observer));
     catch_unwind(work).unwrap_or_else(|panic| match device_failure(panic) {
         Ok(error) => Err(error.into()),
         Err(panic) => resume_unwind(panic),
@@ -62,6 +91,7 @@ pub fn fit(
 }
 
 fn fit_on_device(
+    checkpoint: Option<Checkpoint>,
     mesh: &Mesh,
     name: &str,
     settings: &FitSettings,
@@ -108,7 +138,10 @@ fn fit_on_device(
     let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, needs, settings.seed);
     let parameters = (settings.start).parameters(&settings.architecture, settings.seed);
     let pool_size = settings.sampling.pool_size as usize;
-    let first_samples = mixtures.first(FIRST_SAMPLES, cancel)?;
+    let first = match &checkpoint {
+        None => Some(mixtures.first(FIRST_SAMPLES, cancel)?),
+        Some(_) => None,
+    };
     if device.is_compiling() {
         observer.progress(Progress {
             phase: Phase::Compile,
@@ -121,7 +154,13 @@ fn fit_on_device(
     tracing::debug!(?mesh_ready, ?device_ready, "ready to train");
     let mut learner = engine.learner(&settings.architecture, &parameters, needs, pool_size);
     let mut pool = SamplePool::new(pool_size, needs);
-    pool.add(&first_samples, &mut *learner);
+    if let Some((rows, drawn)) = first {
+        pool.add(&rows, drawn, &mut *learner);
+    }
+    if let Some(checkpoint) = &checkpoint {
+        let drawn = &checkpoint.course.drawn;
+        pool.refill(drawn, &mut mixtures, &mut *learner, cancel)?;
+    }
     let unfinished = Model {
         spline,
         architecture: settings.architecture.clone(),
@@ -144,17 +183,20 @@ fn fit_on_device(
         },
     };
     let mut run = Run::new(settings, learner, &residual, &held_out, &unfinished);
-    if unfinished.spline.is_some() {
+    if let Some(checkpoint) = checkpoint {
+        run.resume(checkpoint);
+    } else if unfinished.spline.is_some() {
         // What is known already may be better than the first steps.
         run.check(cancel)?;
     }
+    let begun = Course::new(settings, mesh);
     thread::scope(|scope| {
         let by_itself = engine.device() != Device::Cpu;
         let mut supply = match by_itself && settings.summation() == Summation::Fast {
             true => Supply::beside(mixtures, cancel, scope),
             false => Supply::Between(mixtures),
         };
-        run.train(&mut pool, &mut supply, cancel, observer)
+        run.train(&mut pool, &mut supply, &begun, cancel, observer)
     })?;
 
     observer.progress(Progress {

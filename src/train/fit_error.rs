@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::checkpoint::CheckpointError;
 use super::samples::Cancelled;
 use super::settings::SettingsError;
 use crate::distance::DistanceError;
@@ -19,6 +20,9 @@ pub enum FitError {
     /// The mesh has no distance.
     #[error(transparent)]
     Distance(DistanceError),
+    /// There is nothing to go on from.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The mesh has no extent.
     #[error("the mesh has no extent that can be fitted: all its vertices lie in one point")]
     NoExtent,

@@ -1,6 +1,8 @@
 //! Fitting a field to a mesh: settings, samples, and the loop.
 
 mod budget;
+mod checkpoint;
+mod clock;
 mod configuration;
 mod device;
 mod evaluate;
@@ -20,9 +22,10 @@ mod settings;
 mod thickness;
 
 pub use budget::Budget;
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use configuration::{Configuration, ConfigurationError};
 pub use evaluate::{Evaluation, Protocol, evaluate};
-pub use fit::fit;
+pub use fit::{fit, resume};
 pub use fit_error::FitError;
 pub use observer::Observer;
 pub use preset::{Preset, UnknownPreset};

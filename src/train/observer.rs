@@ -1,5 +1,6 @@
 //! Who looks on while a fit runs: what it is told, and what it may ask for.
 
+use super::checkpoint::Checkpoint;
 use super::progress::Progress;
 use crate::field::Model;
 
@@ -21,6 +22,14 @@ pub trait Observer {
 
     /// The state of training as a model, which is whole but for its metrics. `training.steps` says when it was taken.
     fn snapshot(&mut self, _model: Model) {}
+
+    /// Whether [`checkpoint`](Self::checkpoint) shall be called now; `is_last` once the fit was cancelled.
+    fn wants_checkpoint(&mut self, _is_last: bool) -> bool {
+        false
+    }
+
+    /// The whole state of training, to go on from later.
+    fn checkpoint(&mut self, _checkpoint: Checkpoint) {}
 
     /// Whether training shall end now, after `step` steps, as if the budget were used up: the best state is measured and
     /// kept.

@@ -3,6 +3,9 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::Scope;
 
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::bits;
 use super::mixture::Moment;
 use super::residual::Residual;
 use super::samples::{Cancelled, SampleSource};
@@ -29,13 +32,21 @@ pub(super) struct Mixtures<'a> {
     drawn: u64,
 }
 
-/// How many fresh samples are wanted, and where training has got to.
+/// Fresh samples that are wanted.
 pub(super) struct Order {
-    count: usize,
-    /// Share of the budget that is used.
-    used: f64,
+    drawn: Drawn,
     /// The network as it is, where samples are chosen by the field's error.
     network: Option<SharedField>,
+}
+
+/// A mixture that was drawn into the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Drawn {
+    /// How many samples were wanted.
+    pub count: usize,
+    /// Share of the budget that was used.
+    #[serde(with = "bits")]
+    pub used: f64,
 }
 
 /// Which samples a learner keeps for use and reuse: the oldest are replaced, some at a time, while training draws from all.
@@ -46,6 +57,8 @@ pub(super) struct SamplePool {
     /// Samples kept, in the first rows of the learner's pool.
     kept: usize,
     oldest: usize,
+    /// What was drawn into it, in order.
+    drawn: Vec<Drawn>,
 }
 
 /// Fresh samples as training goes on.
@@ -57,7 +70,7 @@ pub(super) enum Supply<'a> {
         /// Samples are chosen by the field's error.
         by_error: bool,
         wanted: SyncSender<Order>,
-        fresh: Receiver<Result<Vec<f32>, Cancelled>>,
+        fresh: Receiver<Result<(Vec<f32>, Drawn), Cancelled>>,
     },
 }
 
@@ -80,18 +93,15 @@ impl<'a> Mixtures<'a> {
         }
     }
 
-    /// The first `count` samples, row after row. Never more than the pool holds.
+    /// The first `count` samples, row after row.
     pub(super) fn first(
         &mut self,
         count: usize,
         cancel: &CancelToken,
-    ) -> Result<Vec<f32>, Cancelled> {
-        let order = Order {
-            count,
-            used: 0.0,
-            network: None,
-        };
-        self.next(order, cancel)
+    ) -> Result<(Vec<f32>, Drawn), Cancelled> {
+        let drawn = Drawn { count, used: 0.0 };
+        let network = None;
+        Ok((self.next(Order { drawn, network }, cancel)?, drawn))
     }
 
     /// Samples are chosen by the field's error.
@@ -103,13 +113,13 @@ impl<'a> Mixtures<'a> {
     fn next(&mut self, order: Order, cancel: &CancelToken) -> Result<Vec<f32>, Cancelled> {
         self.drawn += 1;
         let seed = self.seed ^ self.drawn.rotate_left(32);
-        let count = order.count.min(self.sampling.pool_size as usize);
+        let count = order.drawn.count.min(self.sampling.pool_size as usize);
         let (sampling, needs) = (&self.sampling, self.needs);
         let field = order
             .network
             .map(|network| self.residual.corrected(network));
         let moment = Moment {
-            used: order.used,
+            used: order.drawn.used,
             field: field.as_deref().map(|field| field as _),
         };
         let mixture = self
@@ -127,7 +137,43 @@ impl SamplePool {
             columns: needs.columns(),
             kept: 0,
             oldest: 0,
+            drawn: Vec::new(),
         }
+    }
+
+    /// What was drawn into it so far, in order.
+    pub(super) fn drawn(&self) -> &[Drawn] {
+        &self.drawn
+    }
+
+    /// Fills an empty pool with what was drawn into another: what would not be in it any more is not drawn again.
+    pub(super) fn refill(
+        &mut self,
+        drawn: &[Drawn],
+        mixtures: &mut Mixtures<'_>,
+        learner: &mut dyn Learner,
+        cancel: &CancelToken,
+    ) -> Result<(), Cancelled> {
+        let mut later: usize = drawn.iter().map(|drawn| self.room_for(drawn.count)).sum();
+        for &drawn in drawn {
+            later -= self.room_for(drawn.count);
+            if later < self.capacity {
+                let order = Order {
+                    drawn,
+                    network: None,
+                };
+                self.add(&mixtures.next(order, cancel)?, drawn, learner);
+            } else {
+                mixtures.drawn += 1;
+                self.advance(self.room_for(drawn.count), drawn);
+            }
+        }
+        Ok(())
+    }
+
+    /// So many of the wanted samples fit in.
+    fn room_for(&self, count: usize) -> usize {
+        count.min(self.capacity)
     }
 
     /// Samples that can be drawn from.
@@ -139,17 +185,23 @@ impl SamplePool {
     ///
     /// # Panics
     /// Panics if there are more than the pool holds.
-    pub(super) fn add(&mut self, fresh: &[f32], learner: &mut dyn Learner) {
+    pub(super) fn add(&mut self, fresh: &[f32], drawn: Drawn, learner: &mut dyn Learner) {
         let count = fresh.len() / self.columns;
         assert!(count <= self.capacity, "a pool of samples overflows");
         let before_end = count.min(self.capacity - self.oldest);
         let (rows, wrapped) = fresh.split_at(before_end * self.columns);
         learner.store(self.oldest, rows);
-        self.kept = self.kept.max(self.oldest + before_end);
         if !wrapped.is_empty() {
             learner.store(0, wrapped);
         }
+        self.advance(count, drawn);
+    }
+
+    /// Counts samples that were added.
+    fn advance(&mut self, count: usize, drawn: Drawn) {
+        self.kept = self.kept.max((self.oldest + count).min(self.capacity));
         self.oldest = (self.oldest + count) % self.capacity;
+        self.drawn.push(drawn);
     }
 }
 
@@ -168,7 +220,9 @@ impl<'a> Supply<'a> {
         let (sender, fresh) = channel();
         scope.spawn(move || {
             for order in orders {
-                if sender.send(mixtures.next(order, cancel)).is_err() {
+                let drawn = order.drawn;
+                let rows = mixtures.next(order, cancel).map(|rows| (rows, drawn));
+                if sender.send(rows).is_err() {
                     return;
                 }
             }
@@ -191,14 +245,14 @@ impl<'a> Supply<'a> {
         cancel: &CancelToken,
     ) -> Result<(), Cancelled> {
         let order = |by_error: bool, count, learner: &dyn Learner| Order {
-            count,
-            used,
+            drawn: Drawn { count, used },
             network: by_error.then(|| learner.field()),
         };
         match self {
             Supply::Between(mixtures) if *due >= REFRESH => {
                 let order = order(mixtures.by_error(), *due, learner);
-                pool.add(&mixtures.next(order, cancel)?, learner);
+                let drawn = order.drawn;
+                pool.add(&mixtures.next(order, cancel)?, drawn, learner);
                 *due = 0;
             }
             Supply::Between(_) => {}
@@ -208,7 +262,8 @@ impl<'a> Supply<'a> {
                 fresh,
             } => {
                 while let Ok(rows) = fresh.try_recv() {
-                    pool.add(&rows?, learner);
+                    let (rows, drawn) = rows?;
+                    pool.add(&rows, drawn, learner);
                 }
                 // What the processor cannot keep up with is not owed.
                 *due = (*due).min(MOST_BESIDE);
@@ -231,7 +286,7 @@ mod tests {
     use super::*;
     use crate::backend::TrainStep;
     use crate::distance::{SignPolicy, SignedDistance};
-    use crate::field::SharedField;
+    use crate::field::LearnerState;
     use crate::geometry::{Bounds, SurfaceSampler, shapes};
     use crate::train::Preset;
 
@@ -247,6 +302,12 @@ mod tests {
         fn step(&mut self, _: TrainStep) {}
 
         fn average(&mut self, _: f64) {}
+
+        fn state(&self) -> LearnerState {
+            unreachable!("nothing is trained")
+        }
+
+        fn resume(&mut self, _: &LearnerState) {}
 
         fn wait(&self) {}
 
@@ -285,7 +346,8 @@ mod tests {
             let mut rows = Rows(vec![[f32::NAN; 4]; 1000]);
             let cancel = CancelToken::new();
             for kept in [400, 800, 1000] {
-                pool.add(&mixtures.first(400, &cancel).unwrap(), &mut rows);
+                let (fresh, drawn) = mixtures.first(400, &cancel).unwrap();
+                pool.add(&fresh, drawn, &mut rows);
                 assert_eq!(pool.kept(), kept);
             }
             assert_eq!(pool.oldest, 200);
@@ -345,6 +407,32 @@ mod tests {
                 assert!((0..).any(ended));
             });
             assert_eq!(rows[0].0, rows[1].0);
+        });
+    }
+
+    #[test]
+    fn a_pool_is_filled_again_with_what_was_in_it() {
+        with_mixtures(1000, |mixtures| {
+            let cancel = CancelToken::new();
+            let again = || Mixtures { ..mixtures };
+            let [mut first, mut second] = [again(), again()];
+            let [mut before, mut after] = [(); 2].map(|()| Rows(vec![[f32::NAN; 4]; 1000]));
+            let mut pool = SamplePool::new(1000, Needs::Error);
+            for (count, used) in [(300, 0.0), (400, 0.1), (2000, 0.2), (400, 0.3), (300, 0.4)] {
+                let drawn = [Drawn { count, used }];
+                pool.refill(&drawn, &mut first, &mut before, &cancel)
+                    .unwrap();
+            }
+            let mut refilled = SamplePool::new(1000, Needs::Error);
+            refilled
+                .refill(pool.drawn(), &mut second, &mut after, &cancel)
+                .unwrap();
+            assert_eq!(before.0, after.0);
+            assert_eq!(
+                (refilled.kept, refilled.oldest, second.drawn),
+                (pool.kept, pool.oldest, first.drawn)
+            );
+            assert_eq!(refilled.drawn, pool.drawn);
         });
     }
 }

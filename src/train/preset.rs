@@ -151,6 +151,7 @@ impl Preset {
                 warm_up: 0.0,
                 clip: None,
                 average: 0.0,
+                coarse_to_fine: 0.0,
             },
             sampling: Sampling {
                 shares: SampleShares {

@@ -1,7 +1,9 @@
 //! The loop itself: steps, fresh samples, checks, reports.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::checkpoint::{Checkpoint, Course};
+use super::clock::{Clock, SinceReport};
 use super::evaluate::HeldOut;
 use super::fit_error::FitError;
 use super::observer::Observer;
@@ -18,10 +20,6 @@ const CHECKS: f64 = 20.0;
 
 /// The same where a quality target may end the fit early.
 const CHECKS_WITH_TARGET: f64 = 200.0;
-
-/// Steps that a device has before it at a time, in time: so much later than asked for does a fit end at most, and one wait for
-/// the device is short beside it.
-const IN_FLIGHT: Duration = Duration::from_millis(20);
 
 /// Time between progress messages while training.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -43,44 +41,9 @@ pub(super) struct Run<'a> {
     best: Option<(f64, Vec<f32>)>,
     /// How often training went back to the best state, because the loss was no number any more.
     setbacks: u32,
-}
-
-/// What happened since the last progress message.
-struct SinceReport {
-    at: Instant,
-    steps: u64,
-}
-
-/// Steps that a device may not have done yet.
-struct InFlight {
-    steps: u32,
-    /// So many take about [`IN_FLIGHT`].
-    most: u32,
-    since: Instant,
-}
-
-impl InFlight {
-    fn new() -> Self {
-        Self {
-            steps: 0,
-            most: 1,
-            since: Instant::now(),
-        }
-    }
-
-    /// Counts one more step; waits for them all where they are many.
-    fn add(&mut self, learner: &dyn Learner) {
-        self.steps += 1;
-        if self.steps < self.most {
-            return;
-        }
-        learner.wait();
-        let step = self.since.elapsed() / self.steps;
-        let most = IN_FLIGHT.as_secs_f64() / step.as_secs_f64().max(1e-9);
-        // The first steps may be slow for other reasons.
-        self.most = (most as u32).clamp(1, 2 * self.most);
-        (self.steps, self.since) = (0, Instant::now());
-    }
+    /// Samples that are due and not drawn yet.
+    due: usize,
+    checks_done: f64,
 }
 
 impl<'a> Run<'a> {
@@ -104,6 +67,45 @@ impl<'a> Run<'a> {
             latest,
             best: None,
             setbacks: 0,
+            due: 0,
+            checks_done: 0.0,
+        }
+    }
+
+    /// Goes on from a state, but for the pool.
+    pub(super) fn resume(&mut self, checkpoint: Checkpoint) {
+        let Checkpoint {
+            course,
+            learner,
+            best,
+        } = checkpoint;
+        self.learner.resume(&learner);
+        self.best = best.map(|parameters| (course.best, parameters));
+        (self.setbacks, self.due) = (course.setbacks, course.due);
+        self.checks_done = course.checks_done;
+        self.latest.step = course.step;
+        self.latest.samples = course.samples;
+        self.latest.elapsed_seconds = course.elapsed_seconds;
+        let elapsed = Duration::from_secs_f64(course.elapsed_seconds);
+        self.latest.fraction = self.settings.budget.used_share(course.step, elapsed);
+    }
+
+    /// The state as it is. `begun` is that of the fit before its first step.
+    fn checkpoint(&self, pool: &SamplePool, begun: &Course) -> Checkpoint {
+        let best = self.best.as_ref();
+        let mut course = begun.clone();
+        course.step = self.latest.step;
+        course.samples = self.latest.samples;
+        course.elapsed_seconds = self.latest.elapsed_seconds;
+        course.due = self.due;
+        course.checks_done = self.checks_done;
+        course.setbacks = self.setbacks;
+        course.best = best.map_or(f64::INFINITY, |best| best.0);
+        course.drawn = pool.drawn().to_vec();
+        Checkpoint {
+            course,
+            learner: self.learner.state(),
+            best: best.map(|best| best.1.clone()),
         }
     }
 
@@ -117,62 +119,92 @@ impl<'a> Run<'a> {
         &mut self,
         pool: &mut SamplePool,
         supply: &mut Supply<'_>,
+        begun: &Course,
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<(), FitError> {
-        let batch_size = self.settings.optimizer.batch_size as usize;
-        let fresh = (batch_size as f64 * self.settings.sampling.fresh_share).round() as usize;
-        let mut due = 0;
-        let mut in_flight = InFlight::new();
-        let budget = &self.settings.budget;
-        let checks = if budget.target_near_mae.is_some() {
-            CHECKS_WITH_TARGET
-        } else {
-            CHECKS
-        };
-        let mut checks_done = 0.0;
-        let started = Instant::now();
-        let mut since = SinceReport {
-            at: started,
-            steps: 0,
-        };
+        tracing::debug!(step = self.latest.step, "training");
+        let mut clock = Clock::start(self.latest.elapsed_seconds);
         observer.progress(self.latest);
+        // An interruption may have come before it.
+        self.check_if_due(cancel)?;
         while self.latest.fraction < 1.0 {
-            if cancel.is_cancelled() {
-                return Err(FitError::Cancelled);
+            if observer.wants_checkpoint(false) {
+                self.keep(pool, begun, observer);
             }
-            due += fresh;
-            let used = self.latest.fraction;
-            supply.refresh(&mut due, used, pool, &mut *self.learner, cancel)?;
-            self.step(pool.kept());
-            since.steps += 1;
-            in_flight.add(&*self.learner);
-            let elapsed = started.elapsed();
-            self.latest.elapsed_seconds = elapsed.as_secs_f64();
-            self.latest.fraction = match observer.wants_end(self.latest.step) {
-                true => 1.0,
-                false => budget.used_share(self.latest.step, elapsed),
-            };
-            if observer.wants_snapshot(self.latest.step) {
-                observer.snapshot(self.model(self.learner.parameters()));
+            let turn = self.turn(pool, supply, &mut clock, cancel, observer);
+            if let Err(FitError::Cancelled) = turn
+                && observer.wants_checkpoint(true)
+            {
+                self.keep(pool, begun, observer);
             }
-            let checks_due = (self.latest.fraction * checks).floor();
-            let check = checks_due > checks_done;
-            if check {
-                checks_done = checks_due;
-                let quality = self.check(cancel)?;
-                if budget
-                    .target_near_mae
-                    .is_some_and(|target| quality.near_mae <= target)
-                {
-                    self.latest.fraction = 1.0;
-                }
-            }
-            if check || since.at.elapsed() >= REPORT_EVERY {
-                observer.progress(self.report(&mut since)?);
-            }
+            turn?;
         }
         Ok(())
+    }
+
+    /// Hands on the state, unless training has diverged.
+    fn keep(&self, pool: &SamplePool, begun: &Course, observer: &mut dyn Observer) {
+        let checkpoint = self.checkpoint(pool, begun);
+        if checkpoint.is_finite() {
+            observer.checkpoint(checkpoint);
+        }
+    }
+
+    /// A step with what goes with it. Where this is cancelled, the state is the one between two steps.
+    fn turn(
+        &mut self,
+        pool: &mut SamplePool,
+        supply: &mut Supply<'_>,
+        clock: &mut Clock,
+        cancel: &CancelToken,
+        observer: &mut dyn Observer,
+    ) -> Result<(), FitError> {
+        if cancel.is_cancelled() {
+            return Err(FitError::Cancelled);
+        }
+        let batch_size = f64::from(self.settings.optimizer.batch_size);
+        let fresh = (batch_size * self.settings.sampling.fresh_share).round() as usize;
+        let (mut due, used) = (self.due + fresh, self.latest.fraction);
+        supply.refresh(&mut due, used, pool, &mut *self.learner, cancel)?;
+        self.due = due;
+        self.step(pool.kept());
+        clock.since.steps += 1;
+        clock.in_flight.add(&*self.learner);
+        let elapsed = clock.elapsed();
+        self.latest.elapsed_seconds = elapsed.as_secs_f64();
+        let budget = &self.settings.budget;
+        self.latest.fraction = match observer.wants_end(self.latest.step) {
+            true => 1.0,
+            false => budget.used_share(self.latest.step, elapsed),
+        };
+        if observer.wants_snapshot(self.latest.step) {
+            observer.snapshot(self.model(self.learner.parameters()));
+        }
+        let checked = self.check_if_due(cancel)?;
+        if checked || clock.since.at.elapsed() >= REPORT_EVERY {
+            observer.progress(self.report(&mut clock.since)?);
+        }
+        Ok(())
+    }
+
+    /// Judges the state where so much of the budget is used; ends training where it is good enough. Tells whether it did.
+    fn check_if_due(&mut self, cancel: &CancelToken) -> Result<bool, FitError> {
+        let target = self.settings.budget.target_near_mae;
+        let checks = match target {
+            Some(_) => CHECKS_WITH_TARGET,
+            None => CHECKS,
+        };
+        let due = (self.latest.fraction * checks).floor();
+        if due <= self.checks_done {
+            return Ok(false);
+        }
+        let quality = self.check(cancel)?;
+        self.checks_done = due;
+        if target.is_some_and(|target| quality.near_mae <= target) {
+            self.latest.fraction = 1.0;
+        }
+        Ok(true)
     }
 
     /// One step on a batch drawn from `kept` samples.
@@ -220,10 +252,7 @@ impl<'a> Run<'a> {
             since.steps as f64 * batch_size / since.at.elapsed().as_secs_f64();
         let rest = (1.0 - latest.fraction) / latest.fraction;
         latest.remaining_seconds = rest.is_finite().then_some(latest.elapsed_seconds * rest);
-        *since = SinceReport {
-            at: Instant::now(),
-            steps: 0,
-        };
+        *since = SinceReport::now();
         Ok(*latest)
     }
 
@@ -278,7 +307,7 @@ impl<'a> Run<'a> {
 mod tests {
     use super::*;
     use crate::distance::{SignPolicy, SignedDistance};
-    use crate::field::{DeviceChoice, SharedField, Training, open_engine};
+    use crate::field::{DeviceChoice, LearnerState, SharedField, Training, open_engine};
     use crate::geometry::{Similarity, SurfaceSampler, shapes};
     use crate::network::initial_parameters;
     use crate::train::pool::Mixtures;
@@ -306,6 +335,14 @@ mod tests {
 
         fn average(&mut self, kept: f64) {
             self.learner.average(kept);
+        }
+
+        fn state(&self) -> LearnerState {
+            self.learner.state()
+        }
+
+        fn resume(&mut self, state: &LearnerState) {
+            self.learner.resume(state);
         }
 
         fn restart(&mut self, parameters: &[f32]) {
@@ -355,7 +392,8 @@ mod tests {
         settings.sampling.pool_size = 1024;
         let mut pool = SamplePool::new(1024, needs);
         let mut mixtures = Mixtures::new(&source, &residual, settings.sampling, needs, 0);
-        pool.add(&mixtures.first(1024, &cancel).unwrap(), &mut *learner);
+        let (first, drawn) = mixtures.first(1024, &cancel).unwrap();
+        pool.add(&first, drawn, &mut *learner);
         let unfinished = Model {
             spline: None,
             architecture: settings.architecture.clone(),
@@ -369,8 +407,15 @@ mod tests {
         let mut run = Run::new(&settings, learner, &residual, &held_out, &unfinished);
         run.check(&cancel).unwrap();
         let mut supply = Supply::Between(mixtures);
-        run.train(&mut pool, &mut supply, &cancel, &mut |_: Progress| {})
-            .unwrap();
+        let begun = Course::new(&settings, &mesh);
+        run.train(
+            &mut pool,
+            &mut supply,
+            &begun,
+            &cancel,
+            &mut |_: Progress| {},
+        )
+        .unwrap();
         let said = run.setback_in_words();
         let last = run.progress().step;
         assert!(run.into_best().parameters.iter().all(|x| x.is_finite()));

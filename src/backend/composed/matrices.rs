@@ -1,4 +1,6 @@
-//! Steps that look at the whole gradient: its length, and matrices as matrices.
+//! Steps that look at the whole gradient: its length, levels that are asleep, and matrices as matrices.
+
+use std::ops::Range;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -14,6 +16,7 @@ pub(super) fn moved<B: FieldBackend>(
     gradient: Tensor<B, 1>,
     step: UpdateStep,
 ) -> OptimizerState<B> {
+    let gradient = without(gradient, architecture.asleep(step.awake));
     let gradient = match step.clip {
         Some(longest) => clipped(gradient, longest),
         None => gradient,
@@ -23,15 +26,23 @@ pub(super) fn moved<B: FieldBackend>(
     };
     let matrices = architecture.hidden_matrices();
     // The rule for single parameters leaves alone what has no gradient.
-    let of_others = matrices.iter().fold(gradient.clone(), |others, matrix| {
-        let none = gradient.clone().slice([matrix.range()]).zeros_like();
-        others.slice_assign([matrix.range()], none)
+    let of_others = (matrices.iter()).fold(gradient.clone(), |others, matrix| {
+        without(others, matrix.range())
     });
     let state = B::update(state, of_others, step);
     matrices.iter().fold(state, |state, matrix| {
         let gradient = gradient.clone().slice([matrix.range()]);
         moved_matrix(state, matrix, gradient, &muon, step.learning_rate)
     })
+}
+
+/// A gradient that is 0 there.
+fn without<B: Backend>(gradient: Tensor<B, 1>, there: Range<usize>) -> Tensor<B, 1> {
+    if there.is_empty() {
+        return gradient;
+    }
+    let none = gradient.clone().slice([there.clone()]).zeros_like();
+    gradient.slice_assign([there], none)
 }
 
 /// A gradient that is no longer than this.
@@ -99,7 +110,7 @@ mod tests {
     use rand_pcg::Pcg64;
 
     use super::*;
-    use crate::network::{Activation, Encoding, Identity, Mlp, Sine};
+    use crate::network::{Activation, Encoding, HashGrid, Identity, Mlp, Sine};
     use crate::optimizer::{Adam, Update};
 
     type Reference = NdArray<f64>;
@@ -146,6 +157,31 @@ mod tests {
         assert_eq!(numbers(clipped(vector(&[3.0, 4.0]), 2.5)), [1.5, 2.0]);
         assert_eq!(numbers(clipped(vector(&[3.0, 4.0]), 6.0)), [3.0, 4.0]);
         assert_eq!(numbers(clipped(vector(&[0.0, 0.0]), 6.0)), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn levels_that_sleep_stay_as_they_are() {
+        let architecture = Architecture {
+            encoding: Encoding::HashGrid(HashGrid::default()),
+            mlp: Mlp {
+                hidden_width: 4,
+                hidden_layers: 1,
+                activation: Activation::Sine(Sine::default()),
+            },
+        };
+        let count = architecture.parameter_count();
+        let step = UpdateStep {
+            learning_rate: 0.1,
+            awake: 0.3,
+            ..UpdateStep::default()
+        };
+        let state = OptimizerState::new(vector(&vec![1.0; count]));
+        let moved = moved(&architecture, state, vector(&random(count, 5)), step);
+        let asleep = architecture.asleep(0.3);
+        assert!(!asleep.is_empty());
+        for (index, parameter) in numbers(moved.parameters).into_iter().enumerate() {
+            assert_eq!(parameter == 1.0, asleep.contains(&index), "{index}");
+        }
     }
 
     #[test]
