@@ -56,7 +56,7 @@ pub use loss::{
 };
 pub use metrics::Metrics;
 pub use model::{Model, ModelError, Training};
-pub use outer_surface::OuterSurface;
+pub use outer_surface::{OuterDetail, OuterSurface};
 pub use scalar_field::ScalarField;
 pub use spline::{
     Degree, MOST_CELLS, Refinement, SparseSpline, SplineField, SplineLevel, interpolate,

@@ -6,8 +6,8 @@ use thiserror::Error;
 use super::preset::Preset;
 use crate::distance::SignPolicy;
 use crate::field::{
-    Architecture, ArchitectureError, DeviceChoice, Loss, LossError, MOST_CELLS, Refinement,
-    Summation, Update, UpdateError,
+    Architecture, ArchitectureError, DeviceChoice, Loss, LossError, MOST_CELLS, OuterDetail,
+    Refinement, Summation, Update, UpdateError,
 };
 
 /// Everything that decides a fit. [`Preset::settings`] is where to start from.
@@ -29,6 +29,9 @@ pub struct FitSettings {
     pub seed: u64,
     /// How inside and outside are told apart.
     pub sign: SignPolicy,
+    /// How closely distances beyond the unit frame are kept: what the model's file has for it.
+    #[serde(default)]
+    pub outer: OuterDetail,
     /// What is minimised.
     pub loss: Loss,
     /// The optimiser.
