@@ -107,37 +107,45 @@ fn a_study_makes_a_table_and_goes_on_where_it_was_ended() {
     write_obj(&folder.path().join("ball.obj"), &shapes::icosphere(2, 1.0));
     let study = "preset = 'draft'\nmeshes = ['ball.obj', 'missing.obj']\n\
         settings.budget = {seconds = 'none', steps = 5}\n\
-        grid.loss = ['l1', 'l1,gradient=0.02']\ngrid.seed = [1, 2]\n";
+        grid.loss = ['l1', 'l1,gradient=0.02']\ngrid.seed = [1, 2]\n\
+        beside.dense = [16]\nbeside.vdb = [16]\n";
     std::fs::write(folder.path().join("study.toml"), study).unwrap();
     let list = overfit(folder.path(), "study study.toml -o results --list").stdout;
     let list = String::from_utf8(list).unwrap();
-    assert_eq!(list.lines().count(), 8);
+    assert_eq!(list.lines().count(), 12);
     assert!(
         list.contains("ball.obj loss=l1,gradient=0.02 seed=2"),
         "{list}"
     );
+    assert!(list.contains("missing.obj vdb 16"), "{list}");
 
     let command = "study study.toml -o results --device cpu --json";
     let report = json(folder.path(), command);
-    let counts = |report: &Value| ["fits", "made", "failed"].map(|key| report[key].clone());
-    assert_eq!(counts(&report), [8, 8, 4].map(Value::from));
+    let counts = |report: &Value| ["rows", "made", "failed"].map(|key| report[key].clone());
+    assert_eq!(counts(&report), [12, 12, 6].map(Value::from));
     let table = folder.path().join("results/results.csv");
     let text = std::fs::read_to_string(&table).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert!(
-        lines[0].starts_with("mesh,loss,seed,seconds,steps,"),
+        lines[0].starts_with("mesh,field,loss,seed,seconds,steps,"),
         "{text}"
     );
+    assert!(lines[1].starts_with("ball.obj,dense 16,,,"), "{text}");
+    assert!(lines[2].starts_with("ball.obj,vdb 16,,,"), "{text}");
     assert!(
-        lines[4].starts_with("ball.obj,\"l1,gradient=0.02\",2,"),
+        lines[6].starts_with("ball.obj,fit,\"l1,gradient=0.02\",2,"),
         "{text}"
     );
-    assert!(lines[8].contains("missing.obj"), "{text}");
+    assert!(lines[12].contains("missing.obj"), "{text}");
+    // What cannot be read has no picture.
+    assert_eq!(report["pictures"].as_array().unwrap().len(), 1);
+    let picture = std::fs::read_to_string(folder.path().join("results/ball.svg")).unwrap();
+    assert!(picture.contains("dense 16") && picture.contains("l1,gradient=0.02"));
 
     // The last rows of another run, which a kill cut short.
-    std::fs::write(&table, lines[..3].join("\n") + "\nball.obj,\"l1,gr").unwrap();
+    std::fs::write(&table, lines[..3].join("\n") + "\nball.obj,fit,\"l1,gr").unwrap();
     let report = json(folder.path(), command);
-    assert_eq!(counts(&report), [8, 6, 4].map(Value::from));
+    assert_eq!(counts(&report), [12, 10, 6].map(Value::from));
     let again = overfit(folder.path(), "study study.toml -o results --device cpu").stdout;
     let again = String::from_utf8(again).unwrap();
     assert!(

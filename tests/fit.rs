@@ -85,6 +85,24 @@ fn smooth_fields_have_the_curvature_of_their_shape() {
 }
 
 #[test]
+fn the_compact_preset_keeps_within_30_kilobytes() {
+    let mut settings = Preset::Compact.settings();
+    (settings.budget.seconds, settings.budget.steps) = (None, Some(10));
+    // A hollow on its side: much that is seen from beyond the frame jumps.
+    let model = fit_quietly(&shapes::torus(1.0, 0.4, 96, 48), &settings).unwrap();
+    let bytes = model.to_bytes().len();
+    assert!(bytes < 30_000, "{bytes} bytes");
+    // Where the network was never asked, its distances are right after so few steps, too.
+    let points = [[5.0, 0.0, 0.0], [0.0, 0.0, -4.0], [3.0, 3.0, 3.0]];
+    let exact = points.map(|[x, y, z]: [f64; 3]| (x.hypot(y) - 1.0).hypot(z) - 0.4);
+    let found = load(model).evaluate(&points, false).0;
+    for (found, exact) in found.iter().zip(exact) {
+        let error = f64::from(*found) / exact - 1.0;
+        assert!(error.abs() < 0.03, "{found}, not {exact}");
+    }
+}
+
+#[test]
 fn a_sphere_is_learnt_in_every_architecture() {
     let mesh = shapes::icosphere(4, 3.0);
     let mut siren = Preset::Smooth.settings();

@@ -9,7 +9,7 @@ from .daemon_panel import draw_connection
 from .job_rows import draw_job
 from .words import draw_words, iface, short_size, short_time
 
-USUAL_PRESETS = ("draft", "standard", "detail", "smooth")
+USUAL_PRESETS = ("draft", "standard", "detail", "smooth", "compact")
 
 
 class SidebarPanel:

@@ -13,24 +13,24 @@ use super::output::{bytes_in_words, print_json, print_text};
 use super::progress::Bar;
 use crate::CancelToken;
 use crate::geometry::Mesh;
-use crate::study::{Figures, MeshStudy, Results, Study, StudyFit};
+use crate::study::{Entry, ExactShape, Figures, MeshStudy, Results, Study, StudyFit};
 use crate::train::fit;
 
-/// Fit meshes with every combination of some settings, and make a table
+/// Fit meshes with every combination of some settings, and make a table and pictures
 ///
-/// The study is a TOML file: `meshes`, a list of files; `preset` and a table `settings`, from which all fits start; and a table
-/// `grid` of settings with a list of values each. Each fit adds a row to results.csv in the folder; after a Ctrl-C or a
-/// kill, the same command goes on with the fits that are missing.
+/// The study is a TOML file: `meshes`, a list of files; `preset` and a table `settings`, from which all fits start; a table
+/// `grid` of settings with a list of values each; and a table `beside` of volumes that need no network. Each adds a row to
+/// results.csv in the folder; after a Ctrl-C or a kill, the same command goes on with what is missing. At the end there is a picture a mesh.
 #[derive(Args)]
 pub(super) struct StudyArguments {
     /// The study file
     study: PathBuf,
 
-    /// The folder for the table
+    /// The folder for the table and the pictures
     #[arg(short, long, value_name = "FOLDER")]
     output: PathBuf,
 
-    /// Only list the fits
+    /// Only list what there is to do
     #[arg(long)]
     list: bool,
 
@@ -47,13 +47,14 @@ pub(super) struct StudyArguments {
 
 #[derive(Serialize)]
 struct StudyReport<'a> {
-    /// Fits of the study.
-    fits: usize,
-    /// Fits that this run made.
+    /// Of the whole table: fits and volumes.
+    rows: usize,
+    /// Rows that this run made.
     made: usize,
     /// Of all rows.
     failed: usize,
     table: &'a Path,
+    pictures: Vec<PathBuf>,
 }
 
 pub(super) fn run(arguments: &StudyArguments) -> anyhow::Result<()> {
@@ -70,49 +71,67 @@ pub(super) fn run(arguments: &StudyArguments) -> anyhow::Result<()> {
     let cancel = interrupt.token();
     let (mut done, mut made) = (0, 0);
     for mesh_study in &study.meshes {
-        // Read once it is needed; one that cannot be read fails its fits.
-        let mut mesh = None;
-        for fit in &mesh_study.fits {
+        let mut shape = Shape::default();
+        for entry in mesh_study.entries() {
             done += 1;
-            if results.has(&mesh_study.name, fit) {
+            if results.has(&study, mesh_study, entry) {
                 continue;
             }
-            let words = study.named(fit);
+            let words = study.named(entry);
             let bar = Bar::new(format!(
                 "{done} of {}: {} {words}",
-                study.fits(),
+                study.rows(),
                 mesh_study.name
             ));
-            let mesh = mesh.get_or_insert_with(|| {
+            let mesh = shape.mesh.get_or_insert_with(|| {
                 let loaded = arguments.input.read(&mesh_study.path, cancel);
                 loaded.map(|loaded| loaded.mesh)
             });
-            let figures = match mesh {
-                Ok(mesh) => figures(mesh, mesh_study, fit, arguments, cancel, bar),
-                Err(error) => Figures::failed(error),
+            let figures = match (mesh, entry) {
+                (Err(error), _) => Figures::failed(error),
+                (Ok(mesh), Entry::Fit(fit)) => {
+                    figures(mesh, mesh_study, fit, arguments, cancel, bar)
+                }
+                (Ok(mesh), Entry::Volume(volume)) => {
+                    let exact = shape.exact.get_or_insert_with(|| {
+                        ExactShape::of(mesh, study.sign, cancel).map_err(anyhow::Error::from)
+                    });
+                    match exact {
+                        Ok(exact) => volume
+                            .judged(exact, cancel)
+                            .unwrap_or_else(|error| Figures::failed(&error)),
+                        Err(error) => Figures::failed(error),
+                    }
+                }
             };
             if cancel.is_cancelled() {
-                let words = "the fits so far are in the table, and the same command goes on";
+                let words = "the rows so far are in the table, and the same command goes on";
                 return Err(Interrupted(words).into());
             }
-            results.add(&mesh_study.name, fit, figures)?;
+            results.add(&study, mesh_study, entry, figures)?;
             made += 1;
         }
     }
-    let ranked = |mesh: &MeshStudy| results.ranked(&mesh.name).into_iter();
+    let ranked = |mesh: &MeshStudy| results.ranked(mesh).into_iter();
     let rows = study.meshes.iter().flat_map(ranked);
     let report = StudyReport {
-        fits: study.fits(),
+        rows: study.rows(),
         made,
-        failed: rows
-            .filter(|(_, figures)| !figures.error.is_empty())
-            .count(),
+        failed: rows.filter(|row| !row.figures.error.is_empty()).count(),
         table: results.path(),
+        pictures: results.draw(&study)?,
     };
     if arguments.json {
         return print_json(&report);
     }
-    print_text(&in_words(&study, &results))
+    print_text(&in_words(&study, &results, &report.pictures))
+}
+
+/// A mesh of the study, once it is needed; what cannot be read fails its rows.
+#[derive(Default)]
+struct Shape {
+    mesh: Option<anyhow::Result<Mesh>>,
+    exact: Option<anyhow::Result<ExactShape>>,
 }
 
 /// One fit.
@@ -134,33 +153,40 @@ fn figures(
     }
 }
 
-/// The fits of a study, a line each.
+/// The rows of a study, a line each.
 fn listed(study: &Study) -> String {
     let lines = study.meshes.iter().flat_map(|mesh| {
-        let line = |fit| format!("{} {}", mesh.name, study.named(fit));
-        mesh.fits.iter().map(line)
+        let line = |entry| format!("{} {}", mesh.name, study.named(entry));
+        mesh.entries().map(line)
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A table a mesh, the best first.
-fn in_words(study: &Study, results: &Results) -> String {
+fn in_words(study: &Study, results: &Results, pictures: &[PathBuf]) -> String {
     let mut tables = Vec::new();
     for mesh in &study.meshes {
         let mut rows = vec![head(study)];
-        for (values, figures) in results.ranked(&mesh.name) {
-            let mut cells = figures_in_words(figures);
-            cells.extend(values.iter().cloned());
+        for row in results.ranked(mesh) {
+            let mut cells = figures_in_words(row.figures);
+            cells.push(row.field.to_owned());
+            cells.extend(row.values.iter().cloned());
             rows.push(cells);
         }
         tables.push(format!("{}\n{}", mesh.name, aligned(&rows)));
     }
-    tables.push(format!("all figures: {}", results.path().display()));
+    let mut files = format!("all figures: {}", results.path().display());
+    for picture in pictures {
+        files += &format!("\npicture: {}", picture.display());
+    }
+    tables.push(files);
     tables.join("\n\n")
 }
 
 fn head(study: &Study) -> Vec<String> {
-    let figures = ["near", "IoU", "gradient", "bytes", "seconds", "steps"];
+    let figures = [
+        "near", "IoU", "gradient", "bytes", "seconds", "steps", "field",
+    ];
     let figures = figures.map(str::to_owned).into_iter();
     figures.chain(study.varied.iter().cloned()).collect()
 }

@@ -43,5 +43,6 @@ pub use rounding::HeldPositions;
 pub use surface::{SlopeCheck, Surface, SurfaceBodies, SurfaceSettings, SurfaceStats};
 pub use volume::{DenseVolume, sample_dense, stream_dense};
 pub use write::{
-    MeshFileFormat, WriteError, write_mesh, write_mesh_to, write_npy, write_vdb, write_vdb_to,
+    MeshFileFormat, VolumePrecision, WriteError, write_mesh, write_mesh_to, write_npy, write_vdb,
+    write_vdb_to,
 };

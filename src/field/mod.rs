@@ -26,7 +26,7 @@ pub use engine::{Engine, Learner, LearnerState, SharedField, open_engine};
 pub use extended::Extended;
 pub use metrics::Metrics;
 pub use model::{Model, ModelError, Training};
-pub use outer_surface::OuterSurface;
+pub use outer_surface::{OuterDetail, OuterSurface};
 pub use scalar_field::ScalarField;
 pub use spline::{
     Degree, MOST_CELLS, Refinement, SparseSpline, SplineField, SplineLevel, interpolate,

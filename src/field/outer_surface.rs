@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::distance::closest_point;
 use crate::geometry::{Bounds, Mesh};
 
@@ -30,19 +32,64 @@ pub type Place = [u8; 3];
 /// Steps of the lattice along each edge of the frame.
 pub(super) const LATTICE: u8 = 128;
 
-/// How much the distance to the outer surface may be off, as a share of the distance and [`SLACK`].
-const DISTANCE_ERROR: f64 = 0.004;
+/// How closely an outer surface follows the shape: what a distance beyond the unit frame is worth, and what it costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OuterDetail {
+    /// Distances within 1 % and directions within 2°, in 70 to 400 KB.
+    #[default]
+    Fine,
+    /// Distances within some percent, most of them within half of one, and directions mostly within 2°, in 3 to 5 KB.
+    Coarse,
+}
+
+/// How far a cell may be off, and what becomes of one that is.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// How much the distance to the outer surface may be off, as a share of the distance and [`SLACK`].
+    distance: f64,
+    /// How far an interpolated nearest point may be off, as a share of the same.
+    place: f64,
+    /// Sides of cells, in steps of the lattice: the largest ones are quartered where they are off, down to the least, of which
+    /// only the places are kept.
+    largest: u8,
+    least: u8,
+}
+
+impl OuterDetail {
+    /// About what it takes in a file.
+    pub fn typical_bytes(self) -> u64 {
+        match self {
+            OuterDetail::Fine => 200_000,
+            OuterDetail::Coarse => 4_000,
+        }
+    }
+
+    fn limits(self) -> Limits {
+        match self {
+            // A place that is off by a fiftieth of the distance turns the direction by about one degree.
+            OuterDetail::Fine => Limits {
+                distance: 0.004,
+                place: 0.02,
+                largest: 8,
+                least: LEAST,
+            },
+            // One size of cells: finer ones take many times the bytes and halve the error (measured on scans).
+            OuterDetail::Coarse => Limits {
+                distance: 0.03,
+                place: 0.15,
+                largest: 32,
+                least: 32,
+            },
+        }
+    }
+}
 
 /// In the unit frame. A surface may be a tenth of it below the border, and a share of that alone would ask for finer cells than
 /// 1 % and 2° need, as the tests' closed forms show.
 const SLACK: f64 = 0.25;
 
-/// How far an interpolated nearest point may be off, as a share of the same: about one degree.
-const PLACE_ERROR: f64 = 0.02;
-
-/// Sides of cells, in steps of the lattice: the largest ones are quartered where they are off, down to the least, which have
-/// a place in their middle, too.
-const LARGEST: u8 = 8;
+/// The least side of a cell, in steps of the lattice: it has a place in its middle, too.
 pub(super) const LEAST: u8 = 2;
 
 /// Of places without a cell, those whose nearest points fall into one cube of a lattice of this step stand for each other.
@@ -64,18 +111,20 @@ pub(super) struct Cell {
 }
 
 impl OuterSurface {
-    /// The outer surface of a shape in the unit frame. `closest` gives the nearest points of the shape, `[N, 3]`, to points
+    /// The outer surface of a shape in the unit frame, in some detail. `closest` gives the nearest points of the shape, `[N, 3]`, to points
     /// `[N, 3]` on the border of the frame; it is called a few times with thousands.
     ///
     /// # Errors
     /// Those of `closest`.
     pub fn of<E>(
+        detail: OuterDetail,
         mut closest: impl FnMut(&[[f32; 3]]) -> Result<Vec<[f32; 3]>, E>,
     ) -> Result<OuterSurface, E> {
         let mut nearest: HashMap<Place, [f32; 3]> = HashMap::new();
         let mut found = Collection::default();
         let mut alone = Vec::new();
-        let mut cells = largest_cells();
+        let limits = detail.limits();
+        let mut cells = largest_cells(limits.largest);
         while !cells.is_empty() {
             let mut places: Vec<Place> = (cells.iter().flat_map(Cell::places))
                 .filter(|place| !nearest.contains_key(place))
@@ -88,9 +137,9 @@ impl OuterSurface {
             for cell in &cells {
                 let places = cell.places();
                 let feet = places.map(|place| nearest[&place]);
-                if stands_for(&places, &feet) {
+                if stands_for(&places, &feet, limits) {
                     found.add_cell([0, 2, 6, 8].map(|at| (places[at], feet[at])));
-                } else if cell.size > LEAST {
+                } else if cell.size > limits.least {
                     finer.extend(cell.quarters());
                 } else {
                     alone.extend(places.into_iter().zip(feet));
@@ -208,17 +257,17 @@ impl Cell {
     }
 }
 
-/// The border of the frame, cut into cells of the largest size.
-fn largest_cells() -> Vec<Cell> {
+/// The border of the frame, cut into cells of one size.
+fn largest_cells(size: u8) -> Vec<Cell> {
     let mut cells = Vec::new();
     for (axis, side) in (0..3).flat_map(|axis| [(axis, 0), (axis, LATTICE)]) {
         let mut face = Cell {
             axis,
             low: [0; 3],
-            size: LARGEST,
+            size,
         };
         face.low[axis] = side;
-        let steps = (0..LATTICE).step_by(LARGEST.into());
+        let steps = (0..LATTICE).step_by(size.into());
         for (u, v) in steps
             .clone()
             .flat_map(|u| steps.clone().map(move |v| (u, v)))
@@ -236,7 +285,7 @@ fn point(place: Place) -> [f32; 3] {
 
 /// Whether a cell's corners say enough about all its places: whether the triangles of their nearest points give about the
 /// right distances, and interpolation about the right nearest points.
-fn stands_for(places: &[Place; 9], feet: &[[f32; 3]; 9]) -> bool {
+fn stands_for(places: &[Place; 9], feet: &[[f32; 3]; 9], limits: Limits) -> bool {
     let corners = [0, 2, 6, 8].map(|at| feet[at]);
     [1, 3, 4, 5, 7].iter().all(|&at| {
         let from = point(places[at]);
@@ -248,8 +297,8 @@ fn stands_for(places: &[Place; 9], feet: &[[f32; 3]; 9]) -> bool {
         let share = [(at % 3) as f64 / 2.0, (at / 3) as f64 / 2.0];
         let place = interpolated(corners.map(|corner| corner.map(f64::from)), share);
         let scale = exact + SLACK;
-        (distances[0].min(distances[1]) - exact).abs() <= DISTANCE_ERROR * scale
-            && length(place, feet[at].map(f64::from)) <= PLACE_ERROR * scale
+        (distances[0].min(distances[1]) - exact).abs() <= limits.distance * scale
+            && length(place, feet[at].map(f64::from)) <= limits.place * scale
     })
 }
 
@@ -307,7 +356,7 @@ mod tests {
 
     #[test]
     fn the_cells_of_a_smooth_shape_cover_the_border_and_its_triangles_the_shape() {
-        let surface = OuterSurface::of(ball).unwrap();
+        let surface = OuterSurface::of(OuterDetail::Fine, ball).unwrap();
         assert_eq!(surface.check(), Ok(()));
         let squares = surface
             .cells
@@ -336,7 +385,7 @@ mod tests {
             let nearest = |p: &[f32; 3]| [0.9f32.copysign(p[0] - 0.3), 0.0, 0.0];
             Ok::<_, ()>(points.iter().map(nearest).collect())
         };
-        let surface = OuterSurface::of(two_points).unwrap();
+        let surface = OuterSurface::of(OuterDetail::Fine, two_points).unwrap();
         assert_eq!(surface.check(), Ok(()));
         for cell in &surface.cells {
             let [a, b, c, d] = cell.map(|corner| surface.nearest[corner as usize]);
@@ -345,14 +394,29 @@ mod tests {
     }
 
     #[test]
+    fn a_coarse_one_is_small() {
+        let coarse = OuterSurface::of(OuterDetail::Coarse, ball).unwrap();
+        assert_eq!(coarse.check(), Ok(()));
+        let fine = OuterSurface::of(OuterDetail::Fine, ball).unwrap();
+        let bytes = |s: &OuterSurface| 15 * s.places.len() + 16 * s.cells.len();
+        let (coarse, fine) = (bytes(&coarse), bytes(&fine));
+        assert!(coarse < 6000 && 8 * coarse < fine, "{coarse}, {fine} bytes");
+    }
+
+    #[test]
     fn what_is_no_outer_surface_is_told() {
-        let nothing = OuterSurface::of(|points| Ok::<_, ()>(vec![[0.5; 3]; points.len()]));
+        let nothing = OuterSurface::of(OuterDetail::Fine, |points| {
+            Ok::<_, ()>(vec![[0.5; 3]; points.len()])
+        });
         assert_eq!(
             nothing.unwrap().check(),
             Err("its nearest points are one point".to_owned())
         );
-        assert_eq!(OuterSurface::of(|_| Err("cancelled")), Err("cancelled"));
-        let whole = OuterSurface::of(ball).unwrap();
+        assert_eq!(
+            OuterSurface::of(OuterDetail::Fine, |_| Err("cancelled")),
+            Err("cancelled")
+        );
+        let whole = OuterSurface::of(OuterDetail::Fine, ball).unwrap();
         let words = |change: fn(&mut OuterSurface)| {
             let mut damaged = whole.clone();
             change(&mut damaged);

@@ -13,7 +13,7 @@ use super::proto::{self, extract_mesh_response, extract_volume_response};
 use crate::CancelToken;
 use crate::extract::{
     BandSettings, DENSE_BYTES, ExtractError, Fineness, Grid, Resolution, Surface, SurfaceSettings,
-    extract_narrow_band, extract_surface, sample_dense, write_vdb_to,
+    VolumePrecision, extract_narrow_band, extract_surface, sample_dense, write_vdb_to,
 };
 use crate::geometry::{Mesh, Topology};
 use crate::query::LoadedModel;
@@ -191,7 +191,7 @@ pub(super) fn vdb_messages(
         band = band.lowered_for_blender_4();
     }
     let mut file = Vec::new();
-    write_vdb_to(&band, "sdf", &mut file).map_err(ApiError::Encode)?;
+    write_vdb_to(&band, "sdf", VolumePrecision::Full, &mut file).map_err(ApiError::Encode)?;
     let header = proto::ExtractVolumeHeader {
         origin: band.origin.to_vec(),
         voxel_size: band.voxel_size,

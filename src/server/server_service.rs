@@ -43,7 +43,7 @@ impl ServerService for ServerCalls {
     }
 }
 
-/// About what a model's file has beside its parameters.
+/// About what a model's file has beside its parameters and its outer surface.
 const DESCRIPTION_BYTES: u64 = 2500;
 
 fn preset(preset: Preset) -> proto::Preset {
@@ -62,7 +62,10 @@ fn preset(preset: Preset) -> proto::Preset {
         default: preset == Preset::default(),
         parameters: network + spline,
         // A coefficient takes two bytes, and half a byte of the masks.
-        size_bytes: 4 * network + 5 * spline / 2 + DESCRIPTION_BYTES,
+        size_bytes: 4 * network
+            + 5 * spline / 2
+            + settings.outer.typical_bytes()
+            + DESCRIPTION_BYTES,
     }
 }
 

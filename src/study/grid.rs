@@ -1,11 +1,14 @@
 //! What a study tries: every combination of some settings, on every mesh.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use super::{ExactVolume, VolumeKind};
+use crate::distance::SignPolicy;
 use crate::train::{
     Configuration, ConfigurationError, FitSettings, Preset, SettingsError, UnknownPreset,
 };
@@ -17,6 +20,8 @@ pub struct Study {
     pub text: String,
     /// Names of the settings that vary.
     pub varied: Vec<String>,
+    /// How inside and outside are told apart where it does not vary.
+    pub sign: SignPolicy,
     /// One for each mesh.
     pub meshes: Vec<MeshStudy>,
 }
@@ -28,8 +33,19 @@ pub struct MeshStudy {
     pub name: String,
     /// Where it is.
     pub path: PathBuf,
+    /// What needs no network, to compare with.
+    pub volumes: Vec<ExactVolume>,
     /// Its fits.
     pub fits: Vec<StudyFit>,
+}
+
+/// What has a row in the table of results.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Entry<'a> {
+    /// What needs no network.
+    Volume(ExactVolume),
+    /// A fit.
+    Fit(&'a StudyFit),
 }
 
 /// One fit.
@@ -47,7 +63,7 @@ pub enum StudyError {
     /// Not the TOML of a study.
     #[error(
         "this is no study: {0}. It has `meshes`, a list of files, and a table `grid` of settings with a list of values each; \
-         `preset` and a table `settings` are what all fits start from"
+         `preset` and a table `settings` are what all fits start from, a table `beside` has volumes to compare with"
     )]
     Toml(String),
     /// Nothing to fit.
@@ -56,6 +72,9 @@ pub enum StudyError {
     /// A setting of the grid has no list of values.
     #[error("grid.{0}: give a list of values, such as [1, 2]")]
     NoList(String),
+    /// A volume that nobody could compare with.
+    #[error("beside.{0}: {1} cells along the longest side: it must be from 4 to 1024")]
+    Cells(&'static str, u32),
     /// The grid is larger than anybody waits for.
     #[error("the study has {0} fits: at most {MOST_FITS} can be told apart")]
     TooMany(usize),
@@ -70,6 +89,9 @@ pub enum StudyError {
     Settings(String, SettingsError),
 }
 
+/// Cells of a volume along the longest side.
+const CELLS: RangeInclusive<u32> = 4..=1024;
+
 /// Most fits of a study.
 const MOST_FITS: usize = 10_000;
 
@@ -83,6 +105,34 @@ struct File {
     settings: Table,
     #[serde(default)]
     grid: Table,
+    #[serde(default)]
+    beside: Beside,
+}
+
+/// Resolutions of volumes.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Beside {
+    dense: Vec<u32>,
+    vdb: Vec<u32>,
+}
+
+impl Beside {
+    fn volumes(&self) -> Result<Vec<ExactVolume>, StudyError> {
+        let of_kind = |kind| {
+            let cells = match kind {
+                VolumeKind::Dense => &self.dense,
+                VolumeKind::NarrowBand => &self.vdb,
+            };
+            cells.iter().map(move |&cells| ExactVolume { kind, cells })
+        };
+        let checked = |volume: ExactVolume| match CELLS.contains(&volume.cells) {
+            true => Ok(volume),
+            false => Err(StudyError::Cells(volume.kind.name(), volume.cells)),
+        };
+        let volumes = VolumeKind::ALL.into_iter().flat_map(of_kind);
+        volumes.map(checked).collect()
+    }
 }
 
 impl Study {
@@ -96,6 +146,7 @@ impl Study {
         if file.meshes.is_empty() {
             return Err(StudyError::NoMesh);
         }
+        let volumes = file.beside.volumes()?;
         let preset: Preset = file.preset.parse()?;
         let mut settings = preset.settings();
         for (name, value) in leaves(&file.settings, |_| false) {
@@ -116,6 +167,7 @@ impl Study {
         if combinations > MOST_FITS {
             return Err(StudyError::TooMany(combinations));
         }
+        let sign = settings.sign;
         let mut fits = vec![StudyFit {
             values: Vec::new(),
             settings,
@@ -131,23 +183,36 @@ impl Study {
         let meshes = file.meshes.iter().map(|path| MeshStudy {
             name: path.display().to_string(),
             path: folder.join(path),
+            volumes: volumes.clone(),
             fits: fits.clone(),
         });
         Ok(Study {
             text: text.to_owned(),
             varied,
+            sign,
             meshes: meshes.collect(),
         })
     }
 
-    /// How many fits it has.
-    pub fn fits(&self) -> usize {
-        self.meshes.iter().map(|mesh| mesh.fits.len()).sum()
+    /// How many rows its table has.
+    pub fn rows(&self) -> usize {
+        self.meshes.iter().map(|mesh| mesh.entries().count()).sum()
     }
 
-    /// The settings that vary, with a fit's values, in words.
-    pub fn named(&self, fit: &StudyFit) -> String {
-        named(&self.varied, &fit.values)
+    /// A fit by the settings that vary, a volume by its kind and resolution.
+    pub fn named(&self, entry: Entry<'_>) -> String {
+        match entry {
+            Entry::Volume(volume) => volume.to_string(),
+            Entry::Fit(fit) => named(&self.varied, &fit.values),
+        }
+    }
+}
+
+impl MeshStudy {
+    /// What has a row, in the order in which rows are made.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let volumes = self.volumes.iter().map(|&volume| Entry::Volume(volume));
+        volumes.chain(self.fits.iter().map(Entry::Fit))
     }
 }
 
@@ -216,19 +281,26 @@ mod tests {
         [grid]
         loss = ["l1", "l1,gradient=0.5"]
         architecture.mlp.hidden_width = [32, 64, 128]
+
+        [beside]
+        vdb = [128]
+        dense = [32, 64]
     "#;
 
     #[test]
     fn every_combination_on_every_mesh_is_a_fit() {
         let study = Study::from_toml(STUDY, Path::new("/folder")).unwrap();
         assert_eq!(study.varied, ["architecture.mlp.hidden_width", "loss"]);
-        assert_eq!(study.fits(), 2 * 2 * 3);
+        assert_eq!(study.rows(), 2 * (3 + 2 * 3));
         assert_eq!(study.meshes[1].path, Path::new("/folder/meshes/b.ply"));
         let fit = &study.meshes[0].fits[3];
         assert_eq!(
-            study.named(fit),
+            study.named(Entry::Fit(fit)),
             "architecture.mlp.hidden_width=64 loss=l1,gradient=0.5"
         );
+        let volumes = study.meshes[1].volumes.iter();
+        let volumes: Vec<String> = volumes.map(|&v| study.named(Entry::Volume(v))).collect();
+        assert_eq!(volumes, ["dense 32", "dense 64", "vdb 128"]);
         let mut expected = Preset::Smooth.settings();
         (expected.budget.seconds, expected.budget.steps) = (None, Some(40));
         expected.loss = "l1,gradient=0.5".parse::<Loss>().unwrap();
@@ -239,7 +311,7 @@ mod tests {
     #[test]
     fn a_study_without_a_grid_is_one_fit_a_mesh() {
         let study = Study::from_toml("meshes = ['a.obj']", Path::new("")).unwrap();
-        assert_eq!((study.fits(), study.varied.len()), (1, 0));
+        assert_eq!((study.rows(), study.varied.len()), (1, 0));
     }
 
     #[test]
@@ -247,7 +319,8 @@ mod tests {
         let page = include_str!("../../docs/studies.md");
         let text = page.split("```").nth(1).unwrap().strip_prefix("toml");
         let study = Study::from_toml(text.unwrap(), Path::new("")).unwrap();
-        assert_eq!(study.fits(), 2 * 2 * 3);
+        assert_eq!(study.meshes.len(), 2);
+        assert_eq!(study.rows(), 2 * (4 + 3 * 3));
     }
 
     #[test]
@@ -275,6 +348,11 @@ mod tests {
         refused(
             "meshes = ['a.obj']\ngrid.optimizer.batch_size = [64, 1]",
             "optimizer.batch_size=1: optimizer.batch_size is 1",
+        );
+        refused("meshes = ['a.obj']\nbeside.sparse = [64]", "sparse");
+        refused(
+            "meshes = ['a.obj']\nbeside.vdb = [64, 2]",
+            "beside.vdb: 2 cells along the longest side: it must be from 4 to 1024",
         );
         let many: Vec<String> = (1..=101).map(|n| n.to_string()).collect();
         let many = many.join(",");

@@ -1,7 +1,12 @@
-//! Studies: many fits of some meshes, each with other settings, and a table of what came of them.
+//! Studies: many fits of some meshes, each with other settings, and a table and pictures of what came of them.
 
+mod exact_volume;
 mod grid;
+mod interpolated;
+mod picture;
 mod results;
+mod series;
 
-pub use grid::{MeshStudy, Study, StudyError, StudyFit};
-pub use results::{Figures, Results, ResultsError};
+pub use exact_volume::{ExactShape, ExactVolume, VolumeKind};
+pub use grid::{Entry, MeshStudy, Study, StudyError, StudyFit};
+pub use results::{Figures, Results, ResultsError, Row};

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Study, StudyFit};
+use super::picture::picture;
+use super::{Entry, MeshStudy, Study};
 use crate::atomic_file;
 use crate::field::{Metrics, Model};
 
-/// The figures of a fit; none where it failed.
+/// The figures of a fit, or of a volume beside it; none where it failed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Of training alone.
+    /// Of training alone; of a volume, of making it.
     pub seconds: Option<f64>,
     /// Training steps.
     pub steps: Option<u64>,
@@ -23,7 +24,7 @@ pub struct Figures {
     pub samples: Option<u64>,
     /// Numbers that the field is made of.
     pub parameters: Option<usize>,
-    /// Of the model file.
+    /// Of the model file; of a volume, of what it keeps.
     pub bytes: Option<usize>,
     /// Mean error near the surface, longest side 1.
     pub near_mae: Option<f64>,
@@ -67,23 +68,32 @@ impl Figures {
     /// Those of a model.
     pub fn of(model: &Model) -> Figures {
         let training = &model.training;
-        let metrics = training.metrics;
-        let figure = |figure: fn(Metrics) -> Option<f64>| metrics.and_then(figure);
-        Figures {
+        let figures = Figures {
             seconds: Some(training.seconds),
             steps: Some(training.steps),
             samples: Some(training.samples),
             parameters: Some(model.parameter_count()),
             bytes: Some(model.to_bytes().len()),
-            near_mae: figure(|m| Some(m.near_mae)),
-            sign_agreement: figure(|m| Some(m.sign_agreement)),
-            uniform_mae: figure(|m| Some(m.uniform_mae)),
-            iou: figure(|m| m.iou),
-            gradient_degrees: figure(|m| m.gradient_degrees),
-            gradient_degrees_mean: figure(|m| m.gradient_degrees_mean),
-            gradient_length_error: figure(|m| m.gradient_length_error),
             device: training.device.clone(),
-            error: String::new(),
+            ..Figures::default()
+        };
+        match &training.metrics {
+            Some(metrics) => figures.with_metrics(metrics),
+            None => figures,
+        }
+    }
+
+    /// With those of the evaluation protocol.
+    pub(super) fn with_metrics(self, metrics: &Metrics) -> Figures {
+        Figures {
+            near_mae: Some(metrics.near_mae),
+            sign_agreement: Some(metrics.sign_agreement),
+            uniform_mae: Some(metrics.uniform_mae),
+            iou: metrics.iou,
+            gradient_degrees: metrics.gradient_degrees,
+            gradient_degrees_mean: metrics.gradient_degrees_mean,
+            gradient_length_error: metrics.gradient_length_error,
+            ..self
         }
     }
 
@@ -96,14 +106,36 @@ impl Figures {
     }
 }
 
+/// A row of a mesh.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row<'a> {
+    /// What it is about: `fit`, or the name of a volume.
+    pub field: &'a str,
+    /// The value of each setting that varies; empty where it is no fit.
+    pub values: &'a [String],
+    /// What came of it.
+    pub figures: &'a Figures,
+}
+
+impl Row<'_> {
+    /// Whether it is about a fit.
+    pub fn is_fit(&self) -> bool {
+        self.field == FIT
+    }
+}
+
+/// What the table calls a fit.
+const FIT: &str = "fit";
+
 /// The results of a study in a folder.
 #[derive(Debug)]
 pub struct Results {
+    folder: PathBuf,
     path: PathBuf,
     file: File,
-    /// Mesh and values of the fits that have a row.
+    /// Mesh, field and values of what has a row.
     done: HashSet<Vec<String>>,
-    /// Mesh, values and figures.
+    /// The same, with figures.
     rows: Vec<(Vec<String>, Figures)>,
 }
 
@@ -187,13 +219,14 @@ impl Results {
                     path: path.clone(),
                     reason,
                 };
-                read(&text, &header, study.varied.len() + 1).map_err(table)?
+                read(&text, &header, study.varied.len() + 2).map_err(table)?
             }
         };
         let file = OpenOptions::new().append(true).open(&path);
         let file = file.map_err(io(&path))?;
         file.set_len(text.len() as u64).map_err(io(&path))?;
         Ok(Results {
+            folder: folder.to_owned(),
             done: rows.iter().map(|(key, _)| key.clone()).collect(),
             path,
             file,
@@ -206,22 +239,23 @@ impl Results {
         &self.path
     }
 
-    /// Whether a fit has its row.
-    pub fn has(&self, mesh: &str, fit: &StudyFit) -> bool {
-        self.done.contains(&key(mesh, fit))
+    /// Whether something has its row.
+    pub fn has(&self, study: &Study, mesh: &MeshStudy, entry: Entry<'_>) -> bool {
+        self.done.contains(&key(study, mesh, entry))
     }
 
-    /// Adds a fit's row, which is on the disk when this returns.
+    /// Adds a row, which is on the disk when this returns.
     ///
     /// # Errors
     /// If the table cannot be written.
     pub fn add(
         &mut self,
-        mesh: &str,
-        fit: &StudyFit,
+        study: &Study,
+        mesh: &MeshStudy,
+        entry: Entry<'_>,
         figures: Figures,
     ) -> Result<(), ResultsError> {
-        let key = key(mesh, fit);
+        let key = key(study, mesh, entry);
         let mut cells = key.clone();
         cells.extend(cells_of(&figures));
         let written = self.file.write_all(line(&cells).as_bytes());
@@ -235,27 +269,69 @@ impl Results {
         Ok(())
     }
 
-    /// The rows of a mesh: values and figures, the least near error first.
-    pub fn ranked(&self, mesh: &str) -> Vec<(&[String], &Figures)> {
-        let rows = self.rows.iter().filter(|(key, _)| key[0] == mesh);
-        let mut rows: Vec<_> = rows.map(|(key, figures)| (&key[1..], figures)).collect();
-        let error = |figures: &Figures| figures.near_mae.unwrap_or(f64::INFINITY);
-        rows.sort_by(|(_, a), (_, b)| error(a).total_cmp(&error(b)));
+    /// The rows of a mesh, the least near error first.
+    pub fn ranked<'a>(&'a self, mesh: &MeshStudy) -> Vec<Row<'a>> {
+        let rows = self.rows.iter().filter(|(key, _)| key[0] == mesh.name);
+        let row = |(key, figures): &'a (Vec<String>, Figures)| Row {
+            field: &key[1],
+            values: &key[2..],
+            figures,
+        };
+        let mut rows: Vec<Row<'_>> = rows.map(row).collect();
+        let error = |row: &Row<'_>| row.figures.near_mae.unwrap_or(f64::INFINITY);
+        rows.sort_by(|a, b| error(a).total_cmp(&error(b)));
         rows
+    }
+
+    /// Draws a picture a mesh into the study's folder. A mesh without a single figure has none.
+    ///
+    /// # Errors
+    /// If a picture cannot be written.
+    pub fn draw(&self, study: &Study) -> Result<Vec<PathBuf>, ResultsError> {
+        let mut pictures: Vec<PathBuf> = Vec::new();
+        for mesh in &study.meshes {
+            let stem = mesh.path.file_stem().unwrap_or_default();
+            let stem = stem.to_string_lossy();
+            let numbered = (2..).map(|number| format!("{stem}-{number}.svg"));
+            let mut names = std::iter::once(format!("{stem}.svg")).chain(numbered);
+            // Meshes of two folders may have one name.
+            let path = names
+                .find_map(|name| {
+                    let path = self.folder.join(name);
+                    (!pictures.contains(&path)).then_some(path)
+                })
+                .expect("some number is free");
+            let io = |source| ResultsError::Io {
+                path: path.clone(),
+                source,
+            };
+            let name = mesh.path.file_name().unwrap_or_default().to_string_lossy();
+            let drawn = picture(&name, &study.varied, &self.ranked(mesh));
+            if let Some(svg) = drawn.map_err(io)? {
+                atomic_file::write(&path, |file| file.write_all(svg.as_bytes())).map_err(io)?;
+                pictures.push(path);
+            }
+        }
+        Ok(pictures)
     }
 }
 
 /// What a row is found by.
-fn key(mesh: &str, fit: &StudyFit) -> Vec<String> {
-    let mesh = std::iter::once(mesh.to_owned());
-    mesh.chain(fit.values.iter().cloned()).collect()
+fn key(study: &Study, mesh: &MeshStudy, entry: Entry<'_>) -> Vec<String> {
+    let (field, values) = match entry {
+        Entry::Fit(fit) => (FIT.to_owned(), fit.values.clone()),
+        Entry::Volume(volume) => (volume.to_string(), vec![String::new(); study.varied.len()]),
+    };
+    let names = [mesh.name.clone(), field].into_iter();
+    names.chain(values).collect()
 }
 
 /// The names of the columns.
 fn header(study: &Study) -> Vec<String> {
-    let mesh = std::iter::once("mesh".to_owned());
+    let names = ["mesh", "field"].map(str::to_owned).into_iter();
     let figures = Figures::NAMES.iter().map(|&name| name.to_owned());
-    mesh.chain(study.varied.iter().cloned())
+    names
+        .chain(study.varied.iter().cloned())
         .chain(figures)
         .collect()
 }
@@ -312,7 +388,8 @@ mod tests {
         Study::from_toml(text, Path::new("")).unwrap()
     }
 
-    const TEXT: &str = "meshes = ['a.obj', 'b, c.obj']\ngrid.loss = ['l1', 'l1,gradient=0.5']";
+    const TEXT: &str = "meshes = ['a.obj', 'b, c.obj']\ngrid.loss = ['l1', 'l1,gradient=0.5']\n\
+        beside.dense = [8]";
 
     fn figures(near_mae: f64) -> Figures {
         Figures {
@@ -327,36 +404,63 @@ mod tests {
     fn a_study_goes_on_where_it_was_ended_even_in_the_middle_of_a_row() {
         let folder = tempfile::tempdir().unwrap();
         let study = study(TEXT);
-        let [first, second] = &study.meshes[1].fits[..] else {
-            panic!("there are two losses");
+        let [other, mesh] = &study.meshes[..] else {
+            panic!("there are two meshes");
         };
-        let mesh = study.meshes[1].name.as_str();
+        let entries: Vec<Entry<'_>> = mesh.entries().collect();
+        let [volume, first, second] = entries[..] else {
+            panic!("there are a volume and two losses");
+        };
         let mut results = Results::open(folder.path(), &study).unwrap();
-        assert!(!results.has(mesh, first));
-        results.add(mesh, first, figures(0.25)).unwrap();
+        assert!(!results.has(&study, mesh, first));
+        results.add(&study, mesh, first, figures(0.25)).unwrap();
         let failed = Figures::failed(&"it said:\n\"no\", twice");
-        results.add(mesh, second, failed).unwrap();
+        results.add(&study, mesh, second, failed).unwrap();
+        results.add(&study, mesh, volume, figures(0.125)).unwrap();
         let path = results.path().to_owned();
         drop(results);
         let whole = fs::read_to_string(&path).unwrap();
-        fs::write(&path, format!("{whole}a.obj,l1,3.2")).unwrap();
+        fs::write(&path, format!("{whole}a.obj,fit,l1,3.2")).unwrap();
 
         let mut results = Results::open(folder.path(), &study).unwrap();
-        assert!(results.has(mesh, first) && results.has(mesh, second));
-        assert!(!results.has("a.obj", &study.meshes[0].fits[0]));
-        let ranked = results.ranked(mesh);
-        assert_eq!(ranked[0].1, &figures(0.25));
-        assert_eq!(ranked[1].0, ["l1,gradient=0.5"]);
-        assert_eq!(ranked[1].1.error, "it said: \"no\", twice");
-        results
-            .add("a.obj", &study.meshes[0].fits[0], figures(0.5))
-            .unwrap();
+        assert!([volume, first, second].map(|e| results.has(&study, mesh, e)) == [true; 3]);
+        assert!(!results.has(&study, other, first));
+        let [best, fit, failed] = results.ranked(mesh)[..] else {
+            panic!("there are three rows");
+        };
+        assert_eq!((best.field, best.is_fit()), ("dense 8", false));
+        assert_eq!(
+            (best.values, best.figures),
+            (&[String::new()][..], &figures(0.125))
+        );
+        assert_eq!((fit.is_fit(), fit.figures), (true, &figures(0.25)));
+        assert_eq!(failed.values, ["l1,gradient=0.5"]);
+        assert_eq!(failed.figures.error, "it said: \"no\", twice");
+        results.add(&study, other, first, figures(0.5)).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert!(
-            text.starts_with(&whole) && text.lines().count() == 4,
+            text.starts_with(&whole) && text.lines().count() == 5,
             "{text}"
         );
-        assert!(text.starts_with("mesh,loss,seconds,steps,"), "{text}");
+        assert!(text.starts_with("mesh,field,loss,seconds,steps,"), "{text}");
+    }
+
+    #[test]
+    fn each_mesh_has_a_picture_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let study = study("meshes = ['a.obj', 'other/a.obj', 'b.obj']");
+        let mut results = Results::open(folder.path(), &study).unwrap();
+        for (mesh, error) in study.meshes.iter().zip([0.25, 0.5]) {
+            let fit = mesh.entries().next().unwrap();
+            results.add(&study, mesh, fit, figures(error)).unwrap();
+        }
+        let pictures = results.draw(&study).unwrap();
+        let expected = ["a.svg", "a-2.svg"].map(|name| folder.path().join(name));
+        assert_eq!(pictures, expected);
+        for path in &pictures {
+            let svg = fs::read_to_string(path).unwrap();
+            assert!(svg.starts_with("<svg") && svg.contains("a.obj"), "{svg}");
+        }
     }
 
     #[test]

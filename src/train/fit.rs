@@ -22,7 +22,7 @@ use super::settings::FitSettings;
 use crate::CancelToken;
 use crate::backend::Summation;
 use crate::distance::SignedDistance;
-use crate::field::{Device, Model, OuterSurface, Training, device_failure};
+use crate::field::{Device, Model, OuterDetail, OuterSurface, Training, device_failure};
 use crate::geometry::{Mesh, Similarity, SurfaceSampler};
 
 /// Samples that training starts with; more come while it runs.
@@ -206,7 +206,7 @@ fn fit_on_device(
     let setback = run.setback_in_words();
     let mut model = run.into_best();
     model.training.warnings.extend(setback);
-    model.outer = outer_surface(&oracle, cancel)?;
+    model.outer = outer_surface(&oracle, settings.outer, cancel)?;
     let field = model.unit_field(&*engine);
     let held_out = HeldOut::draw(&source, sign.rule, &Protocol::default(), cancel)?;
     model.training.metrics = Some(held_out.judge(&*field, cancel)?);
@@ -219,9 +219,10 @@ fn fit_on_device(
 /// What of the mesh is seen from beyond the unit frame; `None` if it is one point to `f32`.
 fn outer_surface(
     oracle: &SignedDistance,
+    detail: OuterDetail,
     cancel: &CancelToken,
 ) -> Result<Option<OuterSurface>, Cancelled> {
-    let surface = OuterSurface::of(|points| match cancel.is_cancelled() {
+    let surface = OuterSurface::of(detail, |points| match cancel.is_cancelled() {
         true => Err(Cancelled),
         false => Ok((points.par_iter())
             .map(|&point| oracle.closest(point).expect("a finite point").point)

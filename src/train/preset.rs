@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::budget::Budget;
 use super::settings::{FitSettings, SampleShares, Sampling};
 use crate::distance::SignPolicy;
-use crate::field::{Degree, DeviceChoice, Refinement};
+use crate::field::{Degree, DeviceChoice, OuterDetail, Refinement};
 use crate::loss::Loss;
 use crate::network::{
     Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine, Start,
@@ -29,20 +29,23 @@ pub enum Preset {
     Detail,
     /// Second derivatives that are continuous and true, for curvature: a cubic spline and a SIREN, in a small file.
     Smooth,
+    /// The smallest file: a network alone, in 30 KB.
+    Compact,
 }
 
 /// A name that is no preset.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown preset '{0}': use draft, standard, detail or smooth")]
+#[error("unknown preset '{0}': use draft, standard, detail, smooth or compact")]
 pub struct UnknownPreset(pub String);
 
 impl Preset {
     /// Every preset, in the order in which they are offered.
-    pub const ALL: [Preset; 4] = [
+    pub const ALL: [Preset; 5] = [
         Preset::Draft,
         Preset::Standard,
         Preset::Detail,
         Preset::Smooth,
+        Preset::Compact,
     ];
 
     /// As users write it.
@@ -52,6 +55,7 @@ impl Preset {
             Preset::Standard => "standard",
             Preset::Detail => "detail",
             Preset::Smooth => "smooth",
+            Preset::Compact => "compact",
         }
     }
 
@@ -62,6 +66,7 @@ impl Preset {
             Preset::Standard => "True to the shape and its normals: spline and network",
             Preset::Detail => "Fine detail in a bigger file: fine spline and network",
             Preset::Smooth => "Continuous curvature in a small file: cubic spline and SIREN",
+            Preset::Compact => "The smallest file, 30 KB, and a minute: one small network",
         }
     }
 
@@ -72,6 +77,7 @@ impl Preset {
             Preset::Standard => 10.0,
             Preset::Detail => 40.0,
             Preset::Smooth => 30.0,
+            Preset::Compact => 60.0,
         }
     }
 
@@ -93,11 +99,11 @@ impl Preset {
                 activation: Activation::Relu(Relu {}),
             },
         };
-        let siren = Architecture {
+        let siren = |hidden_width, hidden_layers| Architecture {
             encoding: Encoding::Identity(Identity {}),
             mlp: Mlp {
-                hidden_width: 128,
-                hidden_layers: 3,
+                hidden_width,
+                hidden_layers,
                 activation: Activation::Sine(Sine::default()),
             },
         };
@@ -120,13 +126,21 @@ impl Preset {
                     finest: 80,
                     ..Refinement::default()
                 };
-                (Some(cubic), siren)
+                (Some(cubic), siren(128, 3))
             }
+            // In 30 KB a spline leaves more than this network does after some seconds (docs/studies.md).
+            Preset::Compact => (None, siren(41, 4)),
         };
         let (batch_size, learning_rate) = match self {
             Preset::Draft | Preset::Standard => (8192, 3e-3),
             Preset::Detail => (16_384, 3e-3),
             Preset::Smooth => (4096, 5e-4),
+            Preset::Compact => (4096, 2e-3),
+        };
+        // A small network cannot do everything: it does what the surface asks for.
+        let (near, uniform, near_sigma) = match self {
+            Preset::Compact => (0.7, 0.1, 0.004),
+            _ => (0.6, 0.2, 0.0056),
         };
         FitSettings {
             preset: self,
@@ -140,6 +154,10 @@ impl Preset {
             device: DeviceChoice::Auto,
             seed: 0,
             sign: SignPolicy::Auto,
+            outer: match self {
+                Preset::Compact => OuterDetail::Coarse,
+                _ => OuterDetail::Fine,
+            },
             loss: Loss::default(),
             optimizer: Optimizer {
                 batch_size,
@@ -156,10 +174,10 @@ impl Preset {
             sampling: Sampling {
                 shares: SampleShares {
                     surface: 0.2,
-                    near: 0.6,
-                    uniform: 0.2,
+                    near,
+                    uniform,
                 },
-                near_sigma: 0.0056,
+                near_sigma,
                 narrowing: 1.0,
                 by_curvature: 0.0,
                 by_error: 0.0,

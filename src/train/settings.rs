@@ -7,7 +7,7 @@ use super::budget::Budget;
 use super::preset::Preset;
 use crate::backend::Summation;
 use crate::distance::SignPolicy;
-use crate::field::{DeviceChoice, MOST_CELLS, Refinement};
+use crate::field::{DeviceChoice, MOST_CELLS, OuterDetail, Refinement};
 use crate::loss::{Loss, LossError};
 use crate::network::{Architecture, ArchitectureError, Start};
 use crate::optimizer::{Optimizer, OptimizerError};
@@ -34,6 +34,9 @@ pub struct FitSettings {
     pub seed: u64,
     /// How inside and outside are told apart.
     pub sign: SignPolicy,
+    /// How closely distances beyond the unit frame are kept: what the model's file has for it.
+    #[serde(default)]
+    pub outer: OuterDetail,
     /// What is minimised.
     pub loss: Loss,
     /// The optimiser.

@@ -11,7 +11,7 @@ mod vdb_tree;
 
 pub use error::WriteError;
 pub use npy::write_npy;
-pub use vdb::{write_vdb, write_vdb_to};
+pub use vdb::{VolumePrecision, write_vdb, write_vdb_to};
 
 use super::{HeldPositions, Surface};
 use error::write_whole;

@@ -2,7 +2,9 @@
 
 use super::error::{WriteError, write_whole};
 use super::vdb_tree::Tree;
-use crate::extract::NarrowBand;
+use crate::extract::{Leaf, NarrowBand};
+use half::f16;
+use rayon::prelude::*;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,8 +18,34 @@ const FILE_VERSION: u32 = 224;
 /// The release whose way of writing this follows, major and minor.
 const LIBRARY_VERSION: [u32; 2] = [9, 1];
 
-/// Inactive values are not stored: a bit each tells on which side they are. Nothing is zipped.
+/// Values are zipped.
+const COMPRESS_ZIP: u32 = 1;
+
+/// Inactive values are not stored: a bit each tells on which side they are.
 const COMPRESS_ACTIVE_MASK: u32 = 2;
+
+/// Leaves that are in memory as the file has them.
+const LEAVES_AT_A_TIME: usize = 4096;
+
+/// How a volume file keeps its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VolumePrecision {
+    /// In 32 bits, as they are.
+    #[default]
+    Full,
+    /// In 16 bits, zipped, in little more than half the bytes: rounded to a 2048th of themselves. Values are to be less than 65504.
+    Half,
+}
+
+impl VolumePrecision {
+    /// What a reader of the file finds in a value's place.
+    pub fn rounded(self, value: f32) -> f32 {
+        match self {
+            VolumePrecision::Full => value,
+            VolumePrecision::Half => f16::from_f32(value).to_f32(),
+        }
+    }
+}
 
 /// Writes `band` to `path` as an OpenVDB level set: one float grid called `name`, distances in own units, standing
 /// in own units.
@@ -28,15 +56,21 @@ const COMPRESS_ACTIVE_MASK: u32 = 2;
 /// # Errors
 /// A file that cannot be written (the error names it).
 pub fn write_vdb(band: &NarrowBand, name: &str, path: &Path) -> Result<(), WriteError> {
-    write_whole(path, |file| write_vdb_to(band, name, file))
+    let precision = VolumePrecision::default();
+    write_whole(path, |file| write_vdb_to(band, name, precision, file))
 }
 
-/// Writes `band` as [`write_vdb`] does to anything that takes bytes.
+/// Writes `band` as [`write_vdb`] does to anything that takes bytes, with values of any precision.
 ///
 /// # Errors
 /// What `to` returns.
-pub fn write_vdb_to(band: &NarrowBand, name: &str, to: &mut dyn Write) -> io::Result<()> {
-    let tree = Tree::new(band);
+pub fn write_vdb_to(
+    band: &NarrowBand,
+    name: &str,
+    precision: VolumePrecision,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let tree = Tree::new(band, precision);
     let mut head = Bytes::default();
     head.i64(MAGIC);
     head.u32(FILE_VERSION);
@@ -46,41 +80,59 @@ pub fn write_vdb_to(band: &NarrowBand, name: &str, to: &mut dyn Write) -> io::Re
     head.u32(0); // No metadata of the file as a whole.
     head.u32(1); // One grid.
     head.string(name);
-    head.string("Tree_float_5_4_3");
+    head.string(match precision {
+        VolumePrecision::Full => "Tree_float_5_4_3",
+        VolumePrecision::Half => "Tree_float_5_4_3_HalfFloat",
+    });
     head.string(""); // It shares its tree with no other grid.
 
     let mut grid = Bytes::default();
-    grid.u32(COMPRESS_ACTIVE_MASK);
-    metadata(&mut grid, band, name);
+    grid.u32(match precision {
+        VolumePrecision::Full => COMPRESS_ACTIVE_MASK,
+        VolumePrecision::Half => COMPRESS_ACTIVE_MASK | COMPRESS_ZIP,
+    });
+    metadata(&mut grid, band, name, precision);
     transform(&mut grid, band);
     tree.write_topology(&mut grid);
 
     const OFFSETS_BYTES: usize = 3 * size_of::<i64>();
     let grid_at = head.0.len() + OFFSETS_BYTES;
     let blocks_at = grid_at + grid.0.len();
-    for offset in [grid_at, blocks_at, blocks_at + tree.leaf_bytes()] {
+    let encoded = |leaf: &&Leaf| {
+        let mut bytes = Bytes::default();
+        tree.write_leaf(leaf, &mut bytes);
+        bytes.0
+    };
+    // Twice, for the head says where they end, and all of them at a time may be much memory.
+    let leaves: Vec<&Leaf> = tree.leaves().collect();
+    let leaf_bytes: usize = leaves.par_iter().map(|leaf| encoded(leaf).len()).sum();
+    for offset in [grid_at, blocks_at, blocks_at + leaf_bytes] {
         head.i64(offset as i64);
     }
     to.write_all(&head.0)?;
     to.write_all(&grid.0)?;
-    let mut leaf_bytes = Bytes::default();
-    for leaf in tree.leaves() {
-        leaf_bytes.0.clear();
-        tree.write_leaf(leaf, &mut leaf_bytes);
-        to.write_all(&leaf_bytes.0)?;
+    for leaves in leaves.chunks(LEAVES_AT_A_TIME) {
+        let leaves: Vec<Vec<u8>> = leaves.par_iter().map(encoded).collect();
+        leaves.iter().try_for_each(|leaf| to.write_all(leaf))?;
     }
     Ok(())
 }
 
 /// What programs show of a grid, and how they know that it is a level set.
-fn metadata(to: &mut Bytes, band: &NarrowBand, name: &str) {
+fn metadata(to: &mut Bytes, band: &NarrowBand, name: &str, precision: VolumePrecision) {
     let strings = [
         ("class", "level set"),
         ("creator", concat!("Overfit ", env!("CARGO_PKG_VERSION"))),
-        ("file_compression", "active values"),
+        (
+            "file_compression",
+            match precision {
+                VolumePrecision::Full => "active values",
+                VolumePrecision::Half => "zip + active values",
+            },
+        ),
         ("name", name),
     ];
-    let active = |leaf: &crate::extract::Leaf| {
+    let active = |leaf: &Leaf| {
         leaf.active
             .iter()
             .map(|word| word.count_ones() as i64)
@@ -99,7 +151,7 @@ fn metadata(to: &mut Bytes, band: &NarrowBand, name: &str) {
     to.string("is_saved_as_half_float");
     to.string("bool");
     to.u32(1);
-    to.u8(0);
+    to.u8(u8::from(precision == VolumePrecision::Half));
 }
 
 /// From indices to own units: the index of a sample times the voxel size, plus the origin.
@@ -172,6 +224,12 @@ impl Bytes {
         self.0.extend(value.to_le_bytes());
     }
 
+    /// Bytes after a number that tells of their size.
+    pub(super) fn sized(&mut self, size: i64, bytes: &[u8]) {
+        self.i64(size);
+        self.0.extend(bytes);
+    }
+
     /// A string after its length.
     pub(super) fn string(&mut self, value: &str) {
         self.u32(value.len() as u32);
@@ -187,6 +245,7 @@ mod tests {
     use crate::extract::{BandSettings, Grid, Resolution, extract_narrow_band};
     use crate::geometry::{Bounds, Similarity};
     use std::collections::HashMap;
+    use std::io::Read;
 
     /// Reads what the format's documentation describes, front to back.
     struct Reader<'a>(&'a [u8], usize);
@@ -208,10 +267,35 @@ mod tests {
         fn f64(&mut self) -> f64 {
             f64::from_le_bytes(self.take())
         }
+        fn bytes(&mut self, length: usize) -> &[u8] {
+            self.1 += length;
+            &self.0[self.1 - length..self.1]
+        }
         fn string(&mut self) -> String {
             let length = self.u32() as usize;
-            self.1 += length;
-            String::from_utf8(self.0[self.1 - length..self.1].to_vec()).unwrap()
+            String::from_utf8(self.bytes(length).to_vec()).unwrap()
+        }
+        fn values(&mut self, count: usize, precision: VolumePrecision) -> Vec<f32> {
+            if precision == VolumePrecision::Full {
+                return (0..count).map(|_| self.f32()).collect();
+            }
+            if count == 0 {
+                return Vec::new();
+            }
+            let mut halves = Vec::new();
+            match self.i64() {
+                plain @ ..0 => halves.extend(self.bytes(-plain as usize)),
+                zipped => {
+                    let mut zip = flate2::read::ZlibDecoder::new(self.bytes(zipped as usize));
+                    zip.read_to_end(&mut halves).unwrap();
+                }
+            }
+            assert_eq!(halves.len(), 2 * count);
+            let (halves, _) = halves.as_chunks();
+            halves
+                .iter()
+                .map(|&half| f16::from_le_bytes(half).to_f32())
+                .collect()
         }
         /// The bits that are set in a mask of `8 * bytes` bits.
         fn mask(&mut self, bytes: usize) -> Vec<bool> {
@@ -231,6 +315,16 @@ mod tests {
 
     #[test]
     fn an_independent_reader_finds_every_leaf_and_tile() {
+        let full = found_in_file(VolumePrecision::Full);
+        let half = found_in_file(VolumePrecision::Half);
+        assert!(
+            10 * half < 6 * full,
+            "{half} bytes, {full} in full precision"
+        );
+    }
+
+    /// Compares what is in a file with the band that it was written from; its bytes.
+    fn found_in_file(precision: VolumePrecision) -> usize {
         let bounds = Bounds {
             min: [-0.9; 3],
             max: [0.9; 3],
@@ -258,7 +352,8 @@ mod tests {
         )
         .unwrap();
         let mut bytes = Vec::new();
-        write_vdb_to(&band, "sdf", &mut bytes).unwrap();
+        write_vdb_to(&band, "sdf", precision, &mut bytes).unwrap();
+        let half = precision == VolumePrecision::Half;
 
         let mut file = Reader(&bytes, 0);
         assert_eq!(&bytes[..4], b" BDV");
@@ -269,12 +364,19 @@ mod tests {
         assert_eq!([file.u32(), file.u32()], [0, 1]);
         assert_eq!(
             [file.string(), file.string(), file.string()],
-            ["sdf", "Tree_float_5_4_3", ""]
+            [
+                "sdf",
+                match half {
+                    true => "Tree_float_5_4_3_HalfFloat",
+                    false => "Tree_float_5_4_3",
+                },
+                ""
+            ]
         );
         let [grid_at, blocks_at, end] = [file.i64(), file.i64(), file.i64()];
         assert_eq!(grid_at as usize, file.1);
         assert_eq!(end as usize, bytes.len());
-        assert_eq!(file.u32(), 2);
+        assert_eq!(file.u32(), if half { 3 } else { 2 });
         let metadata: HashMap<String, String> = (0..file.u32())
             .map(|_| {
                 let (key, _kind) = (file.string(), file.string());
@@ -287,6 +389,10 @@ mod tests {
             })
             .collect();
         assert_eq!(metadata["class"], "level set");
+        assert_eq!(
+            metadata["is_saved_as_half_float"].as_bytes(),
+            [u8::from(half)]
+        );
         assert_eq!(file.string(), "UniformScaleTranslateMap");
         assert_eq!([file.f64(), file.f64(), file.f64()], band.origin);
         assert_eq!([file.f64(), file.f64(), file.f64()], [band.voxel_size; 3]);
@@ -296,14 +402,15 @@ mod tests {
 
         // One root child, in it nodes of 128³, in them leaves.
         assert_eq!(file.u32(), 1);
-        assert_eq!(file.f32(), band.background);
+        let background = precision.rounded(band.background);
+        assert_eq!(file.f32(), background);
         assert_eq!([file.u32(), file.u32()], [0, 1]);
         let root = [file.u32() as i32, file.u32() as i32, file.u32() as i32];
         assert_eq!(root, [0; 3]);
         let (children, active) = (file.mask(4096), file.mask(4096));
         assert!(active.iter().all(|&on| !on));
         assert_eq!(file.take::<1>(), [6]);
-        let values: Vec<f32> = (0..32768).map(|_| file.f32()).collect();
+        let values = file.values(32768, precision);
         let mut inside_samples = 0usize;
         let mut leaf_origins = Vec::new();
         for slot in 0..32768 {
@@ -319,17 +426,11 @@ mod tests {
             let (leaves, active) = (file.mask(512), file.mask(512));
             assert!(active.iter().all(|&on| !on));
             assert_eq!(file.take::<1>(), [6]);
-            let tiles: Vec<f32> = (0..4096).map(|_| file.f32()).collect();
+            let tiles = file.values(4096, precision);
             for leaf in 0..4096 {
                 match leaves[leaf] {
                     true => leaf_origins.push((child_origin(node, leaf, 4, 8), file.mask(64))),
-                    false => {
-                        inside_samples += if tiles[leaf] == -band.background {
-                            512
-                        } else {
-                            0
-                        }
-                    }
+                    false => inside_samples += if tiles[leaf] == -background { 512 } else { 0 },
                 }
             }
         }
@@ -352,16 +453,19 @@ mod tests {
             assert_eq!(mask, topology_mask);
             assert_eq!(file.take::<1>(), [3]);
             let outside = file.mask(64);
+            let active = mask.iter().filter(|&&active| active).count();
+            let mut values = file.values(active, precision).into_iter();
             for i in 0..512 {
                 assert_eq!(mask[i], leaf.active[i / 64] >> (i % 64) & 1 == 1);
-                let inactive = if outside[i] {
-                    band.background
-                } else {
-                    -band.background
+                let value = match (mask[i], outside[i]) {
+                    (true, _) => values.next().unwrap(),
+                    (false, true) => background,
+                    (false, false) => -background,
                 };
-                assert_eq!(if mask[i] { file.f32() } else { inactive }, leaf.values[i]);
+                assert_eq!(value, precision.rounded(leaf.values[i]));
             }
         }
         assert_eq!(file.1, bytes.len());
+        bytes.len()
     }
 }

@@ -1,8 +1,11 @@
 //! A narrow band as OpenVDB's tree of nodes: 32³ slots of 16³ slots of leaves of 8³ samples.
 
-use super::vdb::Bytes;
+use super::vdb::{Bytes, VolumePrecision};
 use crate::extract::{Leaf, NarrowBand};
+use flate2::write::ZlibEncoder;
+use half::f16;
 use std::collections::BTreeMap;
+use std::io::Write;
 
 /// Samples along the edge of a leaf, of a lower node (16 leaves) and of an upper node (32 lower nodes).
 const LEAF: u32 = 8;
@@ -18,6 +21,7 @@ const ACTIVE_VALUES_AND_SIDES: u8 = 3;
 
 /// The tree of a band. Upper nodes by origin, lower nodes by slot: the order in which the file has them.
 pub(super) struct Tree<'a> {
+    precision: VolumePrecision,
     background: f32,
     upper: BTreeMap<[u32; 3], BTreeMap<usize, LowerNode<'a>>>,
 }
@@ -42,9 +46,10 @@ fn slot(sample: [u32; 3], size: u32, count: u32) -> usize {
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn new(band: &'a NarrowBand) -> Tree<'a> {
+    pub(super) fn new(band: &'a NarrowBand, precision: VolumePrecision) -> Tree<'a> {
         let mut tree = Tree {
-            background: band.background,
+            precision,
+            background: precision.rounded(band.background),
             upper: BTreeMap::new(),
         };
         for leaf in &band.leaves {
@@ -126,13 +131,12 @@ impl<'a> Tree<'a> {
         }
         (0..count / 64).for_each(|_| to.u64(0));
         to.u8(ALL_VALUES);
-        for slot in 0..count {
-            to.f32(match (is_child(slot), is_inside(slot)) {
-                (true, _) => 0.0,
-                (false, true) => -self.background,
-                (false, false) => self.background,
-            });
-        }
+        let tile = |slot| match (is_child(slot), is_inside(slot)) {
+            (true, _) => 0.0,
+            (false, true) => -self.background,
+            (false, false) => self.background,
+        };
+        self.write_values((0..count).map(tile), to);
     }
 
     /// Writes the values of a leaf.
@@ -146,23 +150,30 @@ impl<'a> Tree<'a> {
                 .fold(0, |bits, (i, &v)| bits | u64::from(v > 0.0) << i);
             to.u64(!word & outside);
         }
-        for (i, &value) in leaf.values.iter().enumerate() {
-            if leaf.active[i / 64] >> (i % 64) & 1 == 1 {
-                to.f32(value);
-            }
-        }
+        let values = leaf.values.iter().enumerate();
+        let active = values.filter(|(i, _)| leaf.active[i / 64] >> (i % 64) & 1 == 1);
+        self.write_values(active.map(|(_, &value)| value), to);
     }
 
-    /// Bytes of all leaves as [`write_leaf`](Self::write_leaf) writes them.
-    pub(super) fn leaf_bytes(&self) -> usize {
-        let active = |leaf: &Leaf| {
-            leaf.active
-                .iter()
-                .map(|word| word.count_ones() as usize)
-                .sum::<usize>()
-        };
-        self.leaves()
-            .map(|leaf| 64 + 1 + 64 + 4 * active(leaf))
-            .sum()
+    /// Writes values as the file keeps them: as they are, or as a zip of halves after its size.
+    fn write_values(&self, values: impl Iterator<Item = f32>, to: &mut Bytes) {
+        if self.precision == VolumePrecision::Full {
+            return values.for_each(|value| to.f32(value));
+        }
+        let halves: Vec<u8> = values
+            .flat_map(|value| f16::from_f32(value).to_le_bytes())
+            .collect();
+        // Of nothing there is no zip either.
+        if halves.is_empty() {
+            return;
+        }
+        let mut encoder = ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        let zipped = encoder.write_all(&halves).and_then(|()| encoder.finish());
+        let zipped = zipped.expect("memory takes every byte");
+        match zipped.len() < halves.len() {
+            true => to.sized(zipped.len() as i64, &zipped),
+            // A negative size says that it is no zip.
+            false => to.sized(-(halves.len() as i64), &halves),
+        }
     }
 }

@@ -223,7 +223,7 @@ ENCODINGS = {
     " {kind='tri-plane', levels=1}, {kind='positional', octaves=2}]}",
 }
 ALONE = [100, "--preset=draft", "--set=spline=none"]
-FITS = {"draft": [100], "detail": [20], "smooth": [60]}
+FITS = {"draft": [100], "detail": [20], "smooth": [60], "compact": [100]}
 FITS |= {kind: [*ALONE, f"--set=architecture.mlp.activation.kind={kind}"] for kind in ACTIVATIONS}
 FITS |= {kind: [*ALONE, f"--set=architecture.encoding={encoding}"] for kind, encoding in ENCODINGS.items()}
 

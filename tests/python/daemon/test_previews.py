@@ -94,5 +94,5 @@ def test_the_resolution_has_limits(client, running, resolution):
 def test_presets_tell_their_size(client):
     presets = client.server.GetServerInfo(server_pb2.GetServerInfoRequest()).presets
     sizes = {preset.name: preset.size_bytes for preset in presets}
-    assert sizes["smooth"] < sizes["draft"] < sizes["standard"] < sizes["detail"]
+    assert sizes["compact"] < sizes["smooth"] < sizes["draft"] < sizes["standard"] < sizes["detail"]
     assert all(2 * preset.parameters < preset.size_bytes for preset in presets)

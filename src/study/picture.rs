@@ -1,0 +1,655 @@
+//! The picture of a mesh's results: how good fits are, against time and against bytes.
+
+use std::io;
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::element::DashedPathElement;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::series::{Legend, Series, Told, series};
+use super::{Figures, Row, VolumeKind};
+
+/// Colours that the colour-blind can tell apart, too (Okabe and Ito 2008); the black among them is for volumes.
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(148, 124, 20),
+];
+
+const TEXT: RGBColor = RGBColor(40, 40, 40);
+const GRID: RGBColor = RGBColor(225, 225, 225);
+
+/// How many shapes there are.
+const SHAPES: usize = 5;
+
+/// Sizes in pixels: the whole is as wide as two panels.
+const PANEL: (u32, u32) = (560, 290);
+const HEAD: u32 = 44;
+const LEGEND_LINE: u32 = 22;
+/// Room right of a panel, where the names of volumes may stand.
+const NAMES: u32 = 100;
+/// Size of text, as plotters counts it.
+const FONT: u32 = 16;
+/// Of one letter, about.
+const LETTER: u32 = 7;
+
+/// A figure of quality, the less the better.
+struct Quality {
+    name: &'static str,
+    of: fn(&Figures) -> Option<f64>,
+    /// Less than this is drawn as this: a logarithmic axis has no zero.
+    least: f64,
+    tick: fn(f64) -> String,
+}
+
+const NEAR: Quality = Quality {
+    name: "near error (longest side 1)",
+    of: |figures| figures.near_mae,
+    least: 1e-8,
+    tick: scientific,
+};
+const GRADIENT: Quality = Quality {
+    name: "gradient's angle, median (degrees)",
+    of: |figures| figures.gradient_degrees,
+    least: 1e-3,
+    tick: plain,
+};
+const OVERLAP: Quality = Quality {
+    name: "1 - IoU",
+    of: |figures| figures.iou.map(|iou| 1.0 - iou),
+    least: 1e-6,
+    tick: scientific,
+};
+const SIGN: Quality = Quality {
+    name: "wrong sign near the surface (share)",
+    of: |figures| figures.sign_agreement.map(|share| 1.0 - share),
+    least: 1e-6,
+    tick: scientific,
+};
+
+/// What quality is drawn against.
+struct Cost {
+    name: &'static str,
+    of: fn(&Figures) -> Option<f64>,
+    tick: fn(f64) -> String,
+    /// Whether that of a volume is one, too; else its quality is a line across.
+    of_volumes: bool,
+}
+
+const COSTS: [Cost; 2] = [
+    Cost {
+        name: "training (seconds)",
+        of: |figures| figures.seconds,
+        tick: plain,
+        of_volumes: false,
+    },
+    Cost {
+        name: "bytes of the file",
+        of: |figures| figures.bytes.map(|bytes| bytes as f64),
+        tick: bytes,
+        of_volumes: true,
+    },
+];
+
+/// Rows of a mesh, sorted for drawing.
+struct Content<'a> {
+    legend: Legend,
+    series: Vec<Series<'a>>,
+    /// By kind, each from coarse to fine.
+    volumes: Vec<(VolumeKind, Vec<Row<'a>>)>,
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// The picture of a mesh's rows as SVG; `None` if they have nothing to show. `varied` are the names of the settings that vary.
+///
+/// # Errors
+/// What the drawing itself says.
+pub(super) fn picture(
+    mesh: &str,
+    varied: &[String],
+    rows: &[Row<'_>],
+) -> io::Result<Option<String>> {
+    let done = rows.iter().filter(|row| row.figures.error.is_empty());
+    let (fits, others): (Vec<Row<'_>>, Vec<Row<'_>>) = done.partition(|row| row.is_fit());
+    let (legend, series) = series(varied, &fits);
+    let volumes = VolumeKind::ALL.into_iter().filter_map(|kind| {
+        let is_of_kind = |row: &&Row<'_>| row.field.split(' ').next() == Some(kind.name());
+        let mut rows: Vec<Row<'_>> = others.iter().filter(is_of_kind).copied().collect();
+        rows.sort_by_key(|row| row.figures.bytes);
+        (!rows.is_empty()).then_some((kind, rows))
+    });
+    let content = Content {
+        legend,
+        series,
+        volumes: volumes.collect(),
+    };
+    let shows = |quality: &Quality| content.qualities(quality).next().is_some();
+    let third = match shows(&OVERLAP) {
+        true => OVERLAP,
+        false => SIGN,
+    };
+    let qualities: Vec<Quality> = [NEAR, GRADIENT, third].into_iter().filter(shows).collect();
+    if qualities.is_empty() {
+        return Ok(None);
+    }
+    let lines = content.legend_lines();
+    let size = (
+        2 * PANEL.0,
+        HEAD + qualities.len() as u32 * PANEL.1 + (lines.len() as u32 + 1) * LEGEND_LINE,
+    );
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        let drawn = content.draw(&root, mesh, &qualities, &lines);
+        drawn
+            .and_then(|()| root.present())
+            .map_err(io::Error::other)?;
+    }
+    Ok(Some(svg))
+}
+
+type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
+
+/// A mark of the legend, with its words.
+struct Sample {
+    mark: Mark,
+    words: String,
+}
+
+#[derive(Clone, Copy)]
+enum Mark {
+    None,
+    Shape(usize, RGBColor),
+    Line(VolumeKind),
+}
+
+impl Sample {
+    fn width(&self) -> u32 {
+        let mark = match self.mark {
+            Mark::None => 0,
+            Mark::Shape(..) => 16,
+            Mark::Line(_) => 44,
+        };
+        mark + LETTER * self.words.chars().count() as u32 + 18
+    }
+}
+
+impl<'a> Content<'a> {
+    fn rows(&self) -> impl Iterator<Item = &Row<'a>> {
+        let fits = self.series.iter().flat_map(|series| &series.rows);
+        fits.chain(self.volumes.iter().flat_map(|(_, rows)| rows))
+    }
+
+    /// A quality's values in all rows.
+    fn qualities(&self, quality: &Quality) -> impl Iterator<Item = f64> {
+        let values = self.rows().filter_map(move |row| quality.at(row));
+        values.collect::<Vec<f64>>().into_iter()
+    }
+
+    fn draw(
+        &self,
+        root: &Area<'_>,
+        mesh: &str,
+        qualities: &[Quality],
+        lines: &[Vec<Sample>],
+    ) -> Drawn {
+        root.fill(&WHITE)?;
+        let title = text(FONT + 6, TEXT, HPos::Left, VPos::Center);
+        root.draw_text(mesh, &title, (16, HEAD as i32 / 2))?;
+        let note = text(FONT, TEXT, HPos::Right, VPos::Center);
+        let right = 2 * PANEL.0 as i32 - 16;
+        root.draw_text("the lower, the better", &note, (right, HEAD as i32 / 2))?;
+        for (row, quality) in qualities.iter().enumerate() {
+            for (column, cost) in COSTS.iter().enumerate() {
+                let left = column as u32 * PANEL.0;
+                let top = HEAD + row as u32 * PANEL.1;
+                let panel = root.clone().shrink((left, top), PANEL);
+                self.draw_panel(root, &panel, quality, cost)?;
+            }
+        }
+        let top = (HEAD + qualities.len() as u32 * PANEL.1 + LEGEND_LINE) as i32;
+        for (line, samples) in lines.iter().enumerate() {
+            let (mut left, middle) = (16, top + line as i32 * LEGEND_LINE as i32);
+            for sample in samples {
+                draw_sample(root, sample, (left, middle))?;
+                left += sample.width() as i32;
+            }
+        }
+        Ok(())
+    }
+
+    fn draw_panel(
+        &self,
+        root: &Area<'_>,
+        panel: &Area<'_>,
+        quality: &Quality,
+        cost: &Cost,
+    ) -> Drawn {
+        let fits = self.series.iter().flat_map(|series| &series.rows);
+        let volumes = self.volumes.iter().flat_map(|(_, rows)| rows);
+        let costs: Vec<f64> = match cost.of_volumes {
+            true => fits.chain(volumes).filter_map(|row| cost.at(row)).collect(),
+            false => fits.filter_map(|row| cost.at(row)).collect(),
+        };
+        let (across, up) = (range(costs.into_iter()), range(self.qualities(quality)));
+        let mut chart = ChartBuilder::on(panel)
+            .margin_top(8)
+            .margin_left(12)
+            .margin_right(if cost.of_volumes { 32 } else { NAMES })
+            .x_label_area_size(46)
+            .y_label_area_size(78)
+            .build_cartesian_2d(
+                across.clone().log_scale().with_key_points(ticks(&across)),
+                up.clone().log_scale().with_key_points(ticks(&up)),
+            )?;
+        let labels = text(FONT, TEXT, HPos::Left, VPos::Center);
+        chart
+            .configure_mesh()
+            .bold_line_style(GRID)
+            .light_line_style(TRANSPARENT)
+            .axis_style(TEXT)
+            .label_style(("sans-serif", FONT, &TEXT))
+            .axis_desc_style(("sans-serif", FONT, &TEXT))
+            .x_desc(cost.name)
+            .y_desc(quality.name)
+            .x_label_formatter(&|x| (cost.tick)(*x))
+            .y_label_formatter(&|y| (quality.tick)(*y))
+            .draw()?;
+        let mut names: Vec<(i32, String)> = Vec::new();
+        for (kind, rows) in &self.volumes {
+            let points = rows.iter().filter_map(|row| {
+                let at = (cost.at(row)?, quality.at(row)?);
+                Some((row.field, at))
+            });
+            let points: Vec<(&str, (f64, f64))> = points.collect();
+            if cost.of_volumes {
+                let line = points.iter().map(|(_, at)| *at);
+                chart.draw_series(dashed(line.collect(), *kind))?;
+                for (name, at) in points {
+                    let (x, y) = chart.backend_coord(&at);
+                    root.draw(&Circle::new((x, y), 3, TEXT.stroke_width(1)))?;
+                    let cells = name.rsplit(' ').next().unwrap_or(name);
+                    let above = text(FONT - 2, TEXT, HPos::Center, VPos::Bottom);
+                    root.draw_text(cells, &above, (x, y - 8))?;
+                }
+            } else {
+                for (name, (_, y)) in points {
+                    let line = vec![(across.start, y), (across.end, y)];
+                    chart.draw_series(dashed(line, *kind))?;
+                    let (_, height) = chart.backend_coord(&(across.end, y));
+                    names.push((height, name.to_owned()));
+                }
+            }
+        }
+        let top = chart.backend_coord(&(across.end, up.end));
+        let bottom = chart.backend_coord(&(across.end, up.start)).1;
+        spread(&mut names, FONT as i32, top.1..bottom);
+        for (height, name) in names {
+            root.draw_text(&name, &labels, (top.0 + 6, height))?;
+        }
+        for series in &self.series {
+            let points = series.rows.iter();
+            let points = points.filter_map(|row| Some((cost.at(row)?, quality.at(row)?)));
+            let mut points: Vec<(f64, f64)> = points.collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
+            let colour = COLOURS[series.colour % COLOURS.len()];
+            if series.connected {
+                let line = LineSeries::new(points.clone(), colour.stroke_width(2));
+                chart.draw_series(line)?;
+            }
+            for point in points {
+                draw_mark(root, series.shape, chart.backend_coord(&point), colour)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The legend, in lines that are no wider than the picture.
+    fn legend_lines(&self) -> Vec<Vec<Sample>> {
+        let mut samples: Vec<Vec<Sample>> = Vec::new();
+        let head = |words: String| Sample {
+            mark: Mark::None,
+            words,
+        };
+        let told = |told: &Told, mark: &dyn Fn(usize) -> Mark| {
+            let values = told.values.iter().enumerate();
+            let values = values.map(|(index, words)| Sample {
+                mark: mark(index),
+                words: shortened(words),
+            });
+            let name = head(format!("{}:", shortened(&told.name)));
+            std::iter::once(name).chain(values).collect::<Vec<Sample>>()
+        };
+        match &self.legend.coloured {
+            Some(coloured) => samples.push(told(coloured, &|index| {
+                Mark::Shape(0, COLOURS[index % COLOURS.len()])
+            })),
+            None if !self.series.is_empty() => samples.push(vec![Sample {
+                mark: Mark::Shape(0, COLOURS[0]),
+                words: "fits".to_owned(),
+            }]),
+            None => {}
+        }
+        if let Some(shaped) = &self.legend.shaped {
+            samples.push(told(shaped, &|index| Mark::Shape(index, TEXT)));
+        }
+        if !self.legend.followed.is_empty() {
+            let names = self.legend.followed.join(", ");
+            samples.push(vec![head(format!("lines follow {names}"))]);
+        }
+        let volumes = self.volumes.iter().map(|(kind, _)| Sample {
+            mark: Mark::Line(*kind),
+            words: match kind {
+                VolumeKind::Dense => "exact values, dense grid (16 bits), by cells",
+                VolumeKind::NarrowBand => {
+                    "exact values, narrow-band VDB (16 bits, zipped), by cells"
+                }
+            }
+            .to_owned(),
+        });
+        samples.push(volumes.collect());
+        samples.into_iter().flat_map(wrapped).collect()
+    }
+}
+
+/// Words that are no longer than a line.
+fn shortened(words: &str) -> String {
+    let most = (PANEL.0 / LETTER) as usize;
+    match words.chars().count() > most {
+        true => words.chars().take(most - 1).chain(['…']).collect(),
+        false => words.to_owned(),
+    }
+}
+
+/// Samples in lines that are no wider than the picture.
+fn wrapped(samples: Vec<Sample>) -> Vec<Vec<Sample>> {
+    let mut lines: Vec<Vec<Sample>> = Vec::new();
+    let mut width = u32::MAX;
+    for sample in samples {
+        width = width.saturating_add(sample.width());
+        if width > 2 * PANEL.0 - 32 {
+            width = sample.width();
+            lines.push(Vec::new());
+        }
+        lines.last_mut().expect("one was pushed").push(sample);
+    }
+    lines
+}
+
+impl Quality {
+    fn at(&self, row: &Row<'_>) -> Option<f64> {
+        let value = (self.of)(row.figures).filter(|value| value.is_finite());
+        value.map(|value| value.max(self.least))
+    }
+}
+
+impl Cost {
+    fn at(&self, row: &Row<'_>) -> Option<f64> {
+        (self.of)(row.figures).filter(|&value| value > 0.0 && value.is_finite())
+    }
+}
+
+/// Dashes for dense volumes, dots for narrow bands.
+fn dashed(
+    points: Vec<(f64, f64)>,
+    kind: VolumeKind,
+) -> DashedLineSeries<std::vec::IntoIter<(f64, f64)>, i32> {
+    let (dash, gap) = dashes(kind);
+    DashedLineSeries::new(points, dash, gap, TEXT.stroke_width(1))
+}
+
+fn dashes(kind: VolumeKind) -> (i32, i32) {
+    match kind {
+        VolumeKind::Dense => (10, 6),
+        VolumeKind::NarrowBand => (2, 5),
+    }
+}
+
+fn text(size: u32, colour: RGBColor, across: HPos, up: VPos) -> TextStyle<'static> {
+    TextStyle {
+        color: colour.to_backend_color(),
+        ..TextStyle::from(("sans-serif", size).into_font()).pos(Pos::new(across, up))
+    }
+}
+
+fn draw_sample(root: &Area<'_>, sample: &Sample, (left, middle): (i32, i32)) -> Drawn {
+    let words = text(FONT, TEXT, HPos::Left, VPos::Center);
+    let indent = match sample.mark {
+        Mark::None => 0,
+        Mark::Shape(shape, colour) => {
+            draw_mark(root, shape, (left + 6, middle), colour)?;
+            16
+        }
+        Mark::Line(kind) => {
+            let (dash, gap) = dashes(kind);
+            let ends = [(left, middle), (left + 36, middle)];
+            let line = DashedPathElement::new(ends, dash, gap, TEXT.stroke_width(1));
+            root.draw(&line)?;
+            44
+        }
+    };
+    root.draw_text(&sample.words, &words, (left + indent, middle))
+}
+
+/// A mark of the shape with this number.
+fn draw_mark(root: &Area<'_>, shape: usize, (x, y): (i32, i32), colour: RGBColor) -> Drawn {
+    let polygon = |corners: &[(i32, i32)]| {
+        let corners: Vec<(i32, i32)> = corners.iter().map(|(a, b)| (x + a, y + b)).collect();
+        root.draw(&Polygon::new(corners, colour.filled()))
+    };
+    match shape % SHAPES {
+        0 => root.draw(&Circle::new((x, y), 4, colour.filled())),
+        1 => polygon(&[(-4, -4), (4, -4), (4, 4), (-4, 4)]),
+        2 => polygon(&[(0, -5), (5, 4), (-5, 4)]),
+        3 => polygon(&[(0, -6), (5, 0), (0, 6), (-5, 0)]),
+        _ => {
+            for ends in [
+                [(x - 4, y - 4), (x + 4, y + 4)],
+                [(x - 4, y + 4), (x + 4, y - 4)],
+            ] {
+                root.draw(&PathElement::new(ends, colour.stroke_width(2)))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The range of an axis: all values with some room, over a factor of 3 at least.
+fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    if low > high {
+        return 1.0..10.0;
+    }
+    let room = (high / low).powf(0.07).max((3.0 * low / high).sqrt());
+    low / room..high * room
+}
+
+/// Round numbers in a range: four at least, and as few as that allows.
+fn ticks(range: &Range<f64>) -> Vec<f64> {
+    const STEPS: [&[f64]; 4] = [
+        &[1.0],
+        &[1.0, 3.0],
+        &[1.0, 2.0, 5.0],
+        &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0],
+    ];
+    let [low, high] = [range.start, range.end].map(|x| x.log10().floor() as i32);
+    let within = |steps: &&[f64]| -> Vec<f64> {
+        let decades = low..=high;
+        // Dividing keeps 0.003 what it is.
+        let number = |step: f64, decade: i32| match decade {
+            0.. => step * 10f64.powi(decade),
+            _ => step / 10f64.powi(-decade),
+        };
+        let numbers = decades.flat_map(|decade| steps.iter().map(move |&s| number(s, decade)));
+        numbers.filter(|number| range.contains(number)).collect()
+    };
+    let mut choices = STEPS.iter().map(within);
+    let fine = STEPS.last().map(within).unwrap_or_default();
+    choices.find(|ticks| ticks.len() >= 4).unwrap_or(fine)
+}
+
+/// Moves names apart that would stand on each other, within a range of heights.
+fn spread(names: &mut [(i32, String)], gap: i32, within: Range<i32>) {
+    names.sort();
+    let mut free = within.start;
+    for (height, _) in names.iter_mut() {
+        *height = (*height).max(free);
+        free = *height + gap;
+    }
+    let mut free = within.end;
+    for (height, _) in names.iter_mut().rev() {
+        *height = (*height).min(free);
+        free = *height - gap;
+    }
+}
+
+/// `3e-4`
+fn scientific(value: f64) -> String {
+    format!("{value:.1e}").replace(".0e", "e")
+}
+
+/// As few digits as tell it.
+fn plain(value: f64) -> String {
+    let rounded = format!("{value:.4}");
+    rounded
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+fn bytes(value: f64) -> String {
+    match value {
+        1e9.. => format!("{} GB", plain(value / 1e9)),
+        1e6.. => format!("{} MB", plain(value / 1e6)),
+        1e3.. => format!("{} KB", plain(value / 1e3)),
+        _ => format!("{} B", plain(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(seconds: f64, bytes: usize, error: f64) -> Figures {
+        Figures {
+            seconds: Some(seconds),
+            bytes: Some(bytes),
+            near_mae: Some(error),
+            sign_agreement: Some(1.0 - error),
+            gradient_degrees: Some(1e4 * error),
+            ..Figures::default()
+        }
+    }
+
+    /// The numbers of an attribute of each tag of a kind.
+    fn numbers(svg: &str, tag: &str, attribute: &str) -> Vec<f64> {
+        let tags = svg.lines().filter(|line| line.starts_with(tag));
+        let value = |line: &str| {
+            let (_, rest) = line.split_once(&format!(" {attribute}=\""))?;
+            rest.split('"').next()?.parse().ok()
+        };
+        tags.filter_map(value).collect()
+    }
+
+    #[test]
+    fn a_picture_has_each_fit_in_its_place() {
+        let values = [["l1", "1"], ["l1", "10"], ["l2", "1"], ["l2", "10"]];
+        let values = values.map(|row| row.map(str::to_owned).to_vec());
+        let found = [
+            figures(1.0, 1000, 1e-3),
+            figures(10.0, 1000, 1e-4),
+            figures(1.0, 2000, 5e-4),
+            figures(10.0, 2000, 5e-5),
+        ];
+        let fits = values.iter().zip(&found).map(|(values, figures)| Row {
+            field: "fit",
+            values,
+            figures,
+        });
+        let none = [String::new(), String::new()];
+        let volumes = [figures(0.1, 500, 2e-3), figures(0.1, 4000, 5e-4)];
+        let volumes = ["dense 8", "dense 16"].iter().zip(&volumes);
+        let volumes = volumes.map(|(field, figures)| Row {
+            field,
+            values: &none,
+            figures,
+        });
+        let broken = Figures::failed(&"no");
+        let failed = Row {
+            field: "fit",
+            values: &values[0],
+            figures: &broken,
+        };
+        let rows: Vec<Row<'_>> = fits.chain(volumes).chain([failed]).collect();
+        let varied = ["loss", "budget.seconds"].map(str::to_owned);
+        let svg = picture("a & b.obj", &varied, &rows).unwrap().unwrap();
+        assert!(svg.contains("a &amp; b.obj"), "{svg}");
+        for words in [
+            "loss:",
+            "l2",
+            "dense 16",
+            "1 KB",
+            "1e-3",
+            "wrong sign",
+            "lines follow",
+        ] {
+            assert!(svg.contains(words), "{words}: {svg}");
+        }
+        // Four fits and, against bytes, two volumes in each of three rows; two samples of the legend.
+        let across = numbers(&svg, "<circle", "cx");
+        assert_eq!(across.len(), 3 * (4 + 4 + 2) + 2);
+        let up = numbers(&svg, "<circle", "cy");
+        // Of the first panel: a line a loss, from short to long budgets and from top to bottom.
+        assert!(across[0] < across[1] && up[0] < up[1]);
+        assert_eq!((across[0], across[1]), (across[2], across[3]));
+        assert!(up[2] > up[0] && up[3] > up[1]);
+        assert_eq!(
+            numbers(&svg, "<polyline", "stroke-width")
+                .iter()
+                .filter(|w| **w == 2.0)
+                .count(),
+            12
+        );
+    }
+
+    #[test]
+    fn without_a_figure_there_is_no_picture_and_one_is_enough() {
+        assert_eq!(picture("a", &[], &[]).unwrap(), None);
+        let broken = Figures::failed(&"no");
+        let row = |figures| Row {
+            field: "fit",
+            values: &[],
+            figures,
+        };
+        assert_eq!(picture("a", &[], &[row(&broken)]).unwrap(), None);
+        // What is exact has a place on a logarithmic axis, too.
+        let exact = figures(1.0, 1000, 0.0);
+        let svg = picture("a", &[], &[row(&exact)]).unwrap().unwrap();
+        assert!(svg.contains("fits") && !svg.contains("NaN") && !svg.contains("inf"));
+    }
+
+    #[test]
+    fn axes_have_round_numbers_and_names_keep_apart() {
+        assert_eq!(ticks(&(0.9e-4..1.1e-1)), [1e-4, 1e-3, 1e-2, 1e-1]);
+        assert_eq!(ticks(&(0.9..12.0)), [1.0, 2.0, 5.0, 10.0]);
+        assert_eq!(ticks(&(1.2..3.5)), [1.5, 2.0, 3.0]);
+        assert_eq!([3e-4, 1.5e-3].map(scientific), ["3e-4", "1.5e-3"]);
+        assert_eq!([0.05, 30.0].map(plain), ["0.05", "30"]);
+        assert_eq!([300.0, 3e4, 1.5e6].map(bytes), ["300 B", "30 KB", "1.5 MB"]);
+        let mut names = [(50, "b"), (49, "a"), (99, "c")].map(|(y, name)| (y, name.to_owned()));
+        spread(&mut names, 10, 0..100);
+        assert_eq!(names.map(|(height, _)| height), [49, 59, 99]);
+        let mut low = [95, 96, 97].map(|y| (y, String::new()));
+        spread(&mut low, 10, 0..100);
+        assert_eq!(low.map(|(height, _)| height), [80, 90, 100]);
+    }
+}
