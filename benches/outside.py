@@ -116,7 +116,7 @@ def main() -> None:
             for name, points in places(size).items():
                 truth = exact(program, mesh, points + centre)
                 for label, other in programs.items():
-                    values = other.at("eval", model, points + centre, "--gradient")
+                    values = other.at("eval", model, points + centre, "--quantity", "value,gradient")
                     print(f"| {mesh.stem} | {name} | {label} | {errors(values, truth)} |", flush=True)
             for share in (0.5, 1):
                 for label, other in programs.items():

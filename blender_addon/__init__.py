@@ -5,6 +5,7 @@ import bpy
 from . import preferences, properties, session
 from .interface import (
     command_line,
+    curvature,
     daemon_operators,
     drawing,
     field_operators,
@@ -23,10 +24,12 @@ CLASSES = (
     properties.OverfitWaiting,
     properties.OverfitSettings,
     properties.OverfitError,
+    properties.OverfitCurvature,
     properties.OverfitField,
     fit_operators.OVERFIT_OT_fit,
     field_operators.OVERFIT_OT_extract_mesh,
     field_operators.OVERFIT_OT_extract_volume,
+    field_operators.OVERFIT_OT_measure,
     field_operators.OVERFIT_OT_add_sdf_nodes,
     figures.OVERFIT_OT_copy_figure,
     model_operators.OVERFIT_OT_embed_model,
@@ -43,6 +46,8 @@ CLASSES = (
     heat_map.OVERFIT_OT_show_error,
     heat_map.OVERFIT_OT_scale_error,
     heat_map.OVERFIT_OT_hide_error,
+    curvature.OVERFIT_OT_show_curvature,
+    curvature.OVERFIT_OT_hide_curvature,
     listen.OVERFIT_OT_listen,
     daemon_operators.OVERFIT_OT_connect,
     daemon_operators.OVERFIT_OT_start_daemon,
@@ -57,8 +62,10 @@ CLASSES = (
     field_panel.OVERFIT_PT_field,
     field_panel.OVERFIT_PT_field_mesh,
     field_panel.OVERFIT_PT_field_volume,
+    field_panel.OVERFIT_PT_field_measure,
     field_panel.OVERFIT_PT_field_model,
     heat_map.OVERFIT_PT_error,
+    curvature.OVERFIT_PT_curvature,
 )
 
 
@@ -69,6 +76,7 @@ def register() -> None:
     bpy.types.Scene.overfit = bpy.props.PointerProperty(type=properties.OverfitSettings)
     bpy.types.Object.overfit = bpy.props.PointerProperty(type=properties.OverfitField)
     bpy.types.Mesh.overfit_error = bpy.props.PointerProperty(type=properties.OverfitError)
+    bpy.types.Mesh.overfit_curvature = bpy.props.PointerProperty(type=properties.OverfitCurvature)
     model_operators.add_to_menus()
     session.open_session()
     drawing.start_drawing()
@@ -81,6 +89,7 @@ def unregister() -> None:
     drawing.stop_drawing()
     session.close_session()
     model_operators.remove_from_menus()
+    del bpy.types.Mesh.overfit_curvature
     del bpy.types.Mesh.overfit_error
     del bpy.types.Object.overfit
     del bpy.types.Scene.overfit

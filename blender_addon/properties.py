@@ -197,6 +197,27 @@ class OverfitError(bpy.types.PropertyGroup):
     )
 
 
+class OverfitCurvature(bpy.types.PropertyGroup):
+    """The curvature that a mesh shows: `mesh.overfit_curvature`."""
+
+    shown: bpy.props.BoolProperty(name="Shown", description="The mesh shows its curvature as colours")
+    kind: bpy.props.EnumProperty(
+        name="Curvature",
+        description="Which curvature is shown",
+        items=(("MEAN", "Mean", "Mean curvature"), ("GAUSSIAN", "Gaussian", "Gaussian curvature")),
+    )
+    limit: bpy.props.FloatProperty(
+        name="Limit", description="The curvature, of either sign, with the strongest colour, in own units"
+    )
+    smoothing: bpy.props.FloatProperty(
+        name="Smoothing",
+        description="Radius of the balls over which the field was averaged, in own units; 0 if it was not",
+    )
+    color_before: bpy.props.StringProperty(
+        name="Colour Before", description="The colour attribute that was active before the curvature was shown"
+    )
+
+
 class OverfitField(bpy.types.PropertyGroup):
     """The field that was fitted to an object, and what the next mesh or volume of it is like: `object.overfit`."""
 
@@ -246,6 +267,18 @@ class OverfitField(bpy.types.PropertyGroup):
         description="Median angle between the field's normals near the surface and the exact ones, in degrees; "
         "negative if unknown",
         default=-1.0,
+    )
+
+    volume: bpy.props.FloatProperty(
+        name="Volume", description="Volume of the inside in own units; negative if it was not measured", default=-1.0
+    )
+    volume_error: bpy.props.FloatProperty(name="Volume Error", description="An estimate of the error of the volume")
+    area: bpy.props.FloatProperty(
+        name="Area", description="Area of the surface in own units; negative if it was not measured", default=-1.0
+    )
+    area_error: bpy.props.FloatProperty(name="Area Error", description="An estimate of the error of the area")
+    measured_iso: bpy.props.FloatProperty(
+        name="Offset", description="Distance from the field's surface at which volume and area were measured"
     )
 
     spacing: bpy.props.EnumProperty(**SPACING)

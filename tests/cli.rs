@@ -396,11 +396,17 @@ fn eval_and_distance_agree_with_the_closed_form() {
         }
         let report = json(
             folder(),
-            &format!("eval sphere.safetensors --points {name} -o v.npy.npy --gradient --json"),
+            &format!(
+                "eval sphere.safetensors --points {name} -o v.npy.npy --quantity value,gradient --json"
+            ),
         );
+        assert_eq!(report["points"], 4);
+        let columns = report["columns"].as_array().unwrap();
+        let names: Vec<_> = columns.iter().map(|column| &column["name"]).collect();
+        assert_eq!(names, ["value", "gradient.x", "gradient.y", "gradient.z"]);
         assert_eq!(
-            (&report["points"], &report["columns"]),
-            (&4.into(), &4.into())
+            (&columns[0]["unit"], &columns[1]["unit"]),
+            (&"length".into(), &"".into())
         );
         let (shape, values) = read_npy(&folder().join("v.npy.npy"));
         assert_eq!(shape, [4, 4]);
@@ -549,4 +555,82 @@ fn no_points_give_an_empty_result() {
     );
     assert_eq!(report["points"], 0);
     assert_eq!(read_npy(&folder().join("empty.npy")), (vec![0], Vec::new()));
+}
+
+#[test]
+fn curvature_of_a_field_that_is_smooth_in_pieces_is_that_of_a_smoothed_one() {
+    let points: Vec<f64> = [[1.0, 0.0, 0.0], [0.0, -0.6, 0.8]]
+        .iter()
+        .flat_map(|n: &[f64; 3]| {
+            (0..3)
+                .map(|k| CENTER[k] + RADIUS * n[k])
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let order = npyz::Order::C;
+    write_npy(&folder().join("on_it.npy"), order, &[2, 3], &points);
+    let report = json(
+        folder(),
+        "eval sphere.safetensors --points on_it.npy -o k.npy --quantity mean-curvature,normal --json",
+    );
+    // 2 % of the longest side.
+    let smoothing = report["smoothing"].as_f64().unwrap();
+    assert!(
+        (smoothing / (0.04 * RADIUS) - 1.0).abs() < 1e-2,
+        "{smoothing}"
+    );
+    let warning = report["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("piece by piece") && warning.contains("mean-curvature"),
+        "{warning}"
+    );
+    assert!(!warning.contains("normal"), "{warning}");
+    let (shape, rows) = read_npy(&folder().join("k.npy"));
+    assert_eq!(shape, [2, 4]);
+    for row in rows.chunks_exact(4) {
+        assert!((f64::from(row[0]) * RADIUS - 1.0).abs() < 0.5, "{rows:?}");
+    }
+    assert!(rows[1] > 0.9 && rows[7] > 0.7, "{rows:?}");
+    let asked = json(
+        folder(),
+        "eval sphere.safetensors --points on_it.npy -o k.npy --quantity gaussian-curvature --smoothing 0.5 --json",
+    );
+    assert_eq!(asked["smoothing"], 0.5);
+    assert_eq!(asked["warnings"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_model_is_measured_in_its_own_units() {
+    let report = json(folder(), "measure sphere.safetensors --json");
+    let number = |key: &str| report[key].as_f64().unwrap();
+    let pi = std::f64::consts::PI;
+    for (key, exact) in [
+        ("volume", 4.0 / 3.0 * pi * RADIUS.powi(3)),
+        ("area", 4.0 * pi * RADIUS * RADIUS),
+        ("mean_curvature_integral", 4.0 * pi * RADIUS),
+    ] {
+        assert!((number(key) / exact - 1.0).abs() < 0.02, "{key}: {report}");
+    }
+    for key in ["volume", "area"] {
+        let error = report["errors"][key].as_f64().unwrap();
+        assert!(error > 0.0 && error <= 1e-3 * number(key), "{report}");
+    }
+    for axis in 0..3 {
+        let centroid = report["centroid"][axis].as_f64().unwrap();
+        assert!((centroid - CENTER[axis]).abs() < 0.01 * RADIUS, "{report}");
+        let high = report["bounds"]["max"][axis].as_f64().unwrap();
+        assert!(
+            (high - CENTER[axis] - RADIUS).abs() < 0.02 * RADIUS,
+            "{report}"
+        );
+        let inertia = report["inertia"][axis][axis].as_f64().unwrap();
+        assert!((inertia / (0.4 * number("volume") * RADIUS * RADIUS) - 1.0).abs() < 0.02);
+    }
+    let nothing = json(folder(), "measure sphere.safetensors --iso -3 --json");
+    assert_eq!(
+        (&nothing["volume"], &nothing["area"]),
+        (&0.0.into(), &0.0.into())
+    );
+    let warning = nothing["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("nowhere below -3"), "{warning}");
 }

@@ -43,7 +43,7 @@ fn what_cannot_be_done_is_told_in_one_line() {
         &[1, 3],
         &[0.0f32; 3],
     );
-    let cases: [(&str, &str); 24] = [
+    let cases: [(&str, &str); 27] = [
         ("", "no command given"),
         ("fit sphere.obj", "--output"),
         ("fit none.obj -o a.safetensors", "none.obj"),
@@ -100,9 +100,18 @@ fn what_cannot_be_done_is_told_in_one_line() {
             "points are [N, 3]",
         ),
         (
-            "eval sphere.safetensors --points three.npy -o a.npy --hessian",
+            "eval sphere.safetensors --points three.npy -o a.npy --quantity hessian --smoothing 0",
             "preset smooth",
         ),
+        (
+            "eval sphere.safetensors --points three.npy -o a.npy --quantity curvature",
+            "mean-curvature",
+        ),
+        (
+            "eval sphere.safetensors --points three.npy -o a.npy --smoothing -1",
+            "smoothing is -1",
+        ),
+        ("measure sphere.safetensors --error 0", "error is 0"),
         ("inspect sphere.xyz", "sphere.xyz"),
     ];
     for (words, expected) in cases {

@@ -8,7 +8,7 @@ use overfit::field::{DeviceChoice, Model, open_engine};
 use overfit::geometry::{Mesh, shapes};
 use overfit::network::Activation;
 use overfit::optimizer::Muon;
-use overfit::query::{LoadedModel, ensure_twice_differentiable, hessians};
+use overfit::query::{LoadedModel, Quantity, ensure_twice_differentiable, evaluate};
 use overfit::train::{
     Checkpoint, CheckpointError, FitError, FitSettings, Observer, Phase, Preset, Progress, fit,
     resume,
@@ -29,24 +29,6 @@ fn fit_quietly(mesh: &Mesh, settings: &FitSettings) -> Result<Model, FitError> {
 
 fn load(model: Model) -> LoadedModel {
     LoadedModel::new(model.into(), &*open_engine(DeviceChoice::Auto).unwrap())
-}
-
-/// The mean curvature and the Gaussian one of a field's level sets, from its gradient and the six numbers of its Hessian
-/// (Goldman 2005, "Curvature formulas for implicit curves and surfaces").
-fn curvatures(gradient: [f32; 3], hessian: [f32; 6]) -> [f64; 2] {
-    let [x, y, z] = gradient.map(f64::from);
-    let [xx, xy, xz, yy, yz, zz] = hessian.map(f64::from);
-    let squared = x * x + y * y + z * z;
-    let along = x * x * xx + y * y * yy + z * z * zz + 2.0 * (x * y * xy + x * z * xz + y * z * yz);
-    let mean = (squared * (xx + yy + zz) - along) / (2.0 * squared.powf(1.5));
-    // The gradient, twice, through the matrix of cofactors.
-    let gauss = x * x * (yy * zz - yz * yz)
-        + y * y * (xx * zz - xz * xz)
-        + z * z * (xx * yy - xy * xy)
-        + 2.0 * x * y * (xz * yz - xy * zz)
-        + 2.0 * x * z * (xy * yz - xz * yy)
-        + 2.0 * y * z * (xy * xz - xx * yz);
-    [mean, gauss / (squared * squared)]
 }
 
 #[test]
@@ -70,13 +52,12 @@ fn smooth_fields_have_the_curvature_of_their_shape() {
         (point, [(1.0 / minor + across) / 2.0, across / minor])
     });
     let (points, exact): (Vec<_>, Vec<_>) = places.unzip();
-    let gradients = model.evaluate(&points, true).1.unwrap();
-    let found = gradients.into_iter().zip(hessians(&model, &points));
-    let found: Vec<[f64; 2]> = found.map(|(g, h)| curvatures(g, h)).collect();
+    let asked = [Quantity::MeanCurvature, Quantity::GaussianCurvature];
+    let columns = evaluate(&model, &points, &asked);
     for (kind, bound) in [(0, 0.02), (1, 0.05)] {
-        let pairs = found.iter().zip(&exact);
+        let pairs = columns[kind].numbers.iter().zip(&exact);
         let mut errors: Vec<f64> = pairs
-            .map(|(found, exact)| (found[kind] / exact[kind] - 1.0).abs())
+            .map(|(&found, exact)| (f64::from(found) / exact[kind] - 1.0).abs())
             .collect();
         errors.sort_by(f64::total_cmp);
         let median = errors[errors.len() / 2];

@@ -2,7 +2,7 @@
 
 import bpy
 
-from . import error_legend, overlay, status_bar
+from . import legend, overlay, status_bar
 from .preview_drawing import PreviewDrawer
 
 
@@ -18,7 +18,7 @@ class Drawing:
             add = bpy.types.SpaceView3D.draw_handler_add
             self._handlers.append(add(self.previews.draw, (), "WINDOW", "POST_VIEW"))
             self._handlers.append(add(overlay.draw_overlay, (), "WINDOW", "POST_PIXEL"))
-            self._handlers.append(add(error_legend.draw_legend, (), "WINDOW", "POST_PIXEL"))
+            self._handlers.append(add(legend.draw_legend, (), "WINDOW", "POST_PIXEL"))
 
     def close(self) -> None:
         """Ends drawing."""

@@ -15,6 +15,7 @@ from ..field_settings import (
     VOLUME_RESOLUTION,
     VOXEL_SIZE,
 )
+from ..jobs.measure_job import MeasureJob
 from ..jobs.spacing import Spacing
 from ..jobs.surface_job import SurfaceJob, SurfaceOrder
 from ..jobs.volume_job import VolumeJob, VolumeOrder
@@ -136,6 +137,18 @@ class OVERFIT_OT_extract_volume(SpacedOperator, bpy.types.Operator):
         self.fill_in(obj)
         order = VolumeOrder(self.spacing_of(), self.band, self.nodes and has_sdf_nodes())
         return VolumeJob(current().connection, Place.of(obj, context.scene), Field.of(obj), order)
+
+
+class OVERFIT_OT_measure(FieldOperator, bpy.types.Operator):
+    """Measure the volume and the area of the field's surface"""
+
+    bl_idname = "overfit.measure"
+    bl_label = "Measure"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def make_job(self, context: bpy.types.Context) -> MeasureJob:
+        obj = context.active_object
+        return MeasureJob(current().connection, obj, Place.of(obj, context.scene))
 
 
 class OVERFIT_OT_add_sdf_nodes(bpy.types.Operator):

@@ -5,6 +5,7 @@ import bpy
 from ..field_settings import USUAL_RESOLUTION, VOXEL_SIZE
 from ..scene.result import may_replace
 from ..scene.sdf_nodes import has_sdf_nodes
+from ..scene.units import in_scene_units, world_area, world_volume
 from .figures import FIGURES
 from .panel import SidebarPanel, draw_number_or_default, split_column
 from .words import draw_words, short_size
@@ -81,6 +82,38 @@ class OVERFIT_PT_field_volume(FieldPanel, bpy.types.Panel):
         self.layout.operator("overfit.extract_volume", icon="VOLUME_DATA")
         if obj.type == "VOLUME":
             self.layout.operator("overfit.add_sdf_nodes", icon="GEOMETRY_NODES")
+
+
+class OVERFIT_PT_field_measure(FieldPanel, bpy.types.Panel):
+    """Volume and area of the field"""
+
+    bl_label = "Measure"
+    bl_idname = "OVERFIT_PT_field_measure"
+    bl_parent_id = "OVERFIT_PT_field"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        obj, layout = context.active_object, self.layout
+        kept = obj.overfit
+        if kept.volume < 0.0:
+            layout.operator("overfit.measure", icon="DRIVER_DISTANCE")
+            return
+        column = layout.column(align=True)
+        volume, area = world_volume(obj, kept.volume), world_area(obj, kept.area)
+        rows = [("Volume", in_scene_units(context.scene, volume, 3), kept.volume, kept.volume_error)]
+        if area is not None:
+            rows.append(("Area", in_scene_units(context.scene, area, 2), kept.area, kept.area_error))
+        for name, words, value, error in rows:
+            split = column.split(factor=0.3)
+            row = split.row()
+            row.alignment = "RIGHT"
+            row.label(text=name)
+            share = f"  ± {100.0 * error / value:.1g} %" if value > 0.0 else ""
+            split.label(text=words + share, translate=False)
+        if area is None:
+            draw_words(context, column, "Area: apply the object's scale first, which is not even", "INFO")
+        if kept.measured_iso != 0.0:
+            column.label(text=f"At offset {kept.measured_iso:.4g}", translate=False)
+        layout.operator("overfit.measure", text="Measure Again", icon="FILE_REFRESH")
 
 
 class OVERFIT_PT_field_model(FieldPanel, bpy.types.Panel):

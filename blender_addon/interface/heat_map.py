@@ -9,10 +9,10 @@ from ..scene.evaluated import read_evaluated
 from ..scene.heat_map import hide, repaint, scale_of
 from ..scene.original import evaluated_original, original_of
 from ..scene.place import Place
-from ..scene.shading import give_back
 from ..session import current, redraw_views
 from .job_operator import JobOperator
 from .panel import SidebarPanel
+from .shown_colors import give_back_if_unused, shows_error
 
 TITLES = {RECONSTRUCTION: "Distance to Original", ORIGINAL: "Distance to Reconstruction"}
 """What is shown, by direction."""
@@ -101,8 +101,7 @@ class OVERFIT_OT_hide_error(bpy.types.Operator):
             withdraw(obj)
         else:
             hide(obj)
-        if not any(shows_error(obj) for obj in context.scene.objects):
-            give_back(bpy.data.screens)
+        give_back_if_unused(context.scene)
         redraw_views()
         return {"FINISHED"}
 
@@ -138,11 +137,6 @@ class OVERFIT_PT_error(SidebarPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("overfit.show_error", text="Measure Again", icon="FILE_REFRESH").direction = kept.direction
         row.operator("overfit.hide_error", text="Hide", icon="HIDE_ON")
-
-
-def shows_error(obj: bpy.types.Object | None) -> bool:
-    """Whether the object shows its error."""
-    return obj is not None and obj.type == "MESH" and obj.data.overfit_error.shown
 
 
 def in_units(value: float, longest_side: float) -> str:

@@ -6,6 +6,8 @@ import numpy as np
 from ..client.connection import Connection
 from ..client.problem import Problem
 from ..field_settings import ORIGINAL, RECONSTRUCTION
+from ..scene.curvature import hide as hide_curvature
+from ..scene.curvature import shows_curvature
 from ..scene.error_copy import add_copy, withdraw_copy_of
 from ..scene.heat_map import show
 from ..scene.mesh_transfer import TriangleMesh, read_mesh
@@ -56,6 +58,8 @@ class HeatMapJob(Job):
         withdraw_copy_of(obj)
         if self._direction == ORIGINAL:
             obj = add_copy(self._place, obj, self._original)
+        if shows_curvature(obj):
+            hide_curvature(obj)
         show(obj, self._errors, self._longest_side, self._direction)
         show_colors(shown_screens())
         self.result_name = obj.name

@@ -56,6 +56,8 @@ class Field:
             # Whoever changes over to voxel sizes starts at the same fineness.
             kept.voxel_size = longest_side(obj) / (self.cells or kept.resolution or USUAL_RESOLUTION)
             kept.volume_voxel_size = longest_side(obj) / (kept.volume_resolution or USUAL_RESOLUTION)
+        if kept.model != self.model and kept.model != self.former_model:
+            kept.volume = kept.area = -1.0  # those of another field
         for name in KEPT:
             setattr(kept, name, getattr(self, name))
         kept.size_bytes = min(self.size_bytes, 2**31 - 1)

@@ -2,7 +2,7 @@
 
 use super::Algebra;
 
-/// The algebra of `f64`: the independent reference of all others.
+/// The algebra of `f64`: what is asked of a field at a point is computed in it, and it is the independent reference of all others.
 pub(crate) struct Plain;
 
 impl Algebra for Plain {

@@ -13,6 +13,7 @@ use crate::extract::Resolution;
 use crate::field::DeviceChoice;
 use crate::geometry::{LoadedMesh, SizeLimit};
 use crate::loss::{Loss, UnknownTerm};
+use crate::query::Quantity;
 use crate::reconstruct::{self, LoadError, ReconstructSettings};
 use crate::train::Preset;
 
@@ -125,6 +126,12 @@ pub(super) fn preset() -> impl TypedValueParser<Value = Preset> {
 pub(super) fn sign() -> impl TypedValueParser<Value = SignPolicy> {
     PossibleValuesParser::new(["auto", "winding", "parity", "none"])
         .try_map(|name| name.parse::<SignPolicy>())
+}
+
+/// The name of a quantity.
+pub(super) fn quantity() -> impl TypedValueParser<Value = Quantity> {
+    PossibleValuesParser::new(Quantity::ALL.map(Quantity::name))
+        .try_map(|name| name.parse::<Quantity>())
 }
 
 /// The terms of a loss.

@@ -7,20 +7,21 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::DeviceArguments;
+use super::arguments::{DeviceArguments, finite, quantity};
 use super::interrupt::{Interrupt, Interrupted};
 use super::model;
 use super::output::{
-    count_in_words, ensure_extension, ensure_writable, print_json, print_text, write_whole,
+    count_in_words, ensure_extension, ensure_writable, print_json, print_text, print_warnings,
+    write_whole,
 };
 use super::points::{NumberWriter, PointFile};
 use super::progress::Bar;
-use crate::query::{LoadedModel, ensure_twice_differentiable, hessians};
+use crate::query::{Evaluation, LoadedModel, Quantity};
 
-/// Evaluate a model at points: signed distances, gradients, second derivatives
+/// Evaluate a model at points: signed distances, gradients, curvatures
 ///
-/// Writes float32: the signed distance at each point, in the mesh's own units. With --gradient three columns follow,
-/// with --hessian another six (xx xy xz yy yz zz), so that the result is [N, 4], [N, 7] or [N, 10].
+/// Writes float32 in the mesh's own units: [N] for one number a point, else [N, columns], the quantities side by side in the order
+/// in which they were asked for. --json tells the columns with their units.
 #[derive(Args)]
 pub(super) struct EvalArguments {
     /// The model file
@@ -34,14 +35,14 @@ pub(super) struct EvalArguments {
     #[arg(short, long, value_name = "VALUES")]
     output: PathBuf,
 
-    /// Append the gradient: x, y, z
-    #[arg(long)]
-    gradient: bool,
+    /// What to evaluate; several with commas between them
+    #[arg(long = "quantity", value_name = "QUANTITY", value_delimiter = ',', value_parser = quantity(), default_value = "value")]
+    quantities: Vec<Quantity>,
 
-    /// Append second derivatives: xx, xy, xz, yy, yz, zz. Only for smooth models (--preset smooth): those of a hash grid
-    /// are zero or undefined almost everywhere, and refused
-    #[arg(long)]
-    hessian: bool,
+    /// Take second derivatives and curvatures of the field's mean over balls of this radius, in the mesh's own units; 0 takes them
+    /// at the points [default: 0 for models of --preset smooth and others that have them; else 2 % of the longest side]
+    #[arg(long, value_name = "RADIUS", value_parser = finite, allow_negative_numbers = true)]
+    smoothing: Option<f64>,
 
     #[command(flatten)]
     device: DeviceArguments,
@@ -54,21 +55,31 @@ pub(super) struct EvalArguments {
 #[derive(Serialize)]
 struct EvalReport {
     points: u64,
-    columns: u64,
+    columns: Vec<ColumnReport>,
+    /// Radius of the balls over which second derivatives were averaged; 0 for those at the points.
+    smoothing: f64,
     /// Evaluation alone, without reading and writing.
     seconds: f64,
     points_per_second: f64,
+    warnings: Vec<String>,
 }
+
+#[derive(Serialize)]
+struct ColumnReport {
+    name: String,
+    unit: &'static str,
+}
+
+/// Points between two looks at the interrupt: second derivatives take up to 26 evaluations each.
+const BATCH: usize = 1 << 14;
 
 pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
     ensure_extension(&arguments.output, &["npy"])?;
     ensure_writable(&arguments.output)?;
     let mut points = PointFile::open(&arguments.points)?;
     let loaded = model::open(&arguments.model, arguments.device.device)?;
-    if arguments.hessian {
-        ensure_twice_differentiable(loaded.model())?;
-    }
-    let columns = 1 + 3 * u64::from(arguments.gradient) + 6 * u64::from(arguments.hessian);
+    let evaluation = Evaluation::new(loaded.model(), &arguments.quantities, arguments.smoothing)?;
+    let columns = evaluation.width() as u64;
     let count = points.count();
     let interrupt = Interrupt::listen()?;
     let mut bar = Bar::new("evaluating");
@@ -82,32 +93,37 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
             if chunk.is_empty() {
                 break;
             }
-            if interrupt.token().is_cancelled() {
-                return Err(Interrupted::default().into());
+            for batch in chunk.chunks(BATCH) {
+                if interrupt.token().is_cancelled() {
+                    return Err(Interrupted::default().into());
+                }
+                let started = Instant::now();
+                let rows = rows(&evaluation, &loaded, batch);
+                seconds += started.elapsed().as_secs_f64();
+                writer.extend(&rows).with_context(cannot_write)?;
+                done += batch.len() as u64;
+                bar.set(done as f64 / count as f64);
             }
-            let started = Instant::now();
-            let rows = evaluate(&loaded, &chunk, arguments);
-            seconds += started.elapsed().as_secs_f64();
-            writer.extend(&rows).with_context(cannot_write)?;
-            done += chunk.len() as u64;
-            bar.set(done as f64 / count as f64);
         }
         writer.finish().with_context(cannot_write)
     })?;
     drop(bar);
     let report = EvalReport {
         points: count,
-        columns,
+        columns: columns_of(&arguments.quantities),
+        smoothing: evaluation.smoothing(),
         seconds,
         points_per_second: if count == 0 {
             0.0
         } else {
             count as f64 / seconds
         },
+        warnings: evaluation.warnings(),
     };
     if arguments.json {
         return print_json(&report);
     }
+    print_warnings(&report.warnings);
     print_text(&format!(
         "{}: {count} points in {seconds:.2} s ({} points/s)",
         arguments.output.display(),
@@ -116,14 +132,24 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
 }
 
 /// The rows of the result for some points, flat.
-fn evaluate(loaded: &LoadedModel, points: &[[f64; 3]], arguments: &EvalArguments) -> Vec<f32> {
-    let (values, gradients) = loaded.evaluate(points, arguments.gradient);
-    let second = arguments.hessian.then(|| hessians(loaded, points));
-    let mut rows = Vec::with_capacity(points.len());
-    for (index, value) in values.into_iter().enumerate() {
-        rows.push(value);
-        rows.extend(gradients.iter().flat_map(|gradients| gradients[index]));
-        rows.extend(second.iter().flat_map(|second| second[index]));
+fn rows(evaluation: &Evaluation, loaded: &LoadedModel, points: &[[f64; 3]]) -> Vec<f32> {
+    let columns = evaluation.at(loaded, points);
+    let mut rows = Vec::with_capacity(points.len() * evaluation.width());
+    for index in 0..points.len() {
+        for column in &columns {
+            let width = column.quantity.width();
+            rows.extend_from_slice(&column.numbers[index * width..(index + 1) * width]);
+        }
     }
     rows
+}
+
+fn columns_of(quantities: &[Quantity]) -> Vec<ColumnReport> {
+    let columns = quantities.iter().flat_map(|quantity| {
+        let unit = quantity.unit();
+        quantity
+            .columns()
+            .map(move |name| ColumnReport { name, unit })
+    });
+    columns.collect()
 }

@@ -16,6 +16,7 @@ mod failure;
 mod fit;
 mod inspect;
 mod interrupt;
+mod measure;
 mod mesh;
 mod model;
 mod output;
@@ -61,6 +62,7 @@ enum Command {
     Mesh(mesh::MeshArguments),
     Volume(volume::VolumeArguments),
     Eval(eval::EvalArguments),
+    Measure(measure::MeasureArguments),
     Distance(distance::DistanceArguments),
     Compare(compare::CompareArguments),
     Inspect(inspect::InspectArguments),
@@ -104,6 +106,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Mesh(arguments) => mesh::run(&arguments),
         Command::Volume(arguments) => volume::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Measure(arguments) => measure::run(&arguments),
         Command::Distance(arguments) => distance::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// A field from a function; gradients by central differences in f64.
-pub(super) struct Closed<F: Fn([f64; 3]) -> f64 + Sync>(pub F);
+pub(crate) struct Closed<F: Fn([f64; 3]) -> f64 + Sync>(pub F);
 
 impl<F: Fn([f64; 3]) -> f64 + Sync> ScalarField for Closed<F> {
     fn values(&self, points: &[[f32; 3]], values: &mut [f32]) {
@@ -48,21 +48,21 @@ impl<F: Fn([f64; 3]) -> f64 + Sync> ScalarField for Closed<F> {
     }
 }
 
-pub(super) fn length(v: [f64; 3]) -> f64 {
+pub(crate) fn length(v: [f64; 3]) -> f64 {
     v.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
-pub(super) fn sphere(radius: f64) -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
+pub(crate) fn sphere(radius: f64) -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
     Closed(move |p| length(p) - radius)
 }
 
 /// A torus around the z axis.
-pub(super) fn torus(major: f64, minor: f64) -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
+pub(crate) fn torus(major: f64, minor: f64) -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
     Closed(move |p: [f64; 3]| (p[0].hypot(p[1]) - major).hypot(p[2]) - minor)
 }
 
 /// The exact distance to a box around the origin.
-pub(super) fn cuboid(half: [f64; 3]) -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
+pub(crate) fn cuboid(half: [f64; 3]) -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
     Closed(move |p: [f64; 3]| {
         let q: [f64; 3] = std::array::from_fn(|k| p[k].abs() - half[k]);
         length(q.map(|x| x.max(0.0))) + q[0].max(q[1]).max(q[2]).min(0.0)
@@ -70,7 +70,7 @@ pub(super) fn cuboid(half: [f64; 3]) -> Closed<impl Fn([f64; 3]) -> f64 + Sync> 
 }
 
 /// A sphere filled with a gyroid: many handles, and ambiguous faces.
-pub(super) fn gyroid_ball() -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
+pub(crate) fn gyroid_ball() -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
     Closed(|p: [f64; 3]| {
         let [x, y, z] = p.map(|c| c * 9.0);
         let gyroid = (x.sin() * y.cos() + y.sin() * z.cos() + z.sin() * x.cos()) / 9.0 / 1.8;
@@ -79,7 +79,7 @@ pub(super) fn gyroid_ball() -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
 }
 
 /// Two spheres that nearly touch, blended: a saddle between them.
-pub(super) fn blobs() -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
+pub(crate) fn blobs() -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
     Closed(|p: [f64; 3]| {
         let a = length([p[0] - 0.31, p[1] - 0.29, p[2] - 0.01]) - 0.4;
         let b = length([p[0] + 0.31, p[1] + 0.29, p[2] + 0.01]) - 0.4;
@@ -91,7 +91,7 @@ pub(super) fn blobs() -> Closed<impl Fn([f64; 3]) -> f64 + Sync> {
 
 /// What a closed mesh must be.
 #[derive(Debug, PartialEq)]
-pub(super) struct Topology {
+pub(crate) struct Topology {
     /// Every side of a triangle is met by one other triangle, in the opposite direction.
     pub closed: bool,
     /// No side belongs to more than two triangles, and the triangles at each vertex are one fan.
@@ -100,7 +100,7 @@ pub(super) struct Topology {
     pub euler: i64,
 }
 
-pub(super) fn topology(surface: &Surface) -> Topology {
+pub(crate) fn topology(surface: &Surface) -> Topology {
     let mut sides: HashMap<(u32, u32), u32> = HashMap::new();
     // For each vertex: from the next corner of a triangle to the one after.
     let mut links: Vec<Vec<(u32, u32)>> = vec![Vec::new(); surface.positions.len()];
@@ -143,7 +143,7 @@ pub(super) fn topology(surface: &Surface) -> Topology {
 }
 
 /// Enclosed volume and area.
-pub(super) fn volume_and_area(surface: &Surface) -> (f64, f64) {
+pub(crate) fn volume_and_area(surface: &Surface) -> (f64, f64) {
     surface
         .triangles
         .iter()
@@ -162,7 +162,7 @@ pub(super) fn volume_and_area(surface: &Surface) -> (f64, f64) {
 }
 
 /// A tetrahedron, for the tests of writers.
-pub(super) fn tetrahedron(offset: f64) -> Surface {
+pub(crate) fn tetrahedron(offset: f64) -> Surface {
     let positions = [
         [0.0, 0.0, 0.0],
         [1.0, 0.0, 0.0],
@@ -184,13 +184,13 @@ pub(super) fn tetrahedron(offset: f64) -> Surface {
 }
 
 /// The box of the unit frame that meshes fill.
-pub(super) const UNIT: Bounds = Bounds {
+pub(crate) const UNIT: Bounds = Bounds {
     min: [-0.9; 3],
     max: [0.9; 3],
 };
 
 /// Extracts in the unit frame.
-pub(super) fn extract_with(
+pub(crate) fn extract_with(
     field: &dyn ScalarField,
     grid: &Grid,
     settings: &SurfaceSettings,
@@ -206,12 +206,12 @@ pub(super) fn extract_with(
 }
 
 /// Extracts with default settings, with `cells` along the longest side of [`UNIT`].
-pub(super) fn extract(field: &dyn ScalarField, cells: u32) -> Surface {
+pub(crate) fn extract(field: &dyn ScalarField, cells: u32) -> Surface {
     let grid = Grid::covering(&UNIT, Resolution::Cells(cells), 0.0).unwrap();
     extract_with(field, &grid, &SurfaceSettings::default()).unwrap()
 }
 
-pub(super) fn closed(euler: i64) -> Topology {
+pub(crate) fn closed(euler: i64) -> Topology {
     Topology {
         closed: true,
         manifold: true,

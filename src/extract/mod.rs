@@ -32,7 +32,7 @@ mod volume;
 mod write;
 
 #[cfg(test)]
-mod closed_forms;
+pub(crate) mod closed_forms;
 
 pub use error::ExtractError;
 pub use fineness::{CELLS_ACROSS, DENSE_BYTES, Fineness, USUAL_RESOLUTION};

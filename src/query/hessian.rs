@@ -1,12 +1,11 @@
 //! Second derivatives of a finished field.
 
-use super::LoadedModel;
 use crate::field::{Degree, Model, ScalarField};
 
 /// A field without second derivatives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "second derivatives of this model ({field}) are zero or undefined almost everywhere: it is put together from pieces with kinks between them. Fit with the preset smooth for a field that has them"
+    "second derivatives of this model ({field}) jump or are undefined: it is put together from pieces. Leave the smoothing out, for their means over a small ball, or fit with the preset smooth for a field that has them"
 )]
 pub struct NotTwiceDifferentiable {
     field: String,
@@ -33,23 +32,6 @@ pub fn ensure_twice_differentiable(model: &Model) -> Result<(), NotTwiceDifferen
     }
 }
 
-/// Second derivatives `[N, 6] f32` (xx, xy, xz, yy, yz, zz) at points `[N, 3]`, per own unit.
-///
-/// They mean something for models that pass [`ensure_twice_differentiable`]. See [`unit_hessians`] for their accuracy.
-pub fn hessians(loaded: &LoadedModel, points: &[[f64; 3]]) -> Vec<[f32; 6]> {
-    let frame = &loaded.model().frame;
-    let unit: Vec<[f32; 3]> = points
-        .iter()
-        .map(|&point| frame.apply(point).map(|x| x as f32))
-        .collect();
-    let mut hessians = unit_hessians(loaded.unit_field(), &unit);
-    for hessian in &mut hessians {
-        // Gradients are the same in both frames; they change faster where lengths are shorter.
-        *hessian = hessian.map(|x| (f64::from(x) * frame.scale) as f32);
-    }
-    hessians
-}
-
 /// Distance of the outer two of the five samples of the difference stencil is twice this; unit frame.
 ///
 /// Large enough that the rounding of `f32` gradients (some 1e-6) divided by it stays near 3e-4, small enough against the
@@ -62,7 +44,7 @@ const STEP: f32 = 4e-3;
 /// For a SIREN with ω = 30 the error is below 2e-3 (1 + |value|), as the tests check against its `f64` twin. Within 0.008 of
 /// a place where the gradient jumps, such as the border of the unit frame, the result is that of a smoothed field; beyond the
 /// frame it is that of the distance to interpolated nearest points, whose gradient jumps a little between cells.
-pub fn unit_hessians(field: &dyn ScalarField, points: &[[f32; 3]]) -> Vec<[f32; 6]> {
+pub(super) fn unit_hessians(field: &dyn ScalarField, points: &[[f32; 3]]) -> Vec<[f32; 6]> {
     // f' = (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h
     const STENCIL: [(f32, f32); 4] = [(-2.0, 1.0), (-1.0, -8.0), (1.0, 8.0), (2.0, -1.0)];
     let mut jacobians = vec![[[0.0f32; 3]; 3]; points.len()];
@@ -109,6 +91,7 @@ mod tests {
     use crate::network::{
         Activation, Architecture, Encoding, Identity, Mlp, Sine, initial_parameters,
     };
+    use crate::query::{LoadedModel, Quantity, evaluate};
     use crate::train::Preset;
 
     fn siren() -> Architecture {
@@ -187,7 +170,8 @@ mod tests {
         let engine = open_engine(DeviceChoice::Auto).unwrap();
         let loaded = LoadedModel::new(Arc::new(model), &*engine);
         let points = [[5.3, 0.2, -1.4], [4.1, -0.9, 0.2], [6.0, 1.0, -2.0]];
-        let found = hessians(&loaded, &points);
+        let found = evaluate(&loaded, &points, &[Quantity::Hessian]);
+        let (found, _) = found[0].numbers.as_chunks::<6>();
         // Differences of f64 gradients with a tiny step: right to eight digits.
         let step = 1e-5;
         for (point, found) in points.iter().zip(found) {

@@ -15,6 +15,7 @@ use super::resource_name::Collection;
 use crate::extract::ExtractError;
 use crate::field::{DeviceError, ModelError, device_failure, panic_message};
 use crate::geometry::{MeshError, PointCloudError, ReadError};
+use crate::query::MeasureError;
 use crate::reconstruct::ReconstructError;
 use crate::train::{FitError, SettingsError};
 
@@ -90,6 +91,8 @@ pub(super) enum ApiError {
     ModelDelete { id: String, source: io::Error },
     #[error(transparent)]
     Extract(#[from] ExtractError),
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
     #[error("the result cannot be written: {0}")]
     Encode(io::Error),
     #[error("the call was cancelled")]
@@ -195,6 +198,8 @@ impl ApiError {
             ApiError::Model(error) => model_verdict(error),
             ApiError::ModelDelete { .. } => verdict(Code::Internal, "MODEL_NOT_DELETED"),
             ApiError::Extract(error) => extract_verdict(error),
+            ApiError::Measure(MeasureError::Extract(error)) => extract_verdict(error),
+            ApiError::Measure(MeasureError::Error(_)) => blame("FIELD_INVALID", "error"),
             ApiError::Encode(_) => verdict(Code::Internal, "RESULT_NOT_WRITTEN"),
             ApiError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
             ApiError::Panic(_) => verdict(Code::Internal, "PANIC"),

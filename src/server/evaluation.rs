@@ -1,19 +1,51 @@
-//! Evaluation between the wire and the library: points in, values and gradients out.
-
-use prost::bytes::Bytes;
+//! Evaluation between the wire and the library: points in, quantities out.
 
 use super::chunks::bytes_of;
 use super::error::ApiError;
+use super::proto;
 use crate::CancelToken;
-use crate::query::LoadedModel;
+use crate::query::{Column, Evaluation, LoadedModel, Quantity};
 
-/// Points that are evaluated between two looks at the cancel token.
-const BATCH: usize = 1 << 16;
+/// Points that are evaluated between two looks at the cancel token: second derivatives take up to 26 evaluations each.
+const BATCH: usize = 1 << 14;
 
-/// Values and gradients as they are sent.
-pub(super) struct Evaluated {
-    pub(super) values: Bytes,
-    pub(super) gradients: Bytes,
+/// What a request asks of a model.
+pub(super) struct Asked {
+    quantities: Vec<Quantity>,
+    smoothing: Option<f64>,
+    /// Whether the answer is in `values` and `gradients`, as before there were quantities.
+    plain: bool,
+}
+
+impl Asked {
+    /// From the fields of a request.
+    ///
+    /// # Errors
+    /// [`ApiError::Field`] for a quantity that there is not, and for both ways of asking at once.
+    pub(super) fn new(
+        gradient: bool,
+        names: &[String],
+        smoothing: Option<f64>,
+    ) -> Result<Asked, ApiError> {
+        if gradient && !names.is_empty() {
+            let message = "gradient is set beside quantities: name it as one of them";
+            return Err(ApiError::field("gradient", message));
+        }
+        let quantities = match (names.is_empty(), gradient) {
+            (true, false) => vec![Quantity::Value],
+            (true, true) => vec![Quantity::Value, Quantity::Gradient],
+            (false, _) => {
+                let known = names.iter().map(|name| name.parse::<Quantity>());
+                let known: Result<_, _> = known.collect();
+                known.map_err(|error| ApiError::field("quantities", error.to_string()))?
+            }
+        };
+        Ok(Asked {
+            quantities,
+            smoothing,
+            plain: names.is_empty(),
+        })
+    }
 }
 
 /// The points of a request: `[N, 3]`.
@@ -59,27 +91,58 @@ pub(super) fn decode_points(bytes: &[u8], limit: u64) -> Result<Vec<[f64; 3]>, A
 /// Evaluates a model, batch by batch.
 ///
 /// # Errors
-/// [`ApiError::Cancelled`].
+/// [`ApiError::Cancelled`], and [`ApiError::Field`] for a smoothing that this model has no answer for, and for an answer of more than
+/// `most_bytes`.
 pub(super) fn evaluate(
     model: &LoadedModel,
     points: &[[f64; 3]],
-    gradient: bool,
+    asked: &Asked,
+    most_bytes: usize,
     cancel: &CancelToken,
-) -> Result<Evaluated, ApiError> {
-    let mut values = Vec::with_capacity(points.len());
-    let mut gradients = Vec::with_capacity(if gradient { points.len() } else { 0 });
+) -> Result<proto::EvaluateResponse, ApiError> {
+    let evaluation = Evaluation::new(model.model(), &asked.quantities, asked.smoothing)
+        .map_err(|error| ApiError::field("smoothing", error.to_string()))?;
+    let bytes = points.len() * evaluation.width() * size_of::<f32>();
+    if bytes > most_bytes && !asked.plain {
+        let message = format!(
+            "the answer would have {bytes} bytes: a message has at most {most_bytes}; send fewer points at a time, over one stream"
+        );
+        return Err(ApiError::field("points", message));
+    }
+    let mut columns = evaluation.at(model, &[]);
+    for column in &mut columns {
+        column
+            .numbers
+            .reserve_exact(points.len() * column.quantity.width());
+    }
     for batch in points.chunks(BATCH) {
         if cancel.is_cancelled() {
             return Err(ApiError::Cancelled);
         }
-        let (batch_values, batch_gradients) = model.evaluate(batch, gradient);
-        values.extend(batch_values);
-        gradients.extend(batch_gradients.into_iter().flatten());
+        for (column, part) in columns.iter_mut().zip(evaluation.at(model, batch)) {
+            column.numbers.extend(part.numbers);
+        }
     }
-    Ok(Evaluated {
-        values: bytes_of(values),
-        gradients: bytes_of(gradients),
-    })
+    let mut response = proto::EvaluateResponse {
+        smoothing: evaluation.smoothing(),
+        warnings: evaluation.warnings(),
+        ..Default::default()
+    };
+    if asked.plain {
+        let mut bytes = columns.into_iter().map(|column| bytes_of(column.numbers));
+        response.values = bytes.next().unwrap_or_default();
+        response.gradients = bytes.next().unwrap_or_default();
+    } else {
+        response.columns = columns.into_iter().map(message).collect();
+    }
+    Ok(response)
+}
+
+fn message(column: Column) -> proto::QuantityColumn {
+    proto::QuantityColumn {
+        quantity: column.quantity.name().to_owned(),
+        numbers: bytes_of(column.numbers),
+    }
 }
 
 #[cfg(test)]

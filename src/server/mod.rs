@@ -26,6 +26,7 @@ mod fit;
 mod fit_service;
 mod fit_watch;
 mod fits;
+mod measuring;
 mod memory_budget;
 mod mesh_data;
 mod mesh_service;

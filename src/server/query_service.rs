@@ -12,8 +12,9 @@ use super::answers::send_answer;
 use super::blocking::run_blocking;
 use super::convert::{known, resolution};
 use super::error::ApiError;
-use super::evaluation::{Evaluated, decode_points, evaluate};
+use super::evaluation::{Asked, decode_points, evaluate};
 use super::extraction::{Messages, dense_messages, surface_messages, vdb_messages};
+use super::measuring::measured;
 use super::models::Models;
 use super::proto;
 use super::proto::query_service_server::QueryService;
@@ -21,7 +22,7 @@ use super::resource_name::Collection;
 use super::settings::Limits;
 use crate::CancelToken;
 use crate::extract::{BandSettings, SurfaceSettings};
-use crate::query::LoadedModel;
+use crate::query::{LoadedModel, MeasureSettings};
 
 /// Half the width of a narrow band in voxels, where none is asked for.
 const BAND: f64 = 3.0;
@@ -40,12 +41,16 @@ impl QueryCalls {
         &self,
         model: &str,
         points: Bytes,
-        gradient: bool,
-    ) -> Result<Evaluated, ApiError> {
+        asked: Asked,
+    ) -> Result<proto::EvaluateResponse, ApiError> {
         let id = Collection::Models.id(model, "model")?.to_owned();
         let points = decode_points(&points, self.limits.max_points)?;
         let models = self.models.clone();
-        run_blocking(move |cancel| evaluate(&models.load(&id)?, &points, gradient, cancel)).await
+        let most_bytes = self.limits.max_message_bytes;
+        run_blocking(move |cancel| {
+            evaluate(&models.load(&id)?, &points, &asked, most_bytes, cancel)
+        })
+        .await
     }
 
     /// Runs an extraction when its turn comes.
@@ -72,6 +77,7 @@ impl QueryCalls {
 #[tonic::async_trait]
 impl QueryService for QueryCalls {
     type EvaluateStreamStream = ReceiverStream<Result<proto::EvaluateStreamResponse, Status>>;
+    type MeasureStream = ReceiverStream<Result<proto::MeasureResponse, Status>>;
     type ExtractMeshStream = Messages<proto::ExtractMeshResponse>;
     type ExtractVolumeStream = Messages<proto::ExtractVolumeResponse>;
 
@@ -83,9 +89,12 @@ impl QueryService for QueryCalls {
             model,
             points,
             gradient,
+            quantities,
+            smoothing,
         } = request.into_inner();
-        let Evaluated { values, gradients } = self.evaluated(&model, points, gradient).await?;
-        Ok(Response::new(proto::EvaluateResponse { values, gradients }))
+        let asked = Asked::new(gradient, &quantities, smoothing)?;
+        let answer = self.evaluated(&model, points, asked).await?;
+        Ok(Response::new(answer))
     }
 
     async fn evaluate_stream(
@@ -97,6 +106,32 @@ impl QueryService for QueryCalls {
         // One answer waits while the next is made.
         let (answers, receiver) = mpsc::channel(1);
         tokio::spawn(async move { calls.answer(requests, answers).await }.in_current_span());
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn measure(
+        &self,
+        request: Request<proto::MeasureRequest>,
+    ) -> Result<Response<Self::MeasureStream>, Status> {
+        let proto::MeasureRequest { model, error, iso } = request.into_inner();
+        // Told at once.
+        self.models.get(Collection::Models.id(&model, "model")?)?;
+        let otherwise = MeasureSettings::default();
+        let settings = MeasureSettings {
+            error: if error == 0.0 { otherwise.error } else { error },
+            iso,
+            memory_limit: self.limits.max_extract_bytes,
+        };
+        let calls = self.clone();
+        let (answers, receiver) = mpsc::channel(2);
+        let measuring = async move {
+            let fractions = answers.clone();
+            let work = calls.extracted(&model, move |model, cancel| {
+                measured(model, &settings, cancel, &fractions)
+            });
+            send_answer(&answers, async { Ok(work.await?) }).await;
+        };
+        tokio::spawn(measuring.in_current_span());
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
@@ -182,13 +217,27 @@ impl QueryCalls {
                     model: named,
                     points,
                     gradient,
+                    quantities,
+                    smoothing,
                 } = request?;
                 if !named.is_empty() {
                     model = named;
                 }
-                let Evaluated { values, gradients } =
-                    self.evaluated(&model, points, gradient).await?;
-                Ok(proto::EvaluateStreamResponse { values, gradients })
+                let asked = Asked::new(gradient, &quantities, smoothing)?;
+                let proto::EvaluateResponse {
+                    values,
+                    gradients,
+                    columns,
+                    smoothing,
+                    warnings,
+                } = self.evaluated(&model, points, asked).await?;
+                Ok(proto::EvaluateStreamResponse {
+                    values,
+                    gradients,
+                    columns,
+                    smoothing,
+                    warnings,
+                })
             };
             if !send_answer(&answers, answer).await {
                 return;

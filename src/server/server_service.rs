@@ -8,6 +8,7 @@ use super::proto;
 use super::proto::server_service_server::ServerService;
 use super::settings::Limits;
 use crate::field::DeviceReport;
+use crate::query::Quantity;
 use crate::train::Preset;
 
 /// Says what this daemon is and can do.
@@ -39,6 +40,7 @@ impl ServerService for ServerCalls {
                 max_extract_bytes: limits.max_extract_bytes,
                 max_decoded_mesh_bytes: limits.max_decoded_mesh_bytes,
             }),
+            quantities: Quantity::ALL.map(quantity).to_vec(),
         }))
     }
 }
@@ -66,6 +68,16 @@ fn preset(preset: Preset) -> proto::Preset {
             + 5 * spline / 2
             + settings.outer.typical_bytes()
             + DESCRIPTION_BYTES,
+    }
+}
+
+fn quantity(quantity: Quantity) -> proto::Quantity {
+    let components = quantity.components().iter();
+    proto::Quantity {
+        name: quantity.name().to_owned(),
+        description: quantity.description().to_owned(),
+        components: components.map(|&component| component.to_owned()).collect(),
+        length_power: quantity.length_power(),
     }
 }
 

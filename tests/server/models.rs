@@ -228,6 +228,7 @@ async fn a_model_that_cannot_be_written_is_not_lost() {
         model: ended.model.clone(),
         points: Bytes::copy_from_slice(bytemuck::cast_slice(&octahedron::CENTER)),
         gradient: false,
+        ..Default::default()
     };
     clients.query.evaluate(request).await.unwrap();
     assert_eq!(list(&mut clients).await[0].size_bytes, file.len() as u64);

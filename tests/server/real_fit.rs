@@ -122,6 +122,7 @@ async fn a_box_is_fitted_and_its_distances_come_back() {
         model: ended.model,
         points: bytemuck::cast_slice(&points).to_vec().into(),
         gradient: false,
+        ..Default::default()
     };
     let values = clients
         .query

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 from closest_point import ClosestPoints
 from conftest import part
 from grpclib.const import Cardinality, Handler, Status
@@ -70,6 +71,12 @@ class FakeDaemon:
         self.lost: list[str] = []
         """What it says that a mesh has lost."""
         self.extractions: list[query_pb2.ExtractMeshRequest] = []
+        self.evaluations: list[query_pb2.EvaluateStreamRequest] = []
+        self.knows_quantities = True
+        """Whether it is no older one."""
+        self.measurements: list[query_pb2.MeasureRequest] = []
+        self.measured = query_pb2.Measurement(volume=4.0, volume_error=0.004, area=12.0, area_error=0.006)
+        """What it measures."""
         self._loop = asyncio.new_event_loop()
         self._connections = []
         self._start()
@@ -139,6 +146,8 @@ class FakeDaemon:
             ("ModelService", "GetModel", one, model_pb2, self._get_model),
             ("ModelService", "ExportModel", down, model_pb2, self._export_model),
             ("ModelService", "ImportModel", up, model_pb2, self._import_model),
+            ("QueryService", "EvaluateStream", both, query_pb2, self._evaluate),
+            ("QueryService", "Measure", down, query_pb2, self._measure),
             ("QueryService", "ExtractMesh", down, query_pb2, self._mesh),
             ("QueryService", "ExtractVolume", down, query_pb2, self._volume),
         )
@@ -307,6 +316,26 @@ class FakeDaemon:
         await stream.send_message(query_pb2.ExtractMeshResponse(header=header))
         for start in range(0, len(data), self.chunk):
             await stream.send_message(query_pb2.ExtractMeshResponse(chunk=data[start : start + self.chunk]))
+
+    async def _evaluate(self, stream) -> None:
+        """The curvatures of spheres around the origin, the mean ones negative below; the first is no number."""
+        async for request in stream:
+            self.evaluations.append(request)
+            points = np.frombuffer(request.points, "<f4").reshape(-1, 3)
+            numbers = 1.0 / np.linalg.norm(points, axis=1)
+            gaussian = request.quantities[0] == "gaussian-curvature"
+            numbers = numbers**2 if gaussian else np.where(points[:, 2] < 0.0, -numbers, numbers)
+            numbers[0] = np.nan
+            column = query_pb2.QuantityColumn(quantity=request.quantities[0], numbers=numbers.astype("<f4").tobytes())
+            columns = [column] if self.knows_quantities else []
+            await stream.send_message(
+                query_pb2.EvaluateStreamResponse(columns=columns, smoothing=0.25, warnings=["it is a fake"])
+            )
+
+    async def _measure(self, stream) -> None:
+        self.measurements.append(await stream.recv_message())
+        await stream.send_message(query_pb2.MeasureResponse(fraction=0.5))
+        await stream.send_message(query_pb2.MeasureResponse(measurement=self.measured))
 
     async def _volume(self, stream) -> None:
         await stream.recv_message()

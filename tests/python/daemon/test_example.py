@@ -17,3 +17,21 @@ def test_fit_over_grpc(daemon, tmp_path):
     model, value = result.stdout.split()
     assert model.startswith("models/")
     assert abs(float(value) + 1.0) < 0.05, "the centre of the unit sphere lies one unit inside"
+
+
+def test_measure_over_grpc(daemon, tmp_path):
+    ball = tmp_path / "ball.obj"
+    ball.write_bytes(obj(sphere()))
+
+    def run(*command: object) -> str:
+        command = [sys.executable, *map(str, command)]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    model = run("examples/fit_over_grpc.py", daemon.folder, ball, 0, 0, 0).split()[0]
+    lines = [line.split() for line in run("examples/measure_over_grpc.py", daemon.folder, model, 1, 0, 0).splitlines()]
+    found = {words[0]: [float(word) for word in words[1:] if word != "±"] for words in lines}
+    assert abs(found["normal"][0] - 1.0) < 0.05 and abs(found["mean-curvature"][0] - 1.0) < 0.5
+    assert len(found["principal-directions"]) == 6
+    assert abs(found["volume"][0] / 4.18879 - 1.0) < 0.05 and abs(found["area"][0] / 12.56637 - 1.0) < 0.05
