@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::settings::{Budget, FitSettings, Optimizer, SampleShares, Sampling, Schedule};
 use crate::distance::SignPolicy;
 use crate::field::{
-    Activation, Architecture, Degree, DeviceChoice, Encoding, HashGrid, Identity, Loss, Mlp,
+    Activation, Adam, Architecture, Degree, DeviceChoice, Encoding, HashGrid, Identity, Loss, Mlp,
     OuterDetail, Refinement, Relu, Sine, Update,
 };
 
@@ -132,7 +132,15 @@ impl Preset {
             Preset::Draft | Preset::Standard => (8192, 3e-3),
             Preset::Detail => (16_384, 3e-3),
             Preset::Smooth => (4096, 5e-4),
-            Preset::Compact => (4096, 2e-3),
+            Preset::Compact => (4096, 1.4e-3),
+        };
+        // Over a minute at its rate, a shorter memory of squares lets a SIREN's gradient go wild on some shapes.
+        let update = match self {
+            Preset::Compact => Update::Adam(Adam {
+                beta2: 0.999,
+                ..Adam::default()
+            }),
+            _ => Update::default(),
         };
         // A small network cannot do everything: it does what the surface asks for.
         let (near, uniform, near_sigma) = match self {
@@ -157,7 +165,7 @@ impl Preset {
             loss: Loss::default(),
             optimizer: Optimizer {
                 batch_size,
-                update: Update::default(),
+                update,
                 learning_rate,
                 schedule: Schedule::default(),
                 final_share: 0.02,
