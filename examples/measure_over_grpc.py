@@ -1,4 +1,4 @@
-"""Asks a running `overfit serve` for the curvature of a model at a point, and for its volume and area, with nothing but stock gRPC.
+"""Asks a running `overfit serve` for curvature at a point of a model, and for its volume and area: stock gRPC alone.
 
 usage: measure_over_grpc.py DATA_DIR models/ID X Y Z      needs grpcio-tools and numpy; run it in the repository's root
 """

@@ -39,7 +39,8 @@ pub enum OuterDetail {
     /// Distances within 1 % and directions within 2°, in 70 to 400 KB.
     #[default]
     Fine,
-    /// Distances within some percent, most of them within half of one, and directions mostly within 2°, in 3 to 5 KB.
+    /// Distances off by half a percent in the mean, but by up to two fifths close to the frame, and directions within 2° in the
+    /// median, in 3 to 5 KB.
     Coarse,
 }
 

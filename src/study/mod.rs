@@ -1,5 +1,6 @@
 //! Studies: many fits of some meshes, each with other settings, and a table and pictures of what came of them.
 
+mod axis;
 mod exact_volume;
 mod grid;
 mod interpolated;

@@ -8,6 +8,7 @@ use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::axis::{bytes, plain, range, scientific, ticks};
 use super::series::{Legend, Series, Told, series};
 use super::{Figures, Row, VolumeKind};
 
@@ -461,42 +462,6 @@ fn draw_mark(root: &Area<'_>, shape: usize, (x, y): (i32, i32), colour: RGBColor
     }
 }
 
-/// The range of an axis: all values with some room, over a factor of 3 at least.
-fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
-    let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    if low > high {
-        return 1.0..10.0;
-    }
-    let room = (high / low).powf(0.07).max((3.0 * low / high).sqrt());
-    low / room..high * room
-}
-
-/// Round numbers in a range: four at least, and as few as that allows.
-fn ticks(range: &Range<f64>) -> Vec<f64> {
-    const STEPS: [&[f64]; 4] = [
-        &[1.0],
-        &[1.0, 3.0],
-        &[1.0, 2.0, 5.0],
-        &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0],
-    ];
-    let [low, high] = [range.start, range.end].map(|x| x.log10().floor() as i32);
-    let within = |steps: &&[f64]| -> Vec<f64> {
-        let decades = low..=high;
-        // Dividing keeps 0.003 what it is.
-        let number = |step: f64, decade: i32| match decade {
-            0.. => step * 10f64.powi(decade),
-            _ => step / 10f64.powi(-decade),
-        };
-        let numbers = decades.flat_map(|decade| steps.iter().map(move |&s| number(s, decade)));
-        numbers.filter(|number| range.contains(number)).collect()
-    };
-    let mut choices = STEPS.iter().map(within);
-    let fine = STEPS.last().map(within).unwrap_or_default();
-    choices.find(|ticks| ticks.len() >= 4).unwrap_or(fine)
-}
-
 /// Moves names apart that would stand on each other, within a range of heights.
 fn spread(names: &mut [(i32, String)], gap: i32, within: Range<i32>) {
     names.sort();
@@ -509,29 +474,6 @@ fn spread(names: &mut [(i32, String)], gap: i32, within: Range<i32>) {
     for (height, _) in names.iter_mut().rev() {
         *height = (*height).min(free);
         free = *height - gap;
-    }
-}
-
-/// `3e-4`
-fn scientific(value: f64) -> String {
-    format!("{value:.1e}").replace(".0e", "e")
-}
-
-/// As few digits as tell it.
-fn plain(value: f64) -> String {
-    let rounded = format!("{value:.4}");
-    rounded
-        .trim_end_matches('0')
-        .trim_end_matches('.')
-        .to_owned()
-}
-
-fn bytes(value: f64) -> String {
-    match value {
-        1e9.. => format!("{} GB", plain(value / 1e9)),
-        1e6.. => format!("{} MB", plain(value / 1e6)),
-        1e3.. => format!("{} KB", plain(value / 1e3)),
-        _ => format!("{} B", plain(value)),
     }
 }
 
@@ -638,13 +580,7 @@ mod tests {
     }
 
     #[test]
-    fn axes_have_round_numbers_and_names_keep_apart() {
-        assert_eq!(ticks(&(0.9e-4..1.1e-1)), [1e-4, 1e-3, 1e-2, 1e-1]);
-        assert_eq!(ticks(&(0.9..12.0)), [1.0, 2.0, 5.0, 10.0]);
-        assert_eq!(ticks(&(1.2..3.5)), [1.5, 2.0, 3.0]);
-        assert_eq!([3e-4, 1.5e-3].map(scientific), ["3e-4", "1.5e-3"]);
-        assert_eq!([0.05, 30.0].map(plain), ["0.05", "30"]);
-        assert_eq!([300.0, 3e4, 1.5e6].map(bytes), ["300 B", "30 KB", "1.5 MB"]);
+    fn names_keep_apart() {
         let mut names = [(50, "b"), (49, "a"), (99, "c")].map(|(y, name)| (y, name.to_owned()));
         spread(&mut names, 10, 0..100);
         assert_eq!(names.map(|(height, _)| height), [49, 59, 99]);

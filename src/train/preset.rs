@@ -14,7 +14,7 @@ use crate::loss::Loss;
 use crate::network::{
     Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine, Start,
 };
-use crate::optimizer::{Optimizer, Schedule, Update};
+use crate::optimizer::{Adam, Optimizer, Schedule, Update};
 
 /// A named choice of network, schedule and budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -135,7 +135,15 @@ impl Preset {
             Preset::Draft | Preset::Standard => (8192, 3e-3),
             Preset::Detail => (16_384, 3e-3),
             Preset::Smooth => (4096, 5e-4),
-            Preset::Compact => (4096, 2e-3),
+            Preset::Compact => (4096, 1.4e-3),
+        };
+        // Over a minute at its rate, a shorter memory of squares lets a SIREN's gradient go wild on some shapes.
+        let update = match self {
+            Preset::Compact => Update::Adam(Adam {
+                beta2: 0.999,
+                ..Adam::default()
+            }),
+            _ => Update::default(),
         };
         // A small network cannot do everything: it does what the surface asks for.
         let (near, uniform, near_sigma) = match self {
@@ -161,7 +169,7 @@ impl Preset {
             loss: Loss::default(),
             optimizer: Optimizer {
                 batch_size,
-                update: Update::default(),
+                update,
                 matrices: None,
                 learning_rate,
                 schedule: Schedule::default(),

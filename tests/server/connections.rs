@@ -196,7 +196,7 @@ async fn the_daemon_says_what_it_can_do() {
         .filter(|preset| preset.default)
         .map(|preset| preset.name.as_str())
         .collect();
-    assert_eq!((info.presets.len(), defaults), (4, vec!["standard"]));
+    assert_eq!((info.presets.len(), defaults), (5, vec!["standard"]));
     assert!(
         info.presets
             .iter()

@@ -106,7 +106,7 @@ async fn a_box_is_fitted_and_its_distances_come_back() {
         .unwrap();
     // A box is simpler than most shapes: its spline has coefficients along the edges.
     assert!((preset.parameters / 4..preset.parameters).contains(&model.parameters));
-    // What is known of the shape's outside comes on top.
+    // What is known of a shape's outside is more of some and less of others.
     assert!((preset.size_bytes / 4..preset.size_bytes + 700_000).contains(&model.size_bytes));
 
     // In the middle of faces, where the distance is the one to the face's plane.

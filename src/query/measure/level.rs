@@ -31,6 +31,21 @@ pub(super) struct Start {
     pub middle: [f64; 3],
     /// How far from the middle it may end.
     pub reach: f64,
+    /// The way from the middle to an end, where it is the middle of a side; else 0.
+    pub half: [f64; 3],
+}
+
+/// How far what lies between two ends may come near one of them, as a share of the way from the middle: beyond, the surface would fold.
+const BETWEEN: f64 = 0.8;
+
+impl Start {
+    /// Whether the way may end there.
+    fn allows(&self, end: [f64; 3]) -> bool {
+        let way = minus(end, self.middle);
+        let along = dot(way, self.half).abs();
+        dot(way, way) <= self.reach * self.reach
+            && (along == 0.0 || along <= BETWEEN * dot(self.half, self.half))
+    }
 }
 
 /// A point that was moved onto the level set.
@@ -54,9 +69,7 @@ impl Level<'_> {
             let second = self.steps(&moved)?;
             let steps = first.into_iter().zip(second);
             landed.extend(starts.iter().zip(steps).map(|(start, (first, second))| {
-                let way = minus(second.to, start.middle);
-                let near = dot(way, way) <= start.reach * start.reach;
-                let got_there = near && second.off <= first.off;
+                let got_there = second.off <= first.off && start.allows(second.to);
                 let (position, normal) = match got_there {
                     true => (second.to, second.normal),
                     false => (start.middle, first.normal),

@@ -84,6 +84,9 @@ const CELLS: u32 = 96;
 /// So much of a cell more, so that no flat side of a shape lies along the samples, where the sign is that of rounding.
 const ASKEW: f64 = 0.618;
 
+/// What is left of the error after a round that was worth its time.
+const WORTH_IT: f64 = 0.8;
+
 /// Bytes that a panel takes with its share of vertices and middles.
 const BYTES_PER_PANEL: u64 = 400;
 
@@ -248,6 +251,7 @@ fn measure_field(
     let most = (settings.memory_limit / BYTES_PER_PANEL) as usize;
     let (mut sum, mut off) = panels.sum();
     let mut warnings = Vec::new();
+    let mut before = f64::INFINITY;
     loop {
         let allowed = Off {
             area: settings.error * sum.area,
@@ -258,7 +262,10 @@ fn measure_field(
             break;
         }
         progress(0.3 + 0.7 / (1.0 + excess.log2() as f32));
-        if !panels.refine(&mut level, allowed, most)? {
+        // More work that changes next to nothing would never be enough.
+        let stuck = excess > WORTH_IT * before;
+        before = excess;
+        if stuck || !panels.refine(&mut level, allowed, most)? {
             warnings.push(format!(
                 "The error that was asked for was not reached: volume or area may be off by {} times as much.",
                 length_in_words(excess)

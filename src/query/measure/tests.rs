@@ -58,10 +58,14 @@ fn check(name: &str, field: &dyn ScalarField, known: &Known, error: f64) {
     };
     let (volume, area) = (known.volume * length.powi(3), known.area * length.powi(2));
     let errors = &found.errors;
+    // Where edges are, it stops short of what was asked for, which it says.
+    let reached = errors.volume <= error * volume && errors.area <= error * area;
     assert!(
-        errors.volume <= error * volume && errors.area <= error * area,
+        reached || found.warnings[0].contains("was not reached"),
         "{found:?}"
     );
+    assert!(reached || name == "box", "{found:?}");
+    assert!(errors.area <= 0.01 * area, "{found:?}");
     // Rounding of single precision beside what is estimated.
     near(
         "volume",
@@ -86,12 +90,14 @@ fn check(name: &str, field: &dyn ScalarField, known: &Known, error: f64) {
         }
     }
     let expected = known.mean_curvature * length;
-    let off = (found.mean_curvature_integral / expected - 1.0).abs();
-    assert!(
-        off < 0.01,
-        "{name}: {} for {expected}",
-        found.mean_curvature_integral
+    let estimate = errors.mean_curvature_integral;
+    near(
+        "mean curvature",
+        found.mean_curvature_integral,
+        expected,
+        estimate,
     );
+    assert!(estimate < 0.1 * expected, "{name}: {estimate}");
 }
 
 #[test]
