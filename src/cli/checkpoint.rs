@@ -16,7 +16,8 @@ const EVERY: Duration = Duration::from_secs(10);
 /// The file `MODEL.checkpoint`.
 pub(super) struct CheckpointFile {
     path: PathBuf,
-    written: Instant,
+    /// When the last was written, or training began.
+    written: Option<Instant>,
     /// The last that was written, in steps.
     step: Option<u64>,
     /// The last could not be written.
@@ -30,7 +31,7 @@ impl CheckpointFile {
         path.push(".checkpoint");
         CheckpointFile {
             path: path.into(),
-            written: Instant::now(),
+            written: None,
             step: None,
             failed: false,
         }
@@ -59,8 +60,8 @@ impl CheckpointFile {
     }
 
     /// It is time for another.
-    pub(super) fn is_due(&self) -> bool {
-        self.written.elapsed() >= EVERY
+    pub(super) fn is_due(&mut self) -> bool {
+        self.written.get_or_insert_with(Instant::now).elapsed() >= EVERY
     }
 
     /// Writes one. What does not work is said once; training goes on.
@@ -76,7 +77,7 @@ impl CheckpointFile {
             }
             Err(_) => {}
         }
-        self.written = Instant::now();
+        self.written = Some(Instant::now());
     }
 
     /// One was written, and the last attempt did not fail.

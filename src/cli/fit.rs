@@ -234,7 +234,7 @@ impl Observer for Watch {
     }
 
     fn wants_checkpoint(&mut self, is_last: bool) -> bool {
-        let checkpoints = self.checkpoints.as_ref();
+        let checkpoints = self.checkpoints.as_mut();
         checkpoints.is_some_and(|file| is_last || file.is_due())
     }
 

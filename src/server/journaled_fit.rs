@@ -12,7 +12,8 @@ pub(super) struct JournaledFit<'a> {
     fit: &'a Fit,
     journal: &'a Journal,
     interval: Duration,
-    written: Instant,
+    /// When the last was written, or training began.
+    written: Option<Instant>,
     /// The last could not be written.
     failed: bool,
 }
@@ -24,7 +25,7 @@ impl<'a> JournaledFit<'a> {
             fit,
             journal,
             interval,
-            written: Instant::now(),
+            written: None,
             failed: false,
         }
     }
@@ -49,7 +50,7 @@ impl Observer for JournaledFit<'_> {
 
     fn wants_checkpoint(&mut self, is_last: bool) -> bool {
         // A fit that is cancelled does not go on.
-        !is_last && self.written.elapsed() >= self.interval
+        !is_last && self.written.get_or_insert_with(Instant::now).elapsed() >= self.interval
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint) {
@@ -61,7 +62,7 @@ impl Observer for JournaledFit<'_> {
             }
             Err(_) => {}
         }
-        self.written = Instant::now();
+        self.written = Some(Instant::now());
     }
 
     fn wants_end(&self, step: u64) -> bool {
