@@ -45,7 +45,7 @@ pub(super) enum Work {
     /// Its mesh, and the state that it had reached.
     Ready {
         mesh: Mesh,
-        checkpoint: Option<Checkpoint>,
+        checkpoint: Option<Box<Checkpoint>>,
     },
     /// Why it cannot, in words.
     Lost(String),
@@ -188,6 +188,7 @@ fn work_in(folder: &Path) -> Work {
         read.inspect_err(|error| tracing::warn!(%error, "a checkpoint is lost"))
             .ok()
     });
+    let checkpoint = checkpoint.map(Box::new);
     Work::Ready { mesh, checkpoint }
 }
 

@@ -70,7 +70,7 @@ fn order(fit: &mut proto::Fit, work: Work, meshes: &Meshes, models: &Models) -> 
                 display_name: fit.display_name.clone(),
                 asked,
                 settings,
-                checkpoint,
+                checkpoint: checkpoint.map(|checkpoint| *checkpoint),
             })
         }
         Err(words) => {

@@ -4,7 +4,9 @@ mod axis;
 mod exact_volume;
 mod grid;
 mod interpolated;
+mod marks;
 mod picture;
+mod quality;
 mod results;
 mod series;
 

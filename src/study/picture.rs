@@ -3,100 +3,26 @@
 use std::io;
 use std::ops::Range;
 
-use plotters::coord::Shift;
-use plotters::element::DashedPathElement;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::{HPos, VPos};
 
-use super::axis::{bytes, plain, range, scientific, ticks};
+use super::axis::{range, ticks};
+use super::marks::{
+    Area, COLOURS, Drawn, FONT, LINE, Mark, Sample, TEXT, dashed, draw_mark, draw_sample,
+    shortened, text, wrapped,
+};
+use super::quality::{COSTS, Cost, GRADIENT, NEAR, OVERLAP, Quality, SIGN};
 use super::series::{Legend, Series, Told, series};
-use super::{Figures, Row, VolumeKind};
+use super::{Row, VolumeKind};
 
-/// Colours that the colour-blind can tell apart, too (Okabe and Ito 2008); the black among them is for volumes.
-const COLOURS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(148, 124, 20),
-];
-
-const TEXT: RGBColor = RGBColor(40, 40, 40);
 const GRID: RGBColor = RGBColor(225, 225, 225);
 
-/// How many shapes there are.
-const SHAPES: usize = 5;
-
 /// Sizes in pixels: the whole is as wide as two panels.
-const PANEL: (u32, u32) = (560, 290);
+const PANEL: (u32, u32) = (LINE / 2, 290);
 const HEAD: u32 = 44;
 const LEGEND_LINE: u32 = 22;
 /// Room right of a panel, where the names of volumes may stand.
 const NAMES: u32 = 100;
-/// Size of text, as plotters counts it.
-const FONT: u32 = 16;
-/// Of one letter, about.
-const LETTER: u32 = 7;
-
-/// A figure of quality, the less the better.
-struct Quality {
-    name: &'static str,
-    of: fn(&Figures) -> Option<f64>,
-    /// Less than this is drawn as this: a logarithmic axis has no zero.
-    least: f64,
-    tick: fn(f64) -> String,
-}
-
-const NEAR: Quality = Quality {
-    name: "near error (longest side 1)",
-    of: |figures| figures.near_mae,
-    least: 1e-8,
-    tick: scientific,
-};
-const GRADIENT: Quality = Quality {
-    name: "gradient's angle, median (degrees)",
-    of: |figures| figures.gradient_degrees,
-    least: 1e-3,
-    tick: plain,
-};
-const OVERLAP: Quality = Quality {
-    name: "1 - IoU",
-    of: |figures| figures.iou.map(|iou| 1.0 - iou),
-    least: 1e-6,
-    tick: scientific,
-};
-const SIGN: Quality = Quality {
-    name: "wrong sign near the surface (share)",
-    of: |figures| figures.sign_agreement.map(|share| 1.0 - share),
-    least: 1e-6,
-    tick: scientific,
-};
-
-/// What quality is drawn against.
-struct Cost {
-    name: &'static str,
-    of: fn(&Figures) -> Option<f64>,
-    tick: fn(f64) -> String,
-    /// Whether that of a volume is one, too; else its quality is a line across.
-    of_volumes: bool,
-}
-
-const COSTS: [Cost; 2] = [
-    Cost {
-        name: "training (seconds)",
-        of: |figures| figures.seconds,
-        tick: plain,
-        of_volumes: false,
-    },
-    Cost {
-        name: "bytes of the file",
-        of: |figures| figures.bytes.map(|bytes| bytes as f64),
-        tick: bytes,
-        of_volumes: true,
-    },
-];
 
 /// Rows of a mesh, sorted for drawing.
 struct Content<'a> {
@@ -105,8 +31,6 @@ struct Content<'a> {
     /// By kind, each from coarse to fine.
     volumes: Vec<(VolumeKind, Vec<Row<'a>>)>,
 }
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// The picture of a mesh's rows as SVG; `None` if they have nothing to show. `varied` are the names of the settings that vary.
 ///
@@ -154,32 +78,6 @@ pub(super) fn picture(
             .map_err(io::Error::other)?;
     }
     Ok(Some(svg))
-}
-
-type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
-
-/// A mark of the legend, with its words.
-struct Sample {
-    mark: Mark,
-    words: String,
-}
-
-#[derive(Clone, Copy)]
-enum Mark {
-    None,
-    Shape(usize, RGBColor),
-    Line(VolumeKind),
-}
-
-impl Sample {
-    fn width(&self) -> u32 {
-        let mark = match self.mark {
-            Mark::None => 0,
-            Mark::Shape(..) => 16,
-            Mark::Line(_) => 44,
-        };
-        mark + LETTER * self.words.chars().count() as u32 + 18
-    }
 }
 
 impl<'a> Content<'a> {
@@ -360,108 +258,6 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Words that are no longer than a line.
-fn shortened(words: &str) -> String {
-    let most = (PANEL.0 / LETTER) as usize;
-    match words.chars().count() > most {
-        true => words.chars().take(most - 1).chain(['…']).collect(),
-        false => words.to_owned(),
-    }
-}
-
-/// Samples in lines that are no wider than the picture.
-fn wrapped(samples: Vec<Sample>) -> Vec<Vec<Sample>> {
-    let mut lines: Vec<Vec<Sample>> = Vec::new();
-    let mut width = u32::MAX;
-    for sample in samples {
-        width = width.saturating_add(sample.width());
-        if width > 2 * PANEL.0 - 32 {
-            width = sample.width();
-            lines.push(Vec::new());
-        }
-        lines.last_mut().expect("one was pushed").push(sample);
-    }
-    lines
-}
-
-impl Quality {
-    fn at(&self, row: &Row<'_>) -> Option<f64> {
-        let value = (self.of)(row.figures).filter(|value| value.is_finite());
-        value.map(|value| value.max(self.least))
-    }
-}
-
-impl Cost {
-    fn at(&self, row: &Row<'_>) -> Option<f64> {
-        (self.of)(row.figures).filter(|&value| value > 0.0 && value.is_finite())
-    }
-}
-
-/// Dashes for dense volumes, dots for narrow bands.
-fn dashed(
-    points: Vec<(f64, f64)>,
-    kind: VolumeKind,
-) -> DashedLineSeries<std::vec::IntoIter<(f64, f64)>, i32> {
-    let (dash, gap) = dashes(kind);
-    DashedLineSeries::new(points, dash, gap, TEXT.stroke_width(1))
-}
-
-fn dashes(kind: VolumeKind) -> (i32, i32) {
-    match kind {
-        VolumeKind::Dense => (10, 6),
-        VolumeKind::NarrowBand => (2, 5),
-    }
-}
-
-fn text(size: u32, colour: RGBColor, across: HPos, up: VPos) -> TextStyle<'static> {
-    TextStyle {
-        color: colour.to_backend_color(),
-        ..TextStyle::from(("sans-serif", size).into_font()).pos(Pos::new(across, up))
-    }
-}
-
-fn draw_sample(root: &Area<'_>, sample: &Sample, (left, middle): (i32, i32)) -> Drawn {
-    let words = text(FONT, TEXT, HPos::Left, VPos::Center);
-    let indent = match sample.mark {
-        Mark::None => 0,
-        Mark::Shape(shape, colour) => {
-            draw_mark(root, shape, (left + 6, middle), colour)?;
-            16
-        }
-        Mark::Line(kind) => {
-            let (dash, gap) = dashes(kind);
-            let ends = [(left, middle), (left + 36, middle)];
-            let line = DashedPathElement::new(ends, dash, gap, TEXT.stroke_width(1));
-            root.draw(&line)?;
-            44
-        }
-    };
-    root.draw_text(&sample.words, &words, (left + indent, middle))
-}
-
-/// A mark of the shape with this number.
-fn draw_mark(root: &Area<'_>, shape: usize, (x, y): (i32, i32), colour: RGBColor) -> Drawn {
-    let polygon = |corners: &[(i32, i32)]| {
-        let corners: Vec<(i32, i32)> = corners.iter().map(|(a, b)| (x + a, y + b)).collect();
-        root.draw(&Polygon::new(corners, colour.filled()))
-    };
-    match shape % SHAPES {
-        0 => root.draw(&Circle::new((x, y), 4, colour.filled())),
-        1 => polygon(&[(-4, -4), (4, -4), (4, 4), (-4, 4)]),
-        2 => polygon(&[(0, -5), (5, 4), (-5, 4)]),
-        3 => polygon(&[(0, -6), (5, 0), (0, 6), (-5, 0)]),
-        _ => {
-            for ends in [
-                [(x - 4, y - 4), (x + 4, y + 4)],
-                [(x - 4, y + 4), (x + 4, y - 4)],
-            ] {
-                root.draw(&PathElement::new(ends, colour.stroke_width(2)))?;
-            }
-            Ok(())
-        }
-    }
-}
-
 /// Moves names apart that would stand on each other, within a range of heights.
 fn spread(names: &mut [(i32, String)], gap: i32, within: Range<i32>) {
     names.sort();
@@ -480,6 +276,7 @@ fn spread(names: &mut [(i32, String)], gap: i32, within: Range<i32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::study::Figures;
 
     fn figures(seconds: f64, bytes: usize, error: f64) -> Figures {
         Figures {
