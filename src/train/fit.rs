@@ -54,27 +54,36 @@ pub fn fit(
     cancel: &CancelToken,
     observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {
-    fit_from(mesh, name, settings, None, cancel, observer)
+    fit_from(None, mesh, name, settings, cancel, observer)
 }
 
-/// As [`fit`], and where there is a checkpoint of the same mesh with the same settings, goes on from that. Its budget may have been another.
+/// Goes on with a fit of the same mesh with the same settings, of which the budget may be another.
 ///
 /// # Errors
 /// As [`fit`], and [`FitError::Checkpoint`] if the checkpoint is another fit's.
-pub fn fit_from(
+pub fn resume(
+    checkpoint: Checkpoint,
     mesh: &Mesh,
     name: &str,
     settings: &FitSettings,
-    checkpoint: Option<Checkpoint>,
     cancel: &CancelToken,
     observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {
-    if let Some(checkpoint) = &checkpoint {
-        checkpoint.check(settings, mesh)?;
-    }
+    checkpoint.check(settings, mesh)?;
+    fit_from(Some(checkpoint), mesh, name, settings, cancel, observer)
+}
+
+fn fit_from(
+    checkpoint: Option<Checkpoint>,
+    mesh: &Mesh,
+    name: &str,
+    settings: &FitSettings,
+    cancel: &CancelToken,
+    observer: &mut dyn Observer,
+) -> Result<Model, FitError> {
     // A device that fails in the middle of work panics.
     let work =
-        AssertUnwindSafe(|| fit_on_device(mesh, name, settings, checkpoint, cancel, observer));
+        AssertUnwindSafe(|| fit_on_device(checkpoint, mesh, name, settings, cancel, observer));
     catch_unwind(work).unwrap_or_else(|panic| match device_failure(panic) {
         Ok(error) => Err(error.into()),
         Err(panic) => resume_unwind(panic),
@@ -82,10 +91,10 @@ pub fn fit_from(
 }
 
 fn fit_on_device(
+    checkpoint: Option<Checkpoint>,
     mesh: &Mesh,
     name: &str,
     settings: &FitSettings,
-    checkpoint: Option<Checkpoint>,
     cancel: &CancelToken,
     observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {

@@ -13,7 +13,6 @@ mod octahedron;
 mod previews;
 mod queries;
 mod real_fit;
-mod restarts;
 mod shutdown;
 mod upload_limits;
 mod watchers;
