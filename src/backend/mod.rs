@@ -27,7 +27,7 @@ use crate::optimizer::{MOMENTS, UpdateStep};
 /// What is made small.
 ///
 /// The field is what was known of it before, plus `unit` times the network's value: its error is `unit (value - wanted)`, where
-/// `wanted` is a column of the samples, and so is that of its gradient, see [`Needs::columns`](super::Needs::columns). What is
+/// `wanted` is a column of the samples, and so is that of its gradient, see [`Needs::columns`](crate::loss::Needs::columns). What is
 /// minimised is the mean loss over the samples, divided by `unit`: so the network's gradient does not depend on
 /// how much there is left to learn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,7 +120,7 @@ pub trait FieldBackend: Backend {
 
     /// The objective over a batch, `[1]`, and its gradient by the parameters, `[P]`.
     ///
-    /// `samples` is `[N, columns]`, as [`Needs::columns`](super::Needs::columns) has it.
+    /// `samples` is `[N, columns]`, as [`Needs::columns`](crate::loss::Needs::columns) has it.
     fn loss_and_gradient(
         architecture: &Architecture,
         parameters: Tensor<Self, 1>,

@@ -20,7 +20,7 @@ use crate::query::{Evaluation, LoadedModel, Quantity};
 
 /// Evaluate a model at points: signed distances, gradients, curvatures
 ///
-/// Writes float32 in the mesh's own units: [N] for one number a point, else [N, columns], the quantities side by side in the order
+/// Writes float32 in the mesh's own units: one number a point as an array of N, else N rows of columns, the quantities side by side in the order
 /// in which they were asked for. --json tells the columns with their units.
 #[derive(Args)]
 pub(super) struct EvalArguments {

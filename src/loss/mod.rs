@@ -1,6 +1,6 @@
 //! What a fit makes small: one file a term, and the one list of them.
 //!
-//! A new one is a file with a structure of its settings and its [`LossTerm`], and a line in the list below. Every backend, all
+//! A new one is a file with a structure of its settings and its `LossTerm`, and a line in the list below. Every backend, all
 //! derivatives and the settings of every door follow from these.
 
 mod parse;
