@@ -314,6 +314,8 @@ impl<B: FieldBackend> Engine for BackendEngine<B> {
             update,
             summation,
         });
+        // The first takes a copy, the second the mean.
+        learner.average(0.5);
         learner.average(0.5);
         let field = learner.field();
         field.values(&[[0.5; 3]], &mut [0.0]);
