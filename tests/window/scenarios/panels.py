@@ -32,7 +32,7 @@ def panels(stage: Stage) -> Iterator[float]:
     yield from stage.ended(job)
     yield from stage.panel("after")
     yield from click("overfit.clear_ended")
-    yield from open_below(addon_module("interface.field_panel").OVERFIT_PT_field_model, "overfit.extract_volume")
+    yield from open_below(addon_module("interface.field_panel").OVERFIT_PT_field_model, "overfit.measure")
     yield from stage.panel("field")
 
 
