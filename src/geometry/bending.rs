@@ -2,7 +2,7 @@
 
 use super::Mesh;
 use super::edges::Edges;
-use super::vector::{cross, dot, minus};
+use super::vector::{cross, dot, length, minus};
 use super::weld::first_at_same_place;
 
 /// How much each triangle has part in the bending of the surface, `[F]`: half the sum over its edges of their length times the angle between
@@ -30,10 +30,6 @@ pub fn bending(mesh: &Mesh) -> Vec<f64> {
         }
     }
     bending
-}
-
-fn length(vector: [f64; 3]) -> f64 {
-    dot(vector, vector).sqrt()
 }
 
 #[cfg(test)]

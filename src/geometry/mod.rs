@@ -42,7 +42,7 @@ mod topology;
 mod triangulate;
 mod union_find;
 mod validate;
-mod vector;
+pub(crate) mod vector;
 mod weld;
 mod xyz;
 

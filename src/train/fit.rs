@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::checkpoint::{Checkpoint, Course};
+use super::checkpoint::Checkpoint;
 use super::device::DeviceInPreparation;
 use super::evaluate::{HeldOut, Protocol};
 use super::fit_error::FitError;
@@ -189,14 +189,13 @@ fn fit_on_device(
         // What is known already may be better than the first steps.
         run.check(cancel)?;
     }
-    let begun = Course::new(settings, mesh);
     thread::scope(|scope| {
         let by_itself = engine.device() != Device::Cpu;
         let mut supply = match by_itself && settings.summation() == Summation::Fast {
             true => Supply::beside(mixtures, cancel, scope),
             false => Supply::Between(mixtures),
         };
-        run.train(&mut pool, &mut supply, &begun, cancel, observer)
+        run.train(&mut pool, &mut supply, mesh, cancel, observer)
     })?;
 
     observer.progress(Progress {

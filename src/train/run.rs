@@ -14,6 +14,7 @@ use super::settings::FitSettings;
 use crate::CancelToken;
 use crate::backend::{BatchDraw, TrainStep};
 use crate::field::{Learner, Metrics, Model};
+use crate::geometry::Mesh;
 
 /// Checks on held-out points over a budget: to keep the best state and to see a quality target.
 const CHECKS: f64 = 20.0;
@@ -90,10 +91,10 @@ impl<'a> Run<'a> {
         self.latest.fraction = self.settings.budget.used_share(course.step, elapsed);
     }
 
-    /// The state as it is. `begun` is that of the fit before its first step.
-    fn checkpoint(&self, pool: &SamplePool, begun: &Course) -> Checkpoint {
+    /// The state as it is; `mesh` is the one that the fit was asked for.
+    fn checkpoint(&self, pool: &SamplePool, mesh: &Mesh) -> Checkpoint {
         let best = self.best.as_ref();
-        let mut course = begun.clone();
+        let mut course = Course::new(self.settings, mesh);
         course.step = self.latest.step;
         course.samples = self.latest.samples;
         course.elapsed_seconds = self.latest.elapsed_seconds;
@@ -119,7 +120,7 @@ impl<'a> Run<'a> {
         &mut self,
         pool: &mut SamplePool,
         supply: &mut Supply<'_>,
-        begun: &Course,
+        mesh: &Mesh,
         cancel: &CancelToken,
         observer: &mut dyn Observer,
     ) -> Result<(), FitError> {
@@ -130,13 +131,13 @@ impl<'a> Run<'a> {
         self.check_if_due(cancel)?;
         while self.latest.fraction < 1.0 {
             if observer.wants_checkpoint(false) {
-                self.keep(pool, begun, observer);
+                self.keep(pool, mesh, observer);
             }
             let turn = self.turn(pool, supply, &mut clock, cancel, observer);
             if let Err(FitError::Cancelled) = turn
                 && observer.wants_checkpoint(true)
             {
-                self.keep(pool, begun, observer);
+                self.keep(pool, mesh, observer);
             }
             turn?;
         }
@@ -144,8 +145,8 @@ impl<'a> Run<'a> {
     }
 
     /// Hands on the state, unless training has diverged.
-    fn keep(&self, pool: &SamplePool, begun: &Course, observer: &mut dyn Observer) {
-        let checkpoint = self.checkpoint(pool, begun);
+    fn keep(&self, pool: &SamplePool, mesh: &Mesh, observer: &mut dyn Observer) {
+        let checkpoint = self.checkpoint(pool, mesh);
         if checkpoint.is_finite() {
             observer.checkpoint(checkpoint);
         }
@@ -407,11 +408,10 @@ mod tests {
         let mut run = Run::new(&settings, learner, &residual, &held_out, &unfinished);
         run.check(&cancel).unwrap();
         let mut supply = Supply::Between(mixtures);
-        let begun = Course::new(&settings, &mesh);
         run.train(
             &mut pool,
             &mut supply,
-            &begun,
+            &mesh,
             &cancel,
             &mut |_: Progress| {},
         )

@@ -1,5 +1,6 @@
 //! Integrals over flat triangles and the solids below them, in closed form.
 
+use crate::geometry::vector::{cross, dot, minus};
 use std::ops::{Add, AddAssign, Mul, Sub};
 
 /// A place on the surface.
@@ -136,22 +137,6 @@ impl Sub for Integrals {
     fn sub(self, other: Integrals) -> Integrals {
         self + other * -1.0
     }
-}
-
-pub(super) fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    std::array::from_fn(|k| a[k] - b[k])
-}
-
-pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [
-        a[1] * b[2] - a[2] * b[1],
-        a[2] * b[0] - a[0] * b[2],
-        a[0] * b[1] - a[1] * b[0],
-    ]
 }
 
 #[cfg(test)]

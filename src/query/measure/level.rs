@@ -1,10 +1,11 @@
 //! Points moved onto a level set.
 
-use super::integrals::{Vertex, dot, minus};
+use super::integrals::Vertex;
 use crate::CancelToken;
 use crate::extract::ExtractError;
 use crate::field::ScalarField;
 use crate::geometry::Similarity;
+use crate::geometry::vector::{dot, minus};
 
 /// Points handed to the field in one call.
 const BATCH: usize = 1 << 15;

@@ -23,7 +23,7 @@ use crate::extract::{
     extract_surface,
 };
 use crate::field::{Model, ScalarField};
-use crate::geometry::{Bounds, Similarity};
+use crate::geometry::{Bounds, Similarity, vector};
 use crate::words::length_in_words;
 
 /// How a model is measured. Start from [`Default`].
@@ -308,8 +308,8 @@ fn in_own_units(
     let (area, volume) = (sum.area * length.powi(2), sum.volume * length.powi(3));
     let unit_centroid = sum.first.map(|x| x / sum.volume);
     let farthest = positions.map(|position| {
-        let way = integrals::minus(position, unit_centroid);
-        integrals::dot(way, way)
+        let way = vector::minus(position, unit_centroid);
+        vector::dot(way, way)
     });
     let farthest = farthest.fold(0.0, f64::max).sqrt();
     // Second moments about the centroid (Steiner).

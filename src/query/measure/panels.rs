@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::integrals::{Integrals, Vertex, dot, minus};
+use super::integrals::{Integrals, Vertex};
 use super::level::{Level, Start};
 use crate::extract::ExtractError;
+use crate::geometry::vector::{dot, minus};
 
 /// A curved triangle of the surface. Its sides are cut in half on the surface, which makes four flat triangles of it.
 #[derive(Clone, Copy)]
