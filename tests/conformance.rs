@@ -12,8 +12,8 @@ use overfit::backend::{
 use overfit::instruction_set;
 use overfit::loss::{Loss, Needs};
 use overfit::network::{
-    Activation, Architecture, DenseGrid, Encoding, Fourier, HashGrid, Identity, Joined, Mlp,
-    Positional, Relu, Sine, Tanh, TriPlane, initial_parameters,
+    Activation, Architecture, DenseGrid, Encoding, Fourier, HashGrid, Identity, Interpolation,
+    Joined, Mlp, Positional, Relu, Sine, Tanh, TriPlane, initial_parameters,
 };
 use overfit::optimizer::{Adam, Muon, Update, UpdateStep};
 use rand::{RngExt, SeedableRng};
@@ -24,15 +24,18 @@ type Reference = NdArray<f64>;
 
 /// Every encoding with every activation, dense and hashed levels, widths that fill a kernel's blocks and widths that do not.
 fn architectures() -> Vec<Architecture> {
-    let hash_grid = |features, finest_resolution| {
+    let hash_grid_of = |features, finest_resolution, interpolation| {
         Encoding::HashGrid(HashGrid {
             levels: 3,
             features,
             log2_entries: 9,
             base_resolution: 3,
             finest_resolution,
+            interpolation,
         })
     };
+    let hash_grid = |features, finest| hash_grid_of(features, finest, Interpolation::Linear);
+    let quadratic = Interpolation::Quadratic;
     let mlp = |hidden_width, hidden_layers, activation| Mlp {
         hidden_width,
         hidden_layers,
@@ -51,6 +54,7 @@ fn architectures() -> Vec<Architecture> {
         features: 2,
         base_resolution: 3,
         finest_resolution: 6,
+        interpolation: quadratic,
     });
     let tri_plane = |features| {
         Encoding::TriPlane(TriPlane {
@@ -58,6 +62,7 @@ fn architectures() -> Vec<Architecture> {
             features,
             base_resolution: 4,
             finest_resolution: 11,
+            interpolation: Interpolation::Linear,
         })
     };
     let joined = Encoding::Joined(Joined {
@@ -77,6 +82,8 @@ fn architectures() -> Vec<Architecture> {
         (positional, mlp(24, 2, relu)),
         (fourier(19), mlp(33, 2, tanh)),
         (dense_grid, mlp(21, 1, relu)),
+        (hash_grid_of(4, 19, quadratic), mlp(33, 2, relu)),
+        (hash_grid_of(8, 17, quadratic), mlp(18, 1, tanh)),
         (tri_plane(1), mlp(19, 2, tanh)),
         (joined, mlp(37, 2, tanh)),
     ]

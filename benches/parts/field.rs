@@ -114,6 +114,7 @@ pub(crate) fn hash_grid() -> Architecture {
             log2_entries: 15,
             base_resolution: 16,
             finest_resolution: 256,
+            ..HashGrid::default()
         }),
         mlp: Mlp {
             hidden_width: 64,

@@ -103,6 +103,7 @@ impl Network {
                 log2_entries,
                 base_resolution: 16,
                 finest_resolution: 256,
+                ..HashGrid::default()
             }),
             Network::LargeGrid => on_grid(HashGrid {
                 levels: 16,
@@ -110,6 +111,7 @@ impl Network {
                 log2_entries: 19,
                 base_resolution: 16,
                 finest_resolution: 2048,
+                ..HashGrid::default()
             }),
             Network::Siren => Architecture {
                 encoding: Encoding::Identity(Identity {}),

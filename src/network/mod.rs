@@ -10,7 +10,7 @@ mod start;
 pub use activation::{Activation, Finer, Gaussian, Gelu, Relu, Silu, Sine, Softplus, Tanh, Wire};
 pub use architecture::{Architecture, ArchitectureError, LayerSize, Mlp, TensorSpec};
 pub use encoding::{
-    DenseGrid, Encoding, Fourier, HashGrid, Identity, Joined, Positional, TriPlane,
+    DenseGrid, Encoding, Fourier, HashGrid, Identity, Interpolation, Joined, Positional, TriPlane,
 };
 pub use initial::initial_parameters;
 pub use start::Start;

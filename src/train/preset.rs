@@ -92,6 +92,7 @@ impl Preset {
                 log2_entries,
                 base_resolution: 8,
                 finest_resolution,
+                ..HashGrid::default()
             }),
             mlp: Mlp {
                 hidden_width,

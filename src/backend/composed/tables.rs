@@ -5,20 +5,20 @@ use burn::tensor::{ElementConversion, IndexingUpdateOp, Int, Tensor};
 
 use super::{LayerInput, blocks};
 use crate::network::TensorSpec;
-use crate::network::encoding::{GridLevel, Parts};
+use crate::network::encoding::{GridLevel, Parts, coefficient};
 
 /// Where points lie in every level.
 pub(super) struct Tables<B: Backend> {
     features: usize,
-    /// Eight for each level.
-    corners: Vec<[Corner<B>; 8]>,
+    /// By level, those of its cells.
+    corners: Vec<Vec<Corner<B>>>,
 }
 
 /// One corner of the cells that hold the points.
 struct Corner<B: Backend> {
     /// Table rows, `[N]`.
     rows: Tensor<B, 1, Int>,
-    /// Trilinear weights, `[N, 1]`.
+    /// What it weighs, `[N, 1]`.
     weight: Tensor<B, 2>,
     /// Their derivatives by the three axes, `[3 N, 1]`.
     weight_tangents: Option<Tensor<B, 2>>,
@@ -33,11 +33,15 @@ impl<B: Backend> Tables<B> {
             let last = f64::from(level.resolution - 1);
             let cell = position.clone().floor().clamp(0.0, last);
             let fraction = position.sub(cell.clone());
+            let axes = Axis::all(parts.interpolation.taps(), &fraction, level.resolution);
             let cell = cell.int();
-            std::array::from_fn(|corner| {
-                let upper = [0, 1, 2].map(|axis| corner >> axis & 1 == 1);
-                Corner::new(level, &cell, &fraction, upper, tangents)
-            })
+            let taps = 0..parts.interpolation.taps();
+            let taps = taps.clone().flat_map(|z| {
+                let row = taps.clone().map(move |y| [y, z]);
+                row.flat_map(|[y, z]| taps.clone().map(move |x| [x, y, z]))
+            });
+            let corners = taps.map(|taps| Corner::new(level, &cell, &axes, taps, tangents));
+            corners.collect()
         });
         Self {
             features: parts.features,
@@ -63,7 +67,7 @@ impl<B: Backend> Tables<B> {
     fn levels(&self, of_corner: impl Fn(&Corner<B>) -> Tensor<B, 2>) -> Tensor<B, 2> {
         let levels = self.corners.iter().map(|corners| {
             let terms = corners.iter().map(&of_corner);
-            terms.reduce(Tensor::add).expect("a cell has eight corners")
+            terms.reduce(Tensor::add).expect("a cell has corners")
         });
         Tensor::cat(levels.collect(), 1)
     }
@@ -94,37 +98,60 @@ impl<B: Backend> Tables<B> {
     }
 }
 
+/// What the vertices along one axis weigh, by their order.
+struct Axis<B: Backend> {
+    /// `[N, 1]`
+    shares: Vec<Tensor<B, 2>>,
+    /// Their derivatives by position, `[N, 1]`.
+    slopes: Vec<Tensor<B, 2>>,
+}
+
+impl<B: Backend> Axis<B> {
+    /// By axis, for `taps` vertices each; `places` within the cells are `[N, 3]`.
+    fn all(taps: usize, places: &Tensor<B, 2>, resolution: u32) -> [Axis<B>; 3] {
+        [0, 1, 2].map(|axis| {
+            let place = places.clone().narrow(1, axis, 1);
+            // Horner's rule, with powers from `first` on, each times its number.
+            let sum = |tap: usize, first: usize, number: fn(usize) -> f32| {
+                let mut sum = place.zeros_like();
+                for power in (first..taps).rev() {
+                    let next = number(power) * coefficient(taps, tap, power);
+                    sum = sum.mul(place.clone()).add_scalar(next);
+                }
+                sum
+            };
+            let half = f64::from(resolution) / 2.0;
+            Axis {
+                shares: (0..taps).map(|tap| sum(tap, 0, |_| 1.0)).collect(),
+                slopes: (0..taps)
+                    .map(|tap| sum(tap, 1, |power| power as f32).mul_scalar(half))
+                    .collect(),
+            }
+        })
+    }
+}
+
 impl<B: Backend> Corner<B> {
-    /// `upper` tells by axis on which side of the cell the corner lies.
+    /// `taps` tells by axis which of the vertices it is.
     fn new(
         level: &GridLevel,
         cell: &Tensor<B, 2, Int>,
-        fraction: &Tensor<B, 2>,
-        upper: [bool; 3],
+        axes: &[Axis<B>; 3],
+        taps: [usize; 3],
         tangents: bool,
     ) -> Self {
-        // Each axis contributes t or 1 - t, whose slope is +1 or -1 a cell.
-        let part = [0, 1, 2].map(|axis| {
-            let t = fraction.clone().narrow(1, axis, 1);
-            if upper[axis] {
-                t
-            } else {
-                t.neg().add_scalar(1.0)
-            }
-        });
+        let share = |axis: usize| axes[axis].shares[taps[axis]].clone();
         let weight_tangents = tangents.then(|| {
-            let axes = (0..3).map(|axis| {
-                let sign = if upper[axis] { 0.5 } else { -0.5 };
+            let slopes = (0..3).map(|axis| {
                 let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
-                let slope = part[u].clone().mul(part[v].clone());
-                slope.mul_scalar(sign * f64::from(level.resolution))
+                let slope = axes[axis].slopes[taps[axis]].clone();
+                share(u).mul(share(v)).mul(slope)
             });
-            Tensor::cat(axes.collect(), 0)
+            Tensor::cat(slopes.collect(), 0)
         });
-        let [x, y, z] = part;
         Self {
-            rows: table_rows(level, cell, upper),
-            weight: x.mul(y).mul(z),
+            rows: table_rows(level, cell, taps),
+            weight: share(0).mul(share(1)).mul(share(2)),
             weight_tangents,
         }
     }
@@ -142,11 +169,11 @@ impl<B: Backend> Corner<B> {
 fn table_rows<B: Backend>(
     level: &GridLevel,
     cell: &Tensor<B, 2, Int>,
-    upper: [bool; 3],
+    taps: [usize; 3],
 ) -> Tensor<B, 1, Int> {
     let [x, y, z] = [0, 1, 2].map(|axis| {
         let column: Tensor<B, 1, Int> = cell.clone().narrow(1, axis, 1).squeeze_dim(1);
-        column.add_scalar(i64::from(upper[axis]))
+        column.add_scalar(taps[axis] as i64)
     });
     // In tables that are shared only the low bits count: the products then fit 32 bits.
     let mask = if level.dense {

@@ -7,7 +7,7 @@ use pulp::Simd;
 
 use super::matrix::Matrix;
 use super::points::{GROUP, Points};
-use crate::network::encoding::{GridLevel, Parts};
+use crate::network::encoding::{GridLevel, Interpolation, Parts, share_slopes, shares};
 
 /// One number for each point of a group.
 pub(super) type Lanes<T> = [T; GROUP];
@@ -16,9 +16,28 @@ pub(super) type Lanes<T> = [T; GROUP];
 pub(super) struct Grid {
     pub levels: Vec<GridLevel>,
     pub features: usize,
+    pub interpolation: Interpolation,
     /// Rows of the table.
     pub entries: usize,
 }
+
+/// Calls a function of a grid with its sizes known when it is compiled: features of an entry, vertices along an axis that take part in
+/// a feature, and vertices of a cell, which are the cube of that.
+macro_rules! by_sizes {
+    ($grid:ident.$function:ident::<$simd:ty>($($argument:expr),*)) => {
+        match ($grid.interpolation, $grid.features) {
+            (Interpolation::Linear, 1) => $grid.$function::<$simd, 1, 2, 8>($($argument),*),
+            (Interpolation::Linear, 2) => $grid.$function::<$simd, 2, 2, 8>($($argument),*),
+            (Interpolation::Linear, 4) => $grid.$function::<$simd, 4, 2, 8>($($argument),*),
+            (Interpolation::Linear, _) => $grid.$function::<$simd, 8, 2, 8>($($argument),*),
+            (Interpolation::Quadratic, 1) => $grid.$function::<$simd, 1, 3, 27>($($argument),*),
+            (Interpolation::Quadratic, 2) => $grid.$function::<$simd, 2, 3, 27>($($argument),*),
+            (Interpolation::Quadratic, 4) => $grid.$function::<$simd, 4, 3, 27>($($argument),*),
+            (Interpolation::Quadratic, _) => $grid.$function::<$simd, 8, 3, 27>($($argument),*),
+        }
+    };
+}
+pub(super) use by_sizes;
 
 impl Grid {
     /// None without tables.
@@ -26,6 +45,7 @@ impl Grid {
         (!parts.levels.is_empty()).then(|| Self {
             levels: parts.levels.clone(),
             features: parts.features,
+            interpolation: parts.interpolation,
             entries: parts.entries(),
         })
     }
@@ -44,16 +64,11 @@ impl Grid {
         points: &Points,
         features: &mut Matrix,
     ) {
-        match self.features {
-            1 => self.encode_features::<S, 1>(simd, table, points, features),
-            2 => self.encode_features::<S, 2>(simd, table, points, features),
-            4 => self.encode_features::<S, 4>(simd, table, points, features),
-            _ => self.encode_features::<S, 8>(simd, table, points, features),
-        }
+        by_sizes!(self.encode_features::<S>(simd, table, points, features));
     }
 
     #[inline(always)]
-    fn encode_features<S: Simd, const F: usize>(
+    fn encode_features<S: Simd, const F: usize, const TAPS: usize, const CORNERS: usize>(
         &self,
         simd: S,
         table: &[f32],
@@ -64,11 +79,11 @@ impl Grid {
         for (index, level) in self.levels.iter().enumerate() {
             let (start, step) = features.column(index * F);
             for (group, count) in points.groups() {
-                let cells = Cells::of(simd, level, points.group(group));
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
                 for lane in 0..count {
                     let mut sum = [0.0; F];
-                    for corner in 0..8 {
+                    for corner in 0..CORNERS {
                         let row = rows[corner][lane] as usize;
                         debug_assert!(row < table.len());
                         // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
@@ -91,16 +106,11 @@ impl Grid {
         by_features: &Matrix,
         table_gradient: &mut [f32],
     ) {
-        match self.features {
-            1 => self.scatter_features::<S, 1>(simd, points, by_features, table_gradient),
-            2 => self.scatter_features::<S, 2>(simd, points, by_features, table_gradient),
-            4 => self.scatter_features::<S, 4>(simd, points, by_features, table_gradient),
-            _ => self.scatter_features::<S, 8>(simd, points, by_features, table_gradient),
-        }
+        by_sizes!(self.scatter_features::<S>(simd, points, by_features, table_gradient));
     }
 
     #[inline(always)]
-    fn scatter_features<S: Simd, const F: usize>(
+    fn scatter_features<S: Simd, const F: usize, const TAPS: usize, const CORNERS: usize>(
         &self,
         simd: S,
         points: &Points,
@@ -111,14 +121,14 @@ impl Grid {
         for (index, level) in self.levels.iter().enumerate() {
             let (start, step) = by_features.column(index * F);
             for (group, count) in points.groups() {
-                let cells = Cells::of(simd, level, points.group(group));
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
                 for lane in 0..count {
                     let place = start + (group * GROUP + lane) * step;
                     let gradient: [f32; F] = *by_features.elements()[place..]
                         .first_chunk()
                         .expect("features of a level lie together");
-                    for corner in 0..8 {
+                    for corner in 0..CORNERS {
                         let row = rows[corner][lane] as usize;
                         debug_assert!(row < table_gradient.len());
                         // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
@@ -140,16 +150,47 @@ impl Grid {
         by_features: &Matrix,
         gradients: &mut [[f32; 3]],
     ) {
+        match self.interpolation {
+            Interpolation::Linear => {
+                self.add_position_gradient_of::<S, 2, 8>(
+                    simd,
+                    table,
+                    points,
+                    by_features,
+                    gradients,
+                );
+            }
+            Interpolation::Quadratic => {
+                self.add_position_gradient_of::<S, 3, 27>(
+                    simd,
+                    table,
+                    points,
+                    by_features,
+                    gradients,
+                );
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add_position_gradient_of<S: Simd, const TAPS: usize, const CORNERS: usize>(
+        &self,
+        simd: S,
+        table: &[f32],
+        points: &Points,
+        by_features: &Matrix,
+        gradients: &mut [[f32; 3]],
+    ) {
         let features = self.features;
         for (index, level) in self.levels.iter().enumerate() {
             for (group, count) in points.groups() {
-                let cells = Cells::of(simd, level, points.group(group));
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
                 let rows = cells.rows(level);
-                let mut pulls = [[0.0; GROUP]; 8];
+                let mut pulls = [[0.0; GROUP]; CORNERS];
                 for lane in 0..count {
                     let place = by_features.place(group * GROUP + lane, index * features);
                     let upstream = &by_features.elements()[place..place + features];
-                    for corner in 0..8 {
+                    for corner in 0..CORNERS {
                         let entry = &table[rows[corner][lane] as usize * features..][..features];
                         pulls[corner][lane] = entry.iter().zip(upstream).map(|(a, b)| a * b).sum();
                     }
@@ -165,18 +206,18 @@ impl Grid {
     }
 }
 
-/// The cells of one level in which a group of points lies.
-pub(super) struct Cells {
+/// The cells of one level in which a group of points lies: `TAPS` vertices along an axis take part in a feature, `CORNERS` in all.
+pub(super) struct Cells<const TAPS: usize, const CORNERS: usize> {
     /// Lowest corner of each cell, by axis.
     corner: [Lanes<u32>; 3],
     /// Position inside the cell, by axis: 0 to 1, beyond for points outside the grid.
     fraction: [Lanes<f32>; 3],
 }
 
-impl Cells {
+impl<const TAPS: usize, const CORNERS: usize> Cells<TAPS, CORNERS> {
     /// The cells that hold points of `[-1, 1]³`.
     ///
-    /// Points outside fall into the nearest cell: the interpolation then continues its line.
+    /// Points outside fall into the nearest cell: the interpolation then continues its line or parabola.
     #[inline(always)]
     pub(super) fn of<S: Simd>(simd: S, level: &GridLevel, points: [&Lanes<f32>; 3]) -> Self {
         let mut cells = Self {
@@ -195,32 +236,40 @@ impl Cells {
         cells
     }
 
-    /// Table rows of the eight corners; corner `c` takes the upper side of axis `a` where bit `a` of `c` is set.
+    /// The vertex of a corner along each axis, counted from the cell's lowest corner.
     #[inline(always)]
-    pub(super) fn rows(&self, level: &GridLevel) -> [Lanes<u32>; 8] {
-        let mut rows = [[0; GROUP]; 8];
+    const fn taps(corner: usize) -> [usize; 3] {
+        [corner % TAPS, corner / TAPS % TAPS, corner / (TAPS * TAPS)]
+    }
+
+    /// Table rows of the corners, the first axis fastest.
+    #[inline(always)]
+    pub(super) fn rows(&self, level: &GridLevel) -> [Lanes<u32>; CORNERS] {
+        let mut rows = [[0; GROUP]; CORNERS];
         let [sx, sy, sz] = level.strides;
         if level.dense {
             for lane in 0..GROUP {
                 let [x, y, z] = [0, 1, 2].map(|axis| self.corner[axis][lane]);
                 let base = level.offset + sx * x + sy * y + sz * z;
                 for (corner, rows) in rows.iter_mut().enumerate() {
-                    let corner = corner as u32;
-                    let [x, y, z] = [corner & 1, corner >> 1 & 1, corner >> 2];
+                    let [x, y, z] = Self::taps(corner).map(|tap| tap as u32);
                     rows[lane] = base + (sx * x + sy * y + sz * z);
                 }
             }
         } else {
             let mask = level.entries - 1;
             for lane in 0..GROUP {
-                let x = self.corner[0][lane].wrapping_mul(sx);
-                let y = self.corner[1][lane].wrapping_mul(sy);
-                let z = self.corner[2][lane].wrapping_mul(sz);
-                let xs = [x, x.wrapping_add(sx)];
-                let ys = [y, y.wrapping_add(sy)];
-                let zs = [z, z.wrapping_add(sz)];
+                let mut products = [[0; TAPS]; 3];
+                for axis in 0..3 {
+                    let mut product = self.corner[axis][lane].wrapping_mul(level.strides[axis]);
+                    for along in &mut products[axis] {
+                        *along = product;
+                        product = product.wrapping_add(level.strides[axis]);
+                    }
+                }
                 for (corner, rows) in rows.iter_mut().enumerate() {
-                    let hash = xs[corner & 1] ^ ys[corner >> 1 & 1] ^ zs[corner >> 2];
+                    let [x, y, z] = Self::taps(corner);
+                    let hash = products[0][x] ^ products[1][y] ^ products[2][z];
                     rows[lane] = level.offset + (hash & mask);
                 }
             }
@@ -228,15 +277,15 @@ impl Cells {
         rows
     }
 
-    /// Trilinear weights of the eight corners.
+    /// What the corners weigh.
     #[inline(always)]
-    pub(super) fn weights(&self) -> [Lanes<f32>; 8] {
-        let mut weights = [[0.0; GROUP]; 8];
+    pub(super) fn weights(&self) -> [Lanes<f32>; CORNERS] {
+        let mut weights = [[0.0; GROUP]; CORNERS];
         for lane in 0..GROUP {
-            let sides = self.sides(lane);
+            let shares = self.shares(lane);
             for (corner, weights) in weights.iter_mut().enumerate() {
-                weights[lane] =
-                    sides[0][corner & 1] * sides[1][corner >> 1 & 1] * sides[2][corner >> 2];
+                let [x, y, z] = Self::taps(corner);
+                weights[lane] = shares[0][x] * shares[1][y] * shares[2][z];
             }
         }
         weights
@@ -244,50 +293,65 @@ impl Cells {
 
     /// By axis: the sum over the corners of the weight's derivative by position times a factor.
     #[inline(always)]
-    fn weighted_slopes(&self, level: &GridLevel, factors: &[Lanes<f32>; 8]) -> [Lanes<f32>; 3] {
+    fn weighted_slopes(
+        &self,
+        level: &GridLevel,
+        factors: &[Lanes<f32>; CORNERS],
+    ) -> [Lanes<f32>; 3] {
         let half = level.resolution as f32 / 2.0;
         let mut slopes = [[0.0; GROUP]; 3];
         for lane in 0..GROUP {
-            let sides = self.sides(lane);
+            let (shares, changes) = (self.shares(lane), self.changes(lane, [half; 3]));
             for (axis, slopes) in slopes.iter_mut().enumerate() {
                 let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
-                for corner in 0..8usize {
-                    let sign = if corner >> axis & 1 == 1 { half } else { -half };
-                    let weight = sides[u][corner >> u & 1] * sides[v][corner >> v & 1];
-                    slopes[lane] += sign * weight * factors[corner][lane];
+                for corner in 0..CORNERS {
+                    let taps = Self::taps(corner);
+                    let weight = shares[u][taps[u]] * shares[v][taps[v]];
+                    slopes[lane] += changes[axis][taps[axis]] * weight * factors[corner][lane];
                 }
             }
         }
         slopes
     }
 
-    /// The derivatives of the eight corners' weights along a direction.
+    /// The derivatives of the corners' weights along a direction.
     #[inline(always)]
-    pub(super) fn slopes(&self, level: &GridLevel, direction: [&Lanes<f32>; 3]) -> [Lanes<f32>; 8] {
+    pub(super) fn slopes(
+        &self,
+        level: &GridLevel,
+        direction: [&Lanes<f32>; 3],
+    ) -> [Lanes<f32>; CORNERS] {
         let half = level.resolution as f32 / 2.0;
-        let mut slopes = [[0.0; GROUP]; 8];
+        let mut slopes = [[0.0; GROUP]; CORNERS];
         for lane in 0..GROUP {
-            let sides = self.sides(lane);
+            let shares = self.shares(lane);
+            let along = [0, 1, 2].map(|axis| half * direction[axis][lane]);
+            let changes = self.changes(lane, along);
             for axis in 0..3 {
                 let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
-                let along = half * direction[axis][lane];
                 for (corner, slopes) in slopes.iter_mut().enumerate() {
-                    let sign = if corner >> axis & 1 == 1 {
-                        along
-                    } else {
-                        -along
-                    };
-                    slopes[lane] += sign * sides[u][corner >> u & 1] * sides[v][corner >> v & 1];
+                    let taps = Self::taps(corner);
+                    let weight = shares[u][taps[u]] * shares[v][taps[v]];
+                    slopes[lane] += changes[axis][taps[axis]] * weight;
                 }
             }
         }
         slopes
     }
 
-    /// By axis: the share of the lower side and of the upper side.
+    /// By axis: what each vertex weighs.
     #[inline(always)]
-    fn sides(&self, lane: usize) -> [[f32; 2]; 3] {
-        [0, 1, 2].map(|axis| [1.0 - self.fraction[axis][lane], self.fraction[axis][lane]])
+    fn shares(&self, lane: usize) -> [[f32; TAPS]; 3] {
+        [0, 1, 2].map(|axis| shares::<TAPS>(self.fraction[axis][lane]))
+    }
+
+    /// By axis: how what each vertex weighs changes with the place within the cell, times the factor of that axis.
+    #[inline(always)]
+    fn changes(&self, lane: usize, factors: [f32; 3]) -> [[f32; TAPS]; 3] {
+        [0, 1, 2].map(|axis| {
+            let slopes = share_slopes::<TAPS>(self.fraction[axis][lane]);
+            slopes.map(|slope| slope * factors[axis])
+        })
     }
 }
 

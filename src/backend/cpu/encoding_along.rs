@@ -2,9 +2,10 @@
 
 use pulp::Simd;
 
-use super::encoding::{Cells, Grid, add_scaled};
+use super::encoding::{Cells, Grid, add_scaled, by_sizes};
 use super::matrix::Matrix;
 use super::points::{GROUP, Points};
+use crate::network::encoding::Interpolation;
 
 impl Grid {
     /// Writes the features of each point, then their derivatives along its direction, `[N, levels × features]` each.
@@ -17,16 +18,11 @@ impl Grid {
         directions: &Points,
         encoded: &mut [Matrix; 2],
     ) {
-        match self.features {
-            1 => self.encode_along_of::<S, 1>(simd, table, points, directions, encoded),
-            2 => self.encode_along_of::<S, 2>(simd, table, points, directions, encoded),
-            4 => self.encode_along_of::<S, 4>(simd, table, points, directions, encoded),
-            _ => self.encode_along_of::<S, 8>(simd, table, points, directions, encoded),
-        }
+        by_sizes!(self.encode_along_of::<S>(simd, table, points, directions, encoded));
     }
 
     #[inline(always)]
-    fn encode_along_of<S: Simd, const F: usize>(
+    fn encode_along_of<S: Simd, const F: usize, const TAPS: usize, const CORNERS: usize>(
         &self,
         simd: S,
         table: &[f32],
@@ -38,12 +34,12 @@ impl Grid {
         for (index, level) in self.levels.iter().enumerate() {
             let (start, step) = encoded[0].column(index * F);
             for (group, count) in points.groups() {
-                let cells = Cells::of(simd, level, points.group(group));
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
                 let slopes = cells.slopes(level, directions.group(group));
                 for lane in 0..count {
                     let mut sums = [[0.0; F]; 2];
-                    for corner in 0..8 {
+                    for corner in 0..CORNERS {
                         let row = rows[corner][lane] as usize;
                         debug_assert!(row < table.len());
                         // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
@@ -72,16 +68,11 @@ impl Grid {
         table_gradient: &mut [f32],
     ) {
         let table = table_gradient;
-        match self.features {
-            1 => self.scatter_along_of::<S, 1>(simd, points, directions, by_encoded, table),
-            2 => self.scatter_along_of::<S, 2>(simd, points, directions, by_encoded, table),
-            4 => self.scatter_along_of::<S, 4>(simd, points, directions, by_encoded, table),
-            _ => self.scatter_along_of::<S, 8>(simd, points, directions, by_encoded, table),
-        }
+        by_sizes!(self.scatter_along_of::<S>(simd, points, directions, by_encoded, table));
     }
 
     #[inline(always)]
-    fn scatter_along_of<S: Simd, const F: usize>(
+    fn scatter_along_of<S: Simd, const F: usize, const TAPS: usize, const CORNERS: usize>(
         &self,
         simd: S,
         points: &Points,
@@ -93,7 +84,7 @@ impl Grid {
         for (index, level) in self.levels.iter().enumerate() {
             let (start, step) = by_encoded[0].column(index * F);
             for (group, count) in points.groups() {
-                let cells = Cells::of(simd, level, points.group(group));
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
                 let slopes = cells.slopes(level, directions.group(group));
                 for lane in 0..count {
@@ -102,7 +93,7 @@ impl Grid {
                     for (by, matrix) in by.iter_mut().zip(by_encoded) {
                         by.copy_from_slice(&matrix.elements()[place..place + F]);
                     }
-                    for corner in 0..8 {
+                    for corner in 0..CORNERS {
                         let row = rows[corner][lane] as usize;
                         debug_assert!(row < table_gradient.len());
                         // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.

@@ -10,8 +10,8 @@ use super::plan::Plan;
 use super::tangents::WithTangent;
 use super::workgroup::Workgroup;
 use super::{Lanes, Words, formulas};
-use crate::network::encoding::Parts;
 use crate::network::encoding::formula::FeatureFormula;
+use crate::network::encoding::{Parts, coefficient};
 
 /// The constants that kernels read, four words an element: two elements a level, then one for each feature that is a formula.
 pub(super) fn constants(parts: &Parts) -> Vec<u32> {
@@ -93,7 +93,7 @@ impl Cells {
         let x = (workgroup.samples[group] + one) * half;
         let y = (workgroup.samples[groups + group] + one) * half;
         let z = (workgroup.samples[2 * groups + group] + one) * half;
-        // Points outside fall into the nearest cell: the interpolation then continues its line.
+        // Points outside fall into the nearest cell: the interpolation then continues its line or parabola.
         let zero = Lanes::new(0.0);
         let cell_x = min(max(x.floor(), zero), last);
         let cell_y = min(max(y.floor(), zero), last);
@@ -108,11 +108,11 @@ impl Cells {
         }
     }
 
-    /// Table rows of one corner of each cell; the corner takes the upper side of axis `a` where bit `a` of it is set.
-    fn rows(&self, level: &Level, corner: u32) -> Words {
-        let x = self.x + Words::new(corner & 1);
-        let y = self.y + Words::new((corner >> 1) & 1);
-        let z = self.z + Words::new(corner >> 2);
+    /// Table rows of one corner of each cell.
+    fn rows(&self, level: &Level, corner: u32, #[comptime] plan: Plan) -> Words {
+        let x = self.x + Words::new(tap(corner, 0usize, plan));
+        let y = self.y + Words::new(tap(corner, 1usize, plan));
+        let z = self.z + Words::new(tap(corner, 2usize, plan));
         let x = x * Words::new(level.strides[0]);
         let y = y * Words::new(level.strides[1]);
         let z = z * Words::new(level.strides[2]);
@@ -123,36 +123,63 @@ impl Cells {
         rows + Words::new(level.offset)
     }
 
-    /// Trilinear weights of one corner, and their derivatives by position.
-    fn weights(&self, level: &Level, corner: u32) -> CornerWeights {
-        let x = side(self.in_x, corner & 1);
-        let y = side(self.in_y, (corner >> 1) & 1);
-        let z = side(self.in_z, corner >> 2);
+    /// What one corner weighs, and the derivatives of that by position.
+    fn weights(&self, level: &Level, corner: u32, #[comptime] plan: Plan) -> CornerWeights {
+        let (tap_x, tap_y, tap_z) = (
+            tap(corner, 0usize, plan),
+            tap(corner, 1usize, plan),
+            tap(corner, 2usize, plan),
+        );
+        let x = polynomial(self.in_x, tap_x, 0usize, plan);
+        let y = polynomial(self.in_y, tap_y, 0usize, plan);
+        let z = polynomial(self.in_z, tap_z, 0usize, plan);
         let half = half(level);
         CornerWeights {
             value: x * y * z,
-            x: signed(half * y * z, corner & 1),
-            y: signed(half * z * x, (corner >> 1) & 1),
-            z: signed(half * x * y, corner >> 2),
+            x: polynomial(self.in_x, tap_x, 1usize, plan) * half * y * z,
+            y: polynomial(self.in_y, tap_y, 1usize, plan) * half * z * x,
+            z: polynomial(self.in_z, tap_z, 1usize, plan) * half * x * y,
         }
     }
+}
+
+/// The vertex of a corner along an axis, counted from the cell's lowest corner; the first axis is fastest.
+#[cube]
+fn tap(corner: u32, #[comptime] axis: usize, #[comptime] plan: Plan) -> u32 {
+    let taps = comptime!(plan.interpolation.taps() as u32);
+    corner / comptime!(taps.pow(axis as u32)) % taps
+}
+
+/// What a vertex along an axis weighs at a place within the cell; with `derived` 1 the derivative of that by the place.
+#[cube]
+fn polynomial(place: Lanes, tap: u32, #[comptime] derived: usize, #[comptime] plan: Plan) -> Lanes {
+    let taps = comptime!(plan.interpolation.taps());
+    let mut sum = Lanes::new(0.0);
+    #[unroll]
+    for index in 0..comptime!(taps - derived) {
+        let power = comptime!(taps - 1 - index);
+        // A unit learns which vertex it has only when it runs.
+        let mut number = f32::new(comptime!(number(taps, 0, power, derived)));
+        #[unroll]
+        for other in 1..taps {
+            let of_other = f32::new(comptime!(number(taps, other, power, derived)));
+            number = select(tap == comptime!(other as u32), of_other, number);
+        }
+        sum = fma(sum, place, Lanes::new(number));
+    }
+    sum
+}
+
+/// The number that goes with a power of the place, before that is derived.
+fn number(taps: usize, tap: usize, power: usize, derived: usize) -> f32 {
+    let factor = if derived > 0 { power as f32 } else { 1.0 };
+    factor * coefficient(taps, tap, power)
 }
 
 /// Cells a unit of length: the frame is 2 wide.
 #[cube]
 fn half(level: &Level) -> Lanes {
     Lanes::new(f32::cast_from(level.resolution) * 0.5)
-}
-
-/// The share of the upper side of an axis, or of the lower one.
-#[cube]
-fn side(inside: Lanes, upper: u32) -> Lanes {
-    let upper = f32::cast_from(upper);
-    fma(
-        inside,
-        Lanes::new(2.0 * upper - 1.0),
-        Lanes::new(1.0 - upper),
-    )
 }
 
 /// Writes the encoded positions of the tile, and with two columns a sample their derivatives. Synchronises.
@@ -171,7 +198,7 @@ pub(super) fn encode<N: Size>(
 
 /// Writes what comes from the grid.
 ///
-/// Where there are units enough, two share a cell, four corners each: it is the wait for memory that takes time here.
+/// Where there are units enough, two share a cell of eight corners, four each: it is the wait for memory that takes time here.
 #[cube]
 fn interpolate<N: Size>(
     workgroup: &mut Workgroup,
@@ -184,7 +211,7 @@ fn interpolate<N: Size>(
     let vectors = comptime!(plan.vectors());
     let items = comptime!(plan.levels * plan.sample_groups());
     let shares = comptime!(plan.encoding_shares());
-    let corners = comptime!(8 / plan.encoding_shares() as u32);
+    let corners = comptime!((plan.corners() / plan.encoding_shares()) as u32);
     let turns = comptime!((shares * items).div_ceil(plan.units()));
     // Every unit takes as many turns: see `scatter`.
     for turn in 0..turns {
@@ -205,8 +232,8 @@ fn interpolate<N: Size>(
             }
             for own in 0..corners {
                 let corner = share as u32 * corners + own;
-                let rows = cells.rows(&level, corner);
-                let weights = cells.weights(&level, corner);
+                let rows = cells.rows(&level, corner, plan);
+                let weights = cells.weights(&level, corner, plan);
                 let mut along = Lanes::new(0.0);
                 if comptime!(plan.channels > 1) {
                     along = weights.along(workgroup, group, plan);
@@ -267,20 +294,20 @@ pub(super) fn scatter<N: Size>(
 ) {
     let groups = comptime!(plan.sample_groups());
     let stride = comptime!(plan.stride());
-    let items = comptime!(8 * plan.levels * plan.sample_groups());
+    let items = comptime!(plan.corners() * plan.levels * plan.sample_groups());
     let units = comptime!(plan.units());
-    let turns = comptime!((8 * plan.levels * plan.sample_groups()).div_ceil(plan.units()));
+    let turns = comptime!(items.div_ceil(plan.units()));
     // Every unit takes as many turns: with unequal numbers of them, units of Mesa 22.3 were lost after this loop.
     for turn in 0..turns {
         let item = turn * units + UNIT_POS as usize;
         if item < items {
             let group = item % groups;
-            let corner = (item / groups % 8) as u32;
-            let index = item / comptime!(8 * groups);
+            let corner = (item / groups % comptime!(plan.corners())) as u32;
+            let index = item / comptime!(plan.corners() * groups);
             let level = level(workgroup, index);
             let cells = Cells::new(&level, workgroup, group, plan);
-            let rows = cells.rows(&level, corner);
-            let weights = cells.weights(&level, corner);
+            let rows = cells.rows(&level, corner, plan);
+            let weights = cells.weights(&level, corner, plan);
             let mut along = Lanes::new(0.0);
             if comptime!(plan.channels > 1) {
                 along = weights.along(workgroup, group, plan);
@@ -336,8 +363,8 @@ pub(super) fn position_gradients<N: Size>(
     for index in range_stepped(part, plan.levels, parts) {
         let level = level(workgroup, index);
         let cells = Cells::new(&level, workgroup, group, plan);
-        for corner in 0..8u32 {
-            let rows = cells.rows(&level, corner);
+        for corner in 0..comptime!(plan.corners() as u32) {
+            let rows = cells.rows(&level, corner, plan);
             let mut pull = Lanes::new(0.0);
             #[unroll]
             for vector in 0..comptime!(plan.vectors()) {
@@ -352,7 +379,7 @@ pub(super) fn position_gradients<N: Size>(
                     }
                 }
             }
-            let weights = cells.weights(&level, corner);
+            let weights = cells.weights(&level, corner, plan);
             by_x = fma(pull, weights.x, by_x);
             by_y = fma(pull, weights.y, by_y);
             by_z = fma(pull, weights.z, by_z);
@@ -363,10 +390,4 @@ pub(super) fn position_gradients<N: Size>(
     workgroup.rows[output + (parts + part) * groups + group] = by_y;
     workgroup.rows[output + (2 * parts + part) * groups + group] = by_z;
     sync_cube();
-}
-
-/// The value on the upper side of an axis, less the value on the lower one.
-#[cube]
-fn signed(value: Lanes, upper: u32) -> Lanes {
-    value * Lanes::new(2.0 * f32::cast_from(upper) - 1.0)
 }

@@ -5,8 +5,8 @@ use cubecl::ir::HardwareProperties;
 use crate::loss::Needs;
 use crate::network::Architecture;
 use crate::network::activation::Activation;
-use crate::network::encoding::PositionEncoding;
 use crate::network::encoding::formula::FeatureFormula;
+use crate::network::encoding::{Interpolation, PositionEncoding};
 
 /// Sizes of a network's kernels. Each distinct plan compiles kernels of its own.
 ///
@@ -33,6 +33,8 @@ pub struct Plan {
     pub levels: usize,
     /// Features of a grid entry.
     pub features: usize,
+    /// How features between a grid's vertices are made of those at the vertices.
+    pub interpolation: Interpolation,
     /// Features of a position that are formulas, by formula.
     pub formulas: [usize; FeatureFormula::COUNT],
     /// Features of an entry that are read and added to at a time.
@@ -94,6 +96,7 @@ impl Plan {
             layers: mlp.hidden_layers as usize,
             levels,
             features,
+            interpolation: parts.interpolation,
             formulas: FeatureFormula::ALL.map(|formula| parts.rows(formula).len()),
             vector: features.clamp(1, 4),
             exact,
@@ -162,6 +165,11 @@ impl Plan {
         self.features / self.vector
     }
 
+    /// Vertices of a cell that take part in a feature.
+    pub fn corners(&self) -> usize {
+        self.interpolation.taps().pow(3)
+    }
+
     /// Features that come from the grid; those that are formulas follow.
     pub fn interpolated(&self) -> usize {
         self.levels * self.features
@@ -228,12 +236,13 @@ impl Plan {
         (DEPTH * self.rows / 4).div_ceil(self.units())
     }
 
-    /// Units that share a cell of the grid while positions are encoded: 1 or 2.
+    /// Units that share a cell of the grid while positions are encoded: 1, or 2 where its corners can be halved.
     pub fn encoding_shares(&self) -> usize {
+        let even = self.corners().is_multiple_of(2);
         let enough = 2 * self.levels * self.sample_groups() <= self.units();
         // The second share's place until both are added up.
         let room = self.interpolated() <= self.layers * self.padded();
-        1 + usize::from(enough && room)
+        1 + usize::from(even && enough && room)
     }
 
     /// Elements that partial sums over the units of a layer take.
@@ -315,8 +324,9 @@ impl Plan {
         let output = 2 * self.width.div_ceil(self.rows / 4) + gradient(1) + self.rows;
         let samples = 4 * groups.div_ceil(units) + 4;
         let formulas = self.encoded - self.interpolated();
-        let encoding = 17 * (self.levels * groups).div_ceil(units)
-            + 9 * self.levels
+        let corners = self.corners();
+        let encoding = (2 * corners + 1) * (self.levels * groups).div_ceil(units)
+            + (corners + 1) * self.levels
             + 2 * (formulas * groups).div_ceil(units)
             + formulas
             + 9;

@@ -17,6 +17,7 @@ fn architecture(levels: u32, hidden_width: u32, activation: Activation) -> Archi
         log2_entries: 12,
         base_resolution: 4,
         finest_resolution: 64,
+        ..HashGrid::default()
     };
     Architecture {
         encoding: Encoding::HashGrid(grid),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::level::resolutions;
-use super::{GridLevel, Parts, PositionEncoding, Setting};
+use super::{GridLevel, Interpolation, Parts, PositionEncoding, Setting};
 
 /// Grids of several resolutions, each vertex with features of its own: no collisions, and memory that grows with the cube of the
 /// resolution.
@@ -18,6 +18,8 @@ pub struct DenseGrid {
     pub base_resolution: u32,
     /// Cells along an axis of the finest level; the levels between grow geometrically.
     pub finest_resolution: u32,
+    /// How features between vertices are made of those at the vertices.
+    pub interpolation: Interpolation,
 }
 
 impl Default for DenseGrid {
@@ -27,6 +29,7 @@ impl Default for DenseGrid {
             features: 4,
             base_resolution: 8,
             finest_resolution: 48,
+            interpolation: Interpolation::Linear,
         }
     }
 }
@@ -34,8 +37,8 @@ impl Default for DenseGrid {
 impl PositionEncoding for DenseGrid {
     fn parts(&self) -> Parts {
         let resolutions = resolutions(self.levels, self.base_resolution, self.finest_resolution);
-        let levels = resolutions.map(|resolution| GridLevel::dense(resolution, [true; 3]));
-        Parts::tables(self.features, levels)
+        let level = |resolution| GridLevel::dense(resolution, self.interpolation, [true; 3]);
+        Parts::tables(self.features, self.interpolation, resolutions.map(level))
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -51,6 +54,7 @@ impl PositionEncoding for DenseGrid {
     fn words(&self) -> String {
         let (levels, features) = (self.levels, self.features);
         let (base, finest) = (self.base_resolution, self.finest_resolution);
-        format!("dense-grid {levels}x{features} {base}..{finest}")
+        let interpolation = self.interpolation.words();
+        format!("dense-grid {levels}x{features} {base}..{finest}{interpolation}")
     }
 }

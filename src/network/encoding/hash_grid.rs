@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::level::resolutions;
-use super::{GridLevel, Parts, PositionEncoding, Setting};
+use super::{GridLevel, Interpolation, Parts, PositionEncoding, Setting};
 
 /// Grids of several resolutions. The fine ones have fewer entries than vertices: a hash tells which vertices share one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct HashGrid {
     pub base_resolution: u32,
     /// Cells along an axis of the finest level; the levels between grow geometrically.
     pub finest_resolution: u32,
+    /// How features between vertices are made of those at the vertices.
+    pub interpolation: Interpolation,
 }
 
 impl Default for HashGrid {
@@ -29,6 +31,7 @@ impl Default for HashGrid {
             log2_entries: 15,
             base_resolution: 16,
             finest_resolution: 256,
+            interpolation: Interpolation::Linear,
         }
     }
 }
@@ -38,12 +41,13 @@ impl PositionEncoding for HashGrid {
         let capacity = 1 << self.log2_entries;
         let resolutions = resolutions(self.levels, self.base_resolution, self.finest_resolution);
         let levels = resolutions.map(|resolution| {
-            match u64::from(resolution + 1).pow(3) <= u64::from(capacity) {
-                true => GridLevel::dense(resolution, [true; 3]),
+            let vertices = u64::from(self.interpolation.vertices(resolution)).pow(3);
+            match vertices <= u64::from(capacity) {
+                true => GridLevel::dense(resolution, self.interpolation, [true; 3]),
                 false => GridLevel::hashed(resolution, capacity),
             }
         });
-        Parts::tables(self.features, levels)
+        Parts::tables(self.features, self.interpolation, levels)
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -65,7 +69,9 @@ impl PositionEncoding for HashGrid {
             log2_entries,
             base_resolution: base,
             finest_resolution: finest,
+            interpolation,
         } = self;
-        format!("hash-grid {levels}x{features} 2^{log2_entries} {base}..{finest}")
+        let interpolation = interpolation.words();
+        format!("hash-grid {levels}x{features} 2^{log2_entries} {base}..{finest}{interpolation}")
     }
 }

@@ -9,7 +9,7 @@ use crate::setting::{Refused, check};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Joined {
-    /// The encodings. Those with tables have as many features an entry as each other.
+    /// The encodings. Those with tables have as many features an entry as each other, and are interpolated alike.
     pub parts: Vec<Encoding>,
 }
 
@@ -53,18 +53,28 @@ impl PositionEncoding for Joined {
 
     fn check(&self) -> Result<(), Refused> {
         check(&self.settings())?;
-        let mut features = 0;
+        let mut first = None;
         for part in &self.parts {
             part.check()?;
-            let own = part.parts().features;
-            if own != 0 && features != 0 && own != features {
+            let own = part.parts();
+            if own.levels.is_empty() {
+                continue;
+            }
+            let first = first.get_or_insert((own.features, own.interpolation));
+            if own.features != first.0 {
                 return Err(Refused {
                     name: "features",
-                    value: own.to_string(),
-                    requirement: format!("{features}, as in the other grid that is joined"),
+                    value: own.features.to_string(),
+                    requirement: format!("{}, as in the other grid that is joined", first.0),
                 });
             }
-            features = features.max(own);
+            if own.interpolation != first.1 {
+                return Err(Refused {
+                    name: "interpolation",
+                    value: own.interpolation.to_string(),
+                    requirement: format!("{}, as in the other grid that is joined", first.1),
+                });
+            }
         }
         Ok(())
     }

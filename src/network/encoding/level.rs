@@ -1,12 +1,14 @@
 //! Grids as data: one kernel interpolates dense grids, hashed ones and planes alike.
 
+use super::interpolation::Interpolation;
+
 /// One grid over `[-1, 1]³`.
 ///
-/// The entry of a vertex `v`, whole numbers from 0 to `resolution` by axis, is told by the products of `v` and `strides` by axis, modulo
+/// The entry of a vertex `v`, whole numbers from 0 on by axis, is told by the products of `v` and `strides` by axis, modulo
 /// 2³²: their sum in dense grids, and in others their exclusive or, modulo `entries`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GridLevel {
-    /// Cells along an axis; there are `resolution + 1` vertices.
+    /// Cells along an axis; there are more vertices, by the degree of the interpolation.
     pub resolution: u32,
     /// First entry of this level in the table of all levels.
     pub offset: u32,
@@ -23,11 +25,16 @@ const HASH_PRIMES: [u32; 3] = [1, 2_654_435_761, 805_459_861];
 
 impl GridLevel {
     /// A grid over those of the three axes, each vertex with an entry of its own. At most 2³² entries.
-    pub(crate) fn dense(resolution: u32, axes: [bool; 3]) -> GridLevel {
+    pub(crate) fn dense(
+        resolution: u32,
+        interpolation: Interpolation,
+        axes: [bool; 3],
+    ) -> GridLevel {
+        let vertices = interpolation.vertices(resolution);
         let mut entries = 1;
         let strides = axes.map(|varies| {
             let stride = entries;
-            entries *= if varies { resolution + 1 } else { 1 };
+            entries *= if varies { vertices } else { 1 };
             if varies { stride } else { 0 }
         });
         GridLevel {

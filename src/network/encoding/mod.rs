@@ -5,12 +5,15 @@
 //! model file and the settings of every door follow from these.
 
 pub(crate) mod formula;
+mod interpolation;
 mod level;
 mod parts;
 
 use serde::{Deserialize, Serialize};
 
 use crate::setting::{Refused, Setting, check};
+pub use interpolation::Interpolation;
+pub(crate) use interpolation::{coefficient, share_slopes, shares};
 pub(crate) use level::GridLevel;
 pub(crate) use parts::Parts;
 
@@ -95,10 +98,10 @@ encodings! {
 impl Encoding {
     /// How many derivatives by position are continuous; `u32::MAX` for all of them.
     pub fn smoothness(&self) -> u32 {
-        match self.parts().levels.is_empty() {
+        let parts = self.parts();
+        match parts.levels.is_empty() {
             true => u32::MAX,
-            // Linear interpolation has kinks between cells.
-            false => 0,
+            false => parts.interpolation.smoothness(),
         }
     }
 }

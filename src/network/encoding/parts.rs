@@ -1,6 +1,7 @@
 //! What encodings come down to: the little that backends have to know.
 
 use super::formula::FeatureFormula;
+use super::interpolation::Interpolation;
 use super::level::GridLevel;
 
 /// The parts of an encoding.
@@ -11,6 +12,8 @@ use super::level::GridLevel;
 pub(crate) struct Parts {
     /// Numbers in an entry of the tables: 1, 2, 4 or 8, and 0 without tables.
     pub features: usize,
+    /// How features between vertices are made of those at the vertices, in all grids.
+    pub interpolation: Interpolation,
     /// The grids, whose entries lie one behind the other in one table.
     pub levels: Vec<GridLevel>,
     rows: [Vec<[f32; 4]>; FeatureFormula::COUNT],
@@ -18,9 +21,14 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Grids with so many numbers an entry.
-    pub(crate) fn tables(features: u32, levels: impl IntoIterator<Item = GridLevel>) -> Parts {
+    pub(crate) fn tables(
+        features: u32,
+        interpolation: Interpolation,
+        levels: impl IntoIterator<Item = GridLevel>,
+    ) -> Parts {
         let mut parts = Parts {
             features: features as usize,
+            interpolation,
             ..Parts::default()
         };
         levels.into_iter().for_each(|level| parts.push(level));
@@ -34,8 +42,11 @@ impl Parts {
         parts
     }
 
-    /// These and those of another encoding, whose tables have as many numbers an entry.
+    /// These and those of another encoding, whose tables have as many numbers an entry and are interpolated alike.
     pub(crate) fn joined(mut self, other: Parts) -> Parts {
+        if self.levels.is_empty() {
+            self.interpolation = other.interpolation;
+        }
         self.features = self.features.max(other.features);
         other.levels.into_iter().for_each(|level| self.push(level));
         for (rows, more) in self.rows.iter_mut().zip(other.rows) {

@@ -132,6 +132,11 @@ fn levels_grow_from_base_to_finest_and_lie_one_behind_the_other() {
     let planes = TriPlane::default().parts().levels;
     assert_eq!(planes.len(), 9);
     assert_eq!(planes[1].strides, [1, 0, 17]);
+    let quadratic = DenseGrid {
+        interpolation: Interpolation::Quadratic,
+        ..DenseGrid::default()
+    };
+    assert_eq!(quadratic.parts().levels[0].strides, [1, 10, 100]);
     let joined = Joined {
         parts: vec![
             Encoding::HashGrid(HashGrid::default()),
@@ -155,7 +160,7 @@ fn every_entry_of_a_dense_level_is_one_vertex() {
         [false, true, true],
         [false, false, true],
     ] {
-        let level = GridLevel::dense(4, axes);
+        let level = GridLevel::dense(4, Interpolation::Linear, axes);
         let mut seen = vec![0; level.entries as usize];
         for vertex in 0..125u32 {
             let place = [vertex % 5, vertex / 5 % 5, vertex / 25];
@@ -213,6 +218,15 @@ fn settings_out_of_range_are_named() {
         ["number of parts 5", "from 1 to 4"],
     );
     refused(joined(vec![grid(2), grid(4)]), ["features 4", "2, as in"]);
+    let planes = Encoding::TriPlane(TriPlane {
+        features: 2,
+        interpolation: Interpolation::Quadratic,
+        ..TriPlane::default()
+    });
+    refused(
+        joined(vec![grid(2), planes]),
+        ["interpolation quadratic", "linear, as in"],
+    );
     let nested = joined(vec![joined(vec![grid(2), grid(2)]), grid(2)]);
     assert!(nested.check().is_ok());
     assert_eq!(nested.parts().width(), 3 * 4 * 2);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::level::resolutions;
-use super::{GridLevel, Parts, PositionEncoding, Setting};
+use super::{GridLevel, Interpolation, Parts, PositionEncoding, Setting};
 
 /// Grids on the planes xy, xz and yz, onto which a position is projected. Their features lie side by side, so that the perceptron
 /// decides how to put them together. Memory grows with the square of the resolution.
@@ -18,6 +18,8 @@ pub struct TriPlane {
     pub base_resolution: u32,
     /// Cells along an axis of the finest planes; those between grow geometrically.
     pub finest_resolution: u32,
+    /// How features between vertices are made of those at the vertices.
+    pub interpolation: Interpolation,
 }
 
 impl Default for TriPlane {
@@ -27,6 +29,7 @@ impl Default for TriPlane {
             features: 4,
             base_resolution: 16,
             finest_resolution: 128,
+            interpolation: Interpolation::Linear,
         }
     }
 }
@@ -37,8 +40,9 @@ const PLANES: [[bool; 3]; 3] = [[true, true, false], [true, false, true], [false
 impl PositionEncoding for TriPlane {
     fn parts(&self) -> Parts {
         let resolutions = resolutions(self.levels, self.base_resolution, self.finest_resolution);
-        let planes = |resolution| PLANES.map(|axes| GridLevel::dense(resolution, axes));
-        Parts::tables(self.features, resolutions.flat_map(planes))
+        let plane = |resolution, axes| GridLevel::dense(resolution, self.interpolation, axes);
+        let planes = resolutions.flat_map(|resolution| PLANES.map(|axes| plane(resolution, axes)));
+        Parts::tables(self.features, self.interpolation, planes)
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -54,6 +58,7 @@ impl PositionEncoding for TriPlane {
     fn words(&self) -> String {
         let (levels, features) = (self.levels, self.features);
         let (base, finest) = (self.base_resolution, self.finest_resolution);
-        format!("tri-plane {levels}x{features} {base}..{finest}")
+        let interpolation = self.interpolation.words();
+        format!("tri-plane {levels}x{features} {base}..{finest}{interpolation}")
     }
 }

@@ -17,7 +17,7 @@ def encode(encoding, tensors, u):
     for part in parts:
         for resolution, entries, strides, hashed in levels(part):
             rows = tensors["encoding.grid"][offset : offset + entries]
-            features.append(interpolated(rows, resolution, strides, hashed, u))
+            features.append(interpolated(rows, resolution, strides, hashed, shares(part), u))
             offset += entries
     features += [u for part in parts if part["kind"] == "identity"]
     for part in parts:
@@ -38,7 +38,7 @@ def levels(encoding):
     for level in range(encoding.get("levels", 0)):
         base, finest = encoding["base_resolution"], encoding["finest_resolution"]
         r = round(base * (finest / base) ** (level / max(1, encoding["levels"] - 1)))
-        side = r + 1
+        side = r + len(shares(encoding)) - 1
         match encoding["kind"]:
             case "hash-grid" if side**3 > 2 ** encoding["log2_entries"]:
                 yield r, 2 ** encoding["log2_entries"], [1, 2_654_435_761, 805_459_861], True
@@ -49,17 +49,23 @@ def levels(encoding):
                     yield r, side**2, strides, False
 
 
-def interpolated(rows, r, strides, hashed, u):
+def shares(encoding):
+    """What the vertices along an axis weigh at the place `t` of a cell, from its lower end on."""
+    if encoding.get("interpolation", "linear") == "quadratic":
+        return [lambda t: (1 - t) ** 2 / 2, lambda t: 0.5 + t - t**2, lambda t: t**2 / 2]
+    return [lambda t: 1 - t, lambda t: t]
+
+
+def interpolated(rows, r, strides, hashed, shares, u):
     """The features of one grid, whose entries are `rows`."""
     q = (u + np.float32(1)) * np.float32(r / 2)
     cell = np.clip(np.floor(q), 0, r - 1).astype(np.uint64)
     t = q - cell.astype(np.float32)
     total = 0
-    for corner in range(8):
-        upper = np.array([corner >> axis & 1 for axis in range(3)], np.uint64)
-        x, y, z = ((cell + upper) * np.array(strides, np.uint64) % 2**32).T
+    for taps in np.ndindex(*[len(shares)] * 3):
+        x, y, z = ((cell + np.array(taps, np.uint64)) * np.array(strides, np.uint64) % 2**32).T
         row = (x ^ y ^ z) % np.uint64(len(rows)) if hashed else x + y + z
-        weight = np.where(upper == 1, t, 1 - t).prod(axis=1)
+        weight = np.prod([shares[tap](t[:, axis]) for axis, tap in enumerate(taps)], axis=0)
         total = total + weight[:, None] * rows[row.astype(np.int64)]
     return total
 
@@ -218,6 +224,7 @@ ENCODINGS = {
     "positional": "{kind='positional', octaves=4}",
     "fourier": "{kind='fourier', waves=24, scale=1.5}",
     "dense-grid": "{kind='dense-grid', levels=2, finest_resolution=20}",
+    "quadratic": "{kind='hash-grid', levels=3, log2_entries=9, interpolation='quadratic'}",
     "tri-plane": "{kind='tri-plane', levels=2, finest_resolution=40}",
     "joined": "{kind='joined', parts=[{kind='identity'}, {kind='hash-grid', levels=3, log2_entries=9},"
     " {kind='tri-plane', levels=1}, {kind='positional', octaves=2}]}",
