@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("file", type=Path, help="the .blend")
     made.add_argument("-o", "--output", type=Path, required=True, help="where the .blend with the results goes")
     made.add_argument("--objects", nargs="+", metavar="NAME", help="objects to fit; by default all with a surface")
-    made.add_argument("--preset", default="", help="draft, standard, detail, smooth or compact")
+    made.add_argument("--preset", default="", help="auto, draft, standard, detail, smooth, compact or points")
     made.add_argument("--seconds", type=float, default=0.0, help="training time for each")
     made.add_argument("--steps", type=int, default=0, help="training steps for each")
     made.add_argument("--resolution", type=int, default=0, help="cells along the longest side of each result")

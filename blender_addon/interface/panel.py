@@ -9,7 +9,7 @@ from .daemon_panel import draw_connection
 from .job_rows import draw_job
 from .words import draw_words, iface, short_size, short_time
 
-USUAL_PRESETS = ("draft", "standard", "detail", "smooth", "compact")
+USUAL_PRESETS = ("auto", "draft", "standard", "detail", "smooth", "compact", "points")
 
 
 class SidebarPanel:
@@ -189,6 +189,9 @@ def estimate(settings: bpy.types.PropertyGroup) -> str:
     size = f", {short_size(preset.size_bytes)}" if preset.size_bytes else ""
     if settings.limit == "STEPS":
         return iface("{steps:,} steps", steps=settings.steps) + size
+    if settings.limit == "PRESET" and not preset.seconds:
+        # The choice is made when the daemon sees the mesh.
+        return ""
     seconds = short_time(preset.seconds if settings.limit == "PRESET" else settings.seconds)
     if settings.limit == "QUALITY":
         return iface("At most {time}", time=seconds) + size
@@ -200,7 +203,8 @@ def offered_presets() -> list[tuple[str, str]]:
     server = current().connection.server
     if server is None:
         return [(name, "") for name in USUAL_PRESETS]
-    return [(preset.name, f"{preset.description} ({short_time(preset.seconds)})") for preset in server.presets]
+    times = [f" ({short_time(preset.seconds)})" if preset.seconds else "" for preset in server.presets]
+    return [(preset.name, preset.description + time) for preset, time in zip(server.presets, times, strict=True)]
 
 
 def preset_label(name: str) -> str:

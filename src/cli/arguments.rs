@@ -15,7 +15,7 @@ use crate::geometry::{LoadedMesh, SizeLimit};
 use crate::loss::{Loss, UnknownTerm};
 use crate::query::Quantity;
 use crate::reconstruct::{self, LoadError, ReconstructSettings};
-use crate::train::Preset;
+use crate::train::{Preset, PresetChoice};
 
 /// How fine a grid is and what it may take.
 #[derive(Args)]
@@ -120,6 +120,11 @@ pub(super) fn waiting_time(text: &str) -> Result<Duration, String> {
 /// The name of a preset; clap lists the names in help and errors.
 pub(super) fn preset() -> impl TypedValueParser<Value = Preset> {
     PossibleValuesParser::new(Preset::ALL.map(Preset::name)).try_map(|name| name.parse::<Preset>())
+}
+
+/// The name of a preset, or the word for the choice by the mesh.
+pub(super) fn preset_choice() -> impl TypedValueParser<Value = PresetChoice> {
+    PossibleValuesParser::new(PresetChoice::names()).try_map(|name| name.parse::<PresetChoice>())
 }
 
 /// The name of a sign policy.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{DeviceArguments, MeshArguments, finite, loss, preset, sign};
+use super::arguments::{DeviceArguments, MeshArguments, finite, loss, preset_choice, sign};
 use super::checkpoint::CheckpointFile;
 use super::interrupt::{Interrupt, Interrupted};
 use super::output::{
@@ -21,7 +21,7 @@ use crate::field::{Metrics, Model};
 use crate::geometry::HealthReport;
 use crate::loss::Loss;
 use crate::train::{
-    self, Checkpoint, Configuration, FitSettings, Observer, Phase, Preset, Progress,
+    self, Checkpoint, Chosen, Configuration, FitSettings, Observer, Phase, PresetChoice, Progress,
 };
 
 /// Fit a model to a mesh
@@ -38,9 +38,10 @@ pub(super) struct FitArguments {
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
 
-    /// Spline, network, schedule and budget to start from; the options below change parts of it [default: standard]
-    #[arg(long, value_name = "NAME", value_parser = preset())]
-    preset: Option<Preset>,
+    /// Spline, network, schedule and budget to start from, or auto for those that suit the mesh; the options below change parts of it
+    /// [default: standard]
+    #[arg(long, value_name = "NAME", value_parser = preset_choice())]
+    preset: Option<PresetChoice>,
 
     /// A TOML file of settings that replace the preset's: all or some of what `overfit presets NAME` prints
     #[arg(long, value_name = "FILE")]
@@ -105,6 +106,8 @@ pub(super) struct FitArguments {
 #[derive(Serialize)]
 struct FitReport {
     preset: String,
+    /// Why that one, where it was chosen by the mesh.
+    preset_reason: Option<String>,
     device: String,
     steps: u64,
     samples: u64,
@@ -132,8 +135,13 @@ struct Seconds {
 
 pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     let started = Instant::now();
-    let settings = arguments.settings()?;
-    settings.validate()?;
+    let file = (arguments.config.as_deref())
+        .map(read_configuration)
+        .transpose()?;
+    let choice = arguments.preset(file.as_ref())?;
+    // What will not do with one preset hardly does with another: told before the mesh is read.
+    let otherwise = choice.without_mesh();
+    (arguments.settings(file.as_ref(), otherwise)?).validate()?;
     ensure_extension(&arguments.output, &["safetensors"])?;
     ensure_writable(&arguments.output)?;
     let interrupt = Interrupt::listen()?;
@@ -144,6 +152,9 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
         .read(&arguments.mesh, interrupt.token())
         .map_err(|error| interrupt.explain(error))?;
     let load = started.elapsed().as_secs_f64();
+    let chosen = choice.for_mesh(&loaded.mesh, loaded.cleanup.points);
+    let settings = arguments.settings(file.as_ref(), chosen)?;
+    settings.validate()?;
 
     let name = arguments
         .mesh
@@ -195,6 +206,7 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     }
     let report = FitReport {
         preset: training.preset.clone(),
+        preset_reason: training.preset_reason.clone(),
         device: training.device.clone(),
         steps: training.steps,
         samples: training.samples,
@@ -249,19 +261,22 @@ impl Observer for Watch {
 }
 
 impl FitArguments {
+    /// What everything starts from: the option's, the file's, or the default.
+    fn preset(&self, file: Option<&Configuration>) -> anyhow::Result<PresetChoice> {
+        let of_file = file.map(Configuration::preset).transpose()?.flatten();
+        Ok(self.preset.or(of_file).unwrap_or_default())
+    }
+
     /// The preset's settings with what was given in their place.
-    fn settings(&self) -> anyhow::Result<FitSettings> {
-        let file = self.config.as_deref().map(read_configuration).transpose()?;
-        let preset = match (self.preset, &file) {
-            (Some(preset), _) => preset,
-            (None, Some(file)) => file.preset()?.unwrap_or_default(),
-            (None, None) => Preset::default(),
-        };
-        let mut settings = preset.settings();
-        for changes in file.iter().chain(&self.set) {
+    fn settings(
+        &self,
+        file: Option<&Configuration>,
+        chosen: Chosen,
+    ) -> anyhow::Result<FitSettings> {
+        let mut settings = chosen.settings();
+        for changes in file.into_iter().chain(&self.set) {
             settings = changes.applied_to(&settings)?;
         }
-        settings.preset = preset;
         if self.seconds.is_some() || self.steps.is_some() {
             settings.budget.seconds = self.seconds;
             settings.budget.steps = self.steps;
@@ -334,7 +349,9 @@ pub(super) fn show_progress(bar: &mut Bar, progress: &Progress) {
 
 impl FitReport {
     fn in_words(&self, path: &Path) -> String {
-        let mut text = format!(
+        let reason = self.preset_reason.iter();
+        let mut text: String = reason.map(|reason| format!("{reason}\n")).collect();
+        text += &format!(
             "{}: {} parameters, {}\n{} steps, {} samples in {:.1} s ({} samples/s) on {}",
             path.display(),
             self.parameters,
@@ -378,13 +395,19 @@ mod tests {
     use crate::geometry::{Bounds, Similarity};
     use crate::loss::Squared;
     use crate::network::initial_parameters;
+    use crate::train::Preset;
 
     fn settings(options: &[&str]) -> FitSettings {
         let words = ["overfit", "fit", "a.obj", "-o", "a.safetensors"]
             .iter()
             .chain(options);
         match Cli::try_parse_from(words).map(|cli| cli.command) {
-            Ok(Command::Fit(arguments)) => arguments.settings().unwrap(),
+            Ok(Command::Fit(arguments)) => {
+                let file = arguments.config.as_deref().map(read_configuration);
+                let file = file.transpose().unwrap();
+                let choice = arguments.preset(file.as_ref()).unwrap();
+                (arguments.settings(file.as_ref(), choice.without_mesh())).unwrap()
+            }
             Ok(_) => panic!("another command"),
             Err(error) => panic!("{error}"),
         }

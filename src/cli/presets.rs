@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::arguments::preset;
 use super::output::{print_json, print_text};
-use crate::train::{FitSettings, Preset};
+use crate::train::{FitSettings, Preset, PresetChoice};
 
 /// List the presets, or print all settings of one
 ///
@@ -57,5 +57,11 @@ pub(super) fn run(arguments: &PresetsArguments) -> anyhow::Result<()> {
         let (name, seconds) = (preset.name(), preset.seconds());
         format!("{name:<10} {seconds:>4} s   {}", preset.description())
     });
-    print_text(&lines.collect::<Vec<_>>().join("\n"))
+    let auto = format!(
+        "{:<17}  {}",
+        PresetChoice::Auto,
+        PresetChoice::AUTO_DESCRIPTION
+    );
+    let lines: Vec<String> = std::iter::once(auto).chain(lines).collect();
+    print_text(&lines.join("\n"))
 }

@@ -52,6 +52,9 @@ pub struct Training {
     pub version: String,
     /// Preset that the settings started from.
     pub preset: String,
+    /// Why that one, where it was chosen by the mesh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset_reason: Option<String>,
     /// Device it was trained on.
     pub device: String,
     /// Seed of parameters and samples.

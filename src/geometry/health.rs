@@ -58,6 +58,9 @@ pub struct HealthReport {
     /// Whether the surface is closed and looks inwards. A body that [`validate`](super::validate()) saw is turned, see
     /// `turned_bodies`.
     pub inverted: bool,
+    /// Points without faces that the surface was put through; 0 for a mesh of faces.
+    #[serde(default)]
+    pub points: u64,
     /// What was left out, repaired or doubted on the way in, one sentence each.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -110,6 +113,7 @@ impl HealthReport {
             area,
             volume,
             inverted: volume.is_some_and(|volume| volume < 0.0),
+            points: cleanup.points,
             notes: cleanup.notes.clone(),
         })
     }

@@ -26,6 +26,9 @@ pub struct Cleanup {
     pub turned_bodies: u64,
     /// Vertices merged into another at exactly the same place, by formats that repeat vertices.
     pub vertices_welded: u64,
+    /// Points without faces that the surface was put through; 0 for a mesh of faces.
+    #[serde(default)]
+    pub points: u64,
     /// What else was left out, repaired or doubted, one sentence each.
     pub notes: Vec<String>,
     /// Numbers of the dropped triangles before anything was dropped, ascending.

@@ -141,7 +141,8 @@ pub fn surface_through(
     mesh.positions
         .par_iter_mut()
         .for_each(|position| *position = frame.invert(*position));
-    let (mesh, cleanup) = validate(mesh).map_err(ReconstructError::Mesh)?;
+    let (mesh, mut cleanup) = validate(mesh).map_err(ReconstructError::Mesh)?;
+    cleanup.points = points as u64;
     let longest_side = mesh.bounds().longest_side();
     let report = PointReport {
         points: points as u64,

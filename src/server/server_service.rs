@@ -9,7 +9,7 @@ use super::proto::server_service_server::ServerService;
 use super::settings::Limits;
 use crate::field::DeviceReport;
 use crate::query::Quantity;
-use crate::train::Preset;
+use crate::train::{Preset, PresetChoice};
 
 /// Says what this daemon is and can do.
 pub(super) struct ServerCalls {
@@ -23,13 +23,13 @@ impl ServerService for ServerCalls {
         &self,
         _: Request<proto::GetServerInfoRequest>,
     ) -> Result<Response<proto::GetServerInfoResponse>, Status> {
-        let presets = Preset::ALL.map(preset);
+        let presets = std::iter::once(choice_by_mesh()).chain(Preset::ALL.map(preset));
         let limits = &self.limits;
         Ok(Response::new(proto::GetServerInfoResponse {
             version: crate::VERSION.to_owned(),
             api: "overfit.v1".to_owned(),
             devices: self.devices.iter().map(device).collect(),
-            presets: presets.to_vec(),
+            presets: presets.collect(),
             limits: Some(proto::Limits {
                 max_message_bytes: limits.max_message_bytes as u64,
                 max_mesh_bytes: limits.max_mesh_bytes,
@@ -47,6 +47,15 @@ impl ServerService for ServerCalls {
 
 /// About what a model's file has beside its parameters and its outer surface.
 const DESCRIPTION_BYTES: u64 = 2500;
+
+/// What it sets is told once it has seen the mesh.
+fn choice_by_mesh() -> proto::Preset {
+    proto::Preset {
+        name: PresetChoice::Auto.to_string(),
+        description: PresetChoice::AUTO_DESCRIPTION.to_owned(),
+        ..proto::Preset::default()
+    }
+}
 
 fn preset(preset: Preset) -> proto::Preset {
     let settings = preset.settings();

@@ -9,7 +9,8 @@ use std::str::FromStr;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::preset::{Preset, UnknownPreset};
+use super::choice::PresetChoice;
+use super::preset::UnknownPreset;
 use super::settings::FitSettings;
 
 /// Changes of settings, as a TOML file has them.
@@ -85,9 +86,9 @@ impl Configuration {
     ///
     /// # Errors
     /// Fails if there is none of this name.
-    pub fn preset(&self) -> Result<Option<Preset>, ConfigurationError> {
+    pub fn preset(&self) -> Result<Option<PresetChoice>, ConfigurationError> {
         let name = self.0.get("preset").and_then(Value::as_str);
-        Ok(name.map(Preset::from_str).transpose()?)
+        Ok(name.map(PresetChoice::from_str).transpose()?)
     }
 
     /// The settings with these changes.
@@ -99,6 +100,8 @@ impl Configuration {
         let before = serde_json::json!(settings);
         let mut asked = before.clone();
         merge(&mut asked, &self.0);
+        // What everything starts from is no change: see `preset`.
+        asked["preset"] = before["preset"].clone();
         let after: FitSettings = serde_path_to_error::deserialize(&asked).map_err(|error| {
             // Where a kind is unknown the path ends at its parent.
             let (name, reason) = (error.path().to_string(), error.inner().to_string());
@@ -110,6 +113,7 @@ impl Configuration {
             Some(name) => Err(unknown(name, &known)),
             None => Ok(FitSettings {
                 device: settings.device,
+                preset_reason: settings.preset_reason.clone(),
                 ..after
             }),
         }
@@ -216,6 +220,7 @@ mod tests {
     use super::*;
     use crate::loss::Loss;
     use crate::network::{Activation, Encoding, Fourier, Identity, Sine, Softplus};
+    use crate::train::Preset;
 
     fn set(changes: &[&str]) -> Result<FitSettings, ConfigurationError> {
         let settings = Preset::default().settings();
@@ -293,7 +298,8 @@ mod tests {
         for preset in Preset::ALL {
             let text = toml::to_string(&preset.settings()).unwrap();
             let configuration = Configuration::from_toml(&text).unwrap();
-            assert_eq!(configuration.preset(), Ok(Some(preset)));
+            let named = Some(PresetChoice::Named(preset));
+            assert_eq!(configuration.preset(), Ok(named));
             let again = configuration.applied_to(&preset.settings());
             assert_eq!(again, Ok(preset.settings()));
         }

@@ -172,6 +172,7 @@ fn fit_on_device(
             name: name.to_owned(),
             version: crate::VERSION.to_owned(),
             preset: settings.preset.to_string(),
+            preset_reason: settings.preset_reason.clone(),
             device: engine.device().to_string(),
             seed: settings.seed,
             settings: serde_json::json!(settings),

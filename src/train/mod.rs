@@ -2,6 +2,7 @@
 
 mod budget;
 mod checkpoint;
+mod choice;
 mod clock;
 mod configuration;
 mod device;
@@ -23,6 +24,7 @@ mod thickness;
 
 pub use budget::Budget;
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use choice::{Chosen, PresetChoice};
 pub use configuration::{Configuration, ConfigurationError};
 pub use evaluate::{Evaluation, Protocol, evaluate};
 pub use fit::{fit, resume};

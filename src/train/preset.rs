@@ -31,21 +31,24 @@ pub enum Preset {
     Smooth,
     /// The smallest file: a network alone, in 30 KB.
     Compact,
+    /// A scan: what its points tell of the shape, and no more.
+    Points,
 }
 
 /// A name that is no preset.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown preset '{0}': use draft, standard, detail, smooth or compact")]
+#[error("unknown preset '{0}': use auto, draft, standard, detail, smooth, compact or points")]
 pub struct UnknownPreset(pub String);
 
 impl Preset {
     /// Every preset, in the order in which they are offered.
-    pub const ALL: [Preset; 5] = [
+    pub const ALL: [Preset; 6] = [
         Preset::Draft,
         Preset::Standard,
         Preset::Detail,
         Preset::Smooth,
         Preset::Compact,
+        Preset::Points,
     ];
 
     /// As users write it.
@@ -56,6 +59,7 @@ impl Preset {
             Preset::Detail => "detail",
             Preset::Smooth => "smooth",
             Preset::Compact => "compact",
+            Preset::Points => "points",
         }
     }
 
@@ -67,6 +71,7 @@ impl Preset {
             Preset::Detail => "Fine detail in a bigger file: fine spline and network",
             Preset::Smooth => "Continuous curvature in a small file: cubic spline and SIREN",
             Preset::Compact => "The smallest file, 30 KB, and a minute: one small network",
+            Preset::Points => "For scans: all that their points tell, in half the bytes",
         }
     }
 
@@ -78,6 +83,7 @@ impl Preset {
             Preset::Detail => 40.0,
             Preset::Smooth => 30.0,
             Preset::Compact => 60.0,
+            Preset::Points => 5.0,
         }
     }
 
@@ -129,11 +135,21 @@ impl Preset {
                 };
                 (Some(cubic), siren(128, 3))
             }
+            // Points tell no more than this holds, and of what they tell wrong it follows less (docs/point-clouds.md).
+            Preset::Points => {
+                let cubic = Refinement {
+                    degree: Degree::Cubic,
+                    finest: 160,
+                    coefficients: 1 << 20,
+                    ..Refinement::default()
+                };
+                (Some(cubic), residual(4, 12, 64, 32))
+            }
             // In 30 KB a spline leaves more than this network does after some seconds (docs/studies.md).
             Preset::Compact => (None, siren(41, 4)),
         };
         let (batch_size, learning_rate) = match self {
-            Preset::Draft | Preset::Standard => (8192, 3e-3),
+            Preset::Draft | Preset::Standard | Preset::Points => (8192, 3e-3),
             Preset::Detail => (16_384, 3e-3),
             Preset::Smooth => (4096, 5e-4),
             Preset::Compact => (4096, 1.4e-3),
@@ -153,6 +169,7 @@ impl Preset {
         };
         FitSettings {
             preset: self,
+            preset_reason: None,
             spline,
             architecture,
             start: Start::default(),

@@ -17,6 +17,9 @@ use crate::optimizer::{Optimizer, OptimizerError};
 pub struct FitSettings {
     /// The preset that these settings started from.
     pub preset: Preset,
+    /// Why that one, where it was chosen by the mesh.
+    #[serde(skip)]
+    pub preset_reason: Option<String>,
     /// The spline that the network corrects; none for a network alone.
     #[serde(default)]
     pub spline: Option<Refinement>,

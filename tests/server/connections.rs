@@ -196,11 +196,12 @@ async fn the_daemon_says_what_it_can_do() {
         .filter(|preset| preset.default)
         .map(|preset| preset.name.as_str())
         .collect();
-    assert_eq!((info.presets.len(), defaults), (5, vec!["standard"]));
+    assert_eq!((info.presets.len(), defaults), (7, vec!["standard"]));
     assert!(
         info.presets
             .iter()
-            .all(|preset| preset.seconds > 0.0 && !preset.description.is_empty())
+            .all(|preset| (preset.seconds > 0.0) == (preset.name != "auto")
+                && !preset.description.is_empty())
     );
     let limits = info.limits.unwrap();
     let each = [

@@ -34,7 +34,8 @@ def test_reflection_is_enough_to_call_the_server(daemon):
     assert info["version"] == daemon.record["version"]
     assert info["api"] == "overfit.v1"
     assert sum(preset.get("default", False) for preset in info["presets"]) == 1
-    assert all(preset["name"] and preset["description"] and preset["seconds"] > 0 for preset in info["presets"])
+    assert all(preset["name"] and preset["description"] for preset in info["presets"])
+    assert [preset["name"] for preset in info["presets"] if preset.get("seconds", 0) == 0] == ["auto"]
     assert "cpu" in {device["id"] for device in info["devices"]}
     assert all(int(limit) > 0 for limit in info["limits"].values())
     assert len(info["limits"]) == 8

@@ -95,4 +95,4 @@ def test_presets_tell_their_size(client):
     presets = client.server.GetServerInfo(server_pb2.GetServerInfoRequest()).presets
     sizes = {preset.name: preset.size_bytes for preset in presets}
     assert sizes["compact"] < sizes["smooth"] < sizes["draft"] < sizes["standard"] < sizes["detail"]
-    assert all(2 * preset.parameters < preset.size_bytes for preset in presets)
+    assert all(2 * preset.parameters < preset.size_bytes for preset in presets if preset.name != "auto")
