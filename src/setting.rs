@@ -1,5 +1,7 @@
 //! Numbers that parts of a network are set by, and their ranges.
 
+use serde_json::{Value, json};
+
 /// A setting's name, its value, and what it may be.
 pub(crate) struct Setting {
     pub name: &'static str,
@@ -70,6 +72,20 @@ impl Setting {
             name,
             value: value as f32,
             range: Range::OneOf(these),
+        }
+    }
+
+    /// What it may be, as JSON schema has it.
+    pub(crate) fn range_schema(&self) -> Vec<(&'static str, Value)> {
+        match self.range {
+            Range::Above { above, most } => {
+                vec![("exclusiveMinimum", json!(above)), ("maximum", json!(most))]
+            }
+            Range::Between { least, most } => {
+                vec![("minimum", json!(least)), ("maximum", json!(most))]
+            }
+            Range::Share => vec![("minimum", json!(0)), ("exclusiveMaximum", json!(1))],
+            Range::OneOf(these) => vec![("enum", json!(these))],
         }
     }
 

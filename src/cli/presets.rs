@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::arguments::preset;
 use super::output::{print_json, print_text};
-use crate::train::{FitSettings, Preset, PresetChoice};
+use crate::train::{FitSettings, Preset, PresetChoice, settings_schema};
 
 /// List the presets, or print all settings of one
 ///
@@ -15,6 +15,10 @@ pub(super) struct PresetsArguments {
     /// Print the settings of this one
     #[arg(value_name = "NAME", value_parser = preset())]
     name: Option<Preset>,
+
+    /// Print what a TOML file of settings may hold, as a JSON schema: each setting in words, with its default and its range
+    #[arg(long, conflicts_with = "name")]
+    schema: bool,
 
     /// Print one JSON object
     #[arg(long)]
@@ -44,6 +48,9 @@ impl PresetReport {
 }
 
 pub(super) fn run(arguments: &PresetsArguments) -> anyhow::Result<()> {
+    if arguments.schema {
+        return print_text(&serde_json::to_string_pretty(&settings_schema())?);
+    }
     let chosen = arguments.name.map(|name| vec![name]);
     let chosen = chosen.unwrap_or(Preset::ALL.to_vec());
     if arguments.json {

@@ -33,7 +33,9 @@ pub type Place = [u8; 3];
 pub(super) const LATTICE: u8 = 128;
 
 /// How closely an outer surface follows the shape: what a distance beyond the unit frame is worth, and what it costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum OuterDetail {
     /// Distances within 1 % and directions within 2°, in 70 to 400 KB.

@@ -7,7 +7,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// `|clamp(f, ±w) - clamp(d, ±w)|`: nothing is learned far from the surface.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Clamped {
     /// Its share in the sum.

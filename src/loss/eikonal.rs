@@ -8,7 +8,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// `(|∇f| - 1)²`: a distance changes as fast as one goes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Eikonal {
     /// Its share in the sum.

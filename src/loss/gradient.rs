@@ -8,7 +8,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// `|∇f - ∇d|²`: direction and length of the gradient.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GradientError {
     /// Its share in the sum.

@@ -8,7 +8,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// `exp(-2 k |f|) (|∇f|² + 1) / 2`: the energy of heat that the surface gives off, which has no false zeros.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Heat {
     /// Its share in the sum.

@@ -7,7 +7,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// `e² / 2 w` up to a width `w`, beyond it `|e| - w / 2`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Huber {
     /// Its share in the sum.

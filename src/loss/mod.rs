@@ -81,10 +81,11 @@ macro_rules! losses {
         }
 
         /// The terms as a file has them.
-        #[derive(Default, serde::Deserialize)]
+        #[derive(Default, serde::Deserialize, schemars::JsonSchema)]
         #[serde(default, deny_unknown_fields)]
         struct Terms {
             $(
+                #[doc = $words]
                 #[serde(deserialize_with = "parse::term")]
                 $name: Option<$kind>,
             )*
@@ -166,15 +167,26 @@ macro_rules! losses {
                 Ok(())
             }
 
-            /// The settings of its terms.
-            fn settings(&self) -> Vec<Setting> {
+            /// Every term, with its default settings.
+            pub(crate) fn all() -> Loss {
+                Loss { $($name: Some($kind::default()),)* }
+            }
+
+            /// The settings of each of its terms, by its name.
+            pub(crate) fn settings_by_term(&self) -> Vec<(&'static str, Vec<Setting>)> {
                 let mut settings = Vec::new();
                 $(
                     if let Some(term) = &self.$name {
-                        settings.extend(term.settings());
+                        settings.push((stringify!($name), term.settings()));
                     }
                 )*
                 settings
+            }
+
+            /// The settings of its terms.
+            fn settings(&self) -> Vec<Setting> {
+                let by_term = self.settings_by_term().into_iter();
+                by_term.flat_map(|(_, settings)| settings).collect()
             }
 
             /// Whether it has each of the terms.

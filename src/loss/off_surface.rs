@@ -7,7 +7,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// `exp(-k |f|)` off the surface: a field must not vanish there.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OffSurface {
     /// Its share in the sum.

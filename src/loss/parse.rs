@@ -1,13 +1,15 @@
 //! Losses as files and users write them: `l1,gradient=0.02`, or a table of terms, each a weight or a table of settings.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-
+use serde_json::{Value, json};
 use thiserror::Error as ThisError;
 
 use super::{Loss, Terms};
@@ -83,6 +85,27 @@ impl<'de, T: Weighted + Deserialize<'de>> Visitor<'de> for TermVisitor<T> {
 impl<'de> Deserialize<'de> for Loss {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(LossVisitor)
+    }
+}
+
+impl JsonSchema for Loss {
+    fn schema_name() -> Cow<'static, str> {
+        "Loss".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut table = Terms::json_schema(generator);
+        let terms = table.get_mut("properties").and_then(Value::as_object_mut);
+        for term in terms.into_iter().flat_map(|terms| terms.values_mut()) {
+            let forms = term.get_mut("anyOf").and_then(Value::as_array_mut);
+            let weight =
+                json!({"type": "number", "description": "The weight; all else is as usual"});
+            forms
+                .into_iter()
+                .for_each(|forms| forms.insert(0, weight.clone()));
+        }
+        let words = json_schema!({"type": "string", "description": "Names of terms with commas between them, each with its weight behind a = if it has one"});
+        json_schema!({"anyOf": [words, table]})
     }
 }
 

@@ -7,7 +7,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// `e²`: large errors count most.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Squared {
     /// Its share in the sum.

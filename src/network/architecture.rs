@@ -11,7 +11,7 @@ use super::encoding::{Encoding, PositionEncoding};
 use crate::setting::{Refused, Setting, check};
 
 /// A field network: positions in `[-1, 1]³` are encoded, then run through a multi-layer perceptron with one output.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Architecture {
     /// What the positions become before the first layer.
     pub encoding: Encoding,
@@ -20,7 +20,7 @@ pub struct Architecture {
 }
 
 /// Sizes of the perceptron: `hidden_layers` layers of `hidden_width`, then one linear output.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Mlp {
     /// Units in each hidden layer.
     pub hidden_width: u32,
@@ -168,13 +168,18 @@ impl Architecture {
     /// Names the size that is out of range.
     pub fn validate(&self) -> Result<(), ArchitectureError> {
         self.encoding.check()?;
-        let mlp = &self.mlp;
-        let mut settings = vec![
-            Setting::whole("hidden_width", mlp.hidden_width, 1, 1024),
-            Setting::whole("hidden_layers", mlp.hidden_layers, 1, 16),
-        ];
-        settings.extend(mlp.activation.settings());
-        Ok(check(&settings)?)
+        check(&self.mlp.settings())?;
+        Ok(check(&self.mlp.activation.settings())?)
+    }
+}
+
+impl Mlp {
+    /// Its sizes.
+    pub(crate) fn settings(&self) -> Vec<Setting> {
+        vec![
+            Setting::whole("hidden_width", self.hidden_width, 1, 1024),
+            Setting::whole("hidden_layers", self.hidden_layers, 1, 16),
+        ]
     }
 }
 

@@ -12,7 +12,9 @@ use super::encoding::formula::FeatureFormula;
 use super::{Architecture, initial_parameters};
 
 /// What a network is before training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// Random numbers, as the paper of its activation has them.

@@ -9,7 +9,7 @@ use crate::setting::Setting;
 ///
 /// They move against `0.2 √max(rows, columns)` times the orthogonal factor: as far in the mean as Adam would move them, so that one learning rate
 /// suits both (Liu et al. 2025, "Muon is scalable for LLM training").
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Muon {
     /// Decay of the sum of gradients.

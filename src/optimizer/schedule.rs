@@ -5,7 +5,9 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 /// The course of the learning rate over the budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// It falls by the same factor in equal parts of the budget.

@@ -8,7 +8,7 @@ use super::{Muon, Schedule, Update};
 use crate::setting::{Refused, Setting, check};
 
 /// How parameters move, and how the learning rate changes over the budget.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Optimizer {
     /// Samples a step.
     pub batch_size: u32,
@@ -127,11 +127,8 @@ impl Optimizer {
         (self.average > 0.0).then_some(self.average.min(young))
     }
 
-    /// Checks every setting.
-    ///
-    /// # Errors
-    /// Names the first that is out of range.
-    pub fn validate(&self) -> Result<(), OptimizerError> {
+    /// Its numbers, but for those of its rule.
+    pub(crate) fn settings(&self) -> Vec<Setting> {
         let mut settings = vec![
             Setting::whole("batch_size", self.batch_size, 16, 1 << 20),
             Setting::positive("learning_rate", self.learning_rate as f32, 1.0),
@@ -145,7 +142,15 @@ impl Optimizer {
                 .map(|clip| Setting::positive("clip", clip as f32, 1e6)),
         );
         settings.extend(self.matrices.iter().flat_map(Muon::settings));
-        check(&settings).map_err(|refused| OptimizerError::of(refused, ""))?;
+        settings
+    }
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// Names the first that is out of range.
+    pub fn validate(&self) -> Result<(), OptimizerError> {
+        check(&self.settings()).map_err(|refused| OptimizerError::of(refused, ""))?;
         check(&self.update.settings()).map_err(|refused| OptimizerError::of(refused, "update."))
     }
 }

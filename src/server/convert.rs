@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error::ApiError;
+use super::error::{ApiError, OVERRIDES};
 use super::proto;
 use crate::distance::SignPolicy;
 use crate::extract::Resolution;
@@ -128,9 +128,6 @@ fn architecture_in_words(model: &Model) -> String {
     let thousands = spline.coefficient_count().div_ceil(1000);
     format!("spline {finest} {thousands}k + {network}")
 }
-
-/// The field of a request that changes any setting by its name.
-const OVERRIDES: &str = "settings.overrides";
 
 /// The settings that a request asks for: the preset's, where it says nothing.
 ///

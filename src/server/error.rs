@@ -247,25 +247,29 @@ fn points_reason(error: &PointCloudError) -> &'static str {
     }
 }
 
+/// The field of a request that changes any setting by its name.
+pub(super) const OVERRIDES: &str = "settings.overrides";
+
 /// The setting's place in the request, as `BadRequest` wants it.
 fn settings_field(error: &SettingsError) -> &'static str {
     match error {
-        SettingsError::OutOfRange { field, .. } => match *field {
-            "seconds" => "settings.seconds",
-            "steps" => "settings.steps",
-            "target_near_mae" => "settings.target_near_mae",
-            "shares" => "settings.shares",
-            "near_sigma" => "settings.near_sigma",
-            // The rest comes from the preset.
-            _ => "settings",
+        SettingsError::OutOfRange { field, .. } => match field.as_str() {
+            "budget.seconds" => "settings.seconds",
+            "budget.steps" => "settings.steps",
+            "budget.target_near_mae" => "settings.target_near_mae",
+            "sampling.near_sigma" => "settings.near_sigma",
+            field if field.starts_with("sampling.shares") => "settings.shares",
+            // The rest has fields of its own in no request.
+            _ => OVERRIDES,
         },
+        SettingsError::Start { .. } => OVERRIDES,
         SettingsError::NoBudget => "settings.seconds",
         SettingsError::Architecture(_) => "settings.preset",
         SettingsError::Loss(_) => "settings.loss",
         SettingsError::Optimizer(error) => match error.setting() {
             "batch_size" => "settings.batch_size",
             "learning_rate" => "settings.learning_rate",
-            _ => "settings.overrides",
+            _ => OVERRIDES,
         },
     }
 }
@@ -418,17 +422,17 @@ mod tests {
     #[test]
     fn every_setting_that_a_request_can_hold_is_blamed_by_its_place() {
         let fields = [
-            "seconds",
-            "steps",
-            "target_near_mae",
-            "shares",
-            "near_sigma",
+            ("budget", "seconds"),
+            ("budget", "steps"),
+            ("budget", "target_near_mae"),
+            ("sampling", "shares"),
+            ("sampling", "near_sigma"),
         ];
-        for field in fields {
+        for (part, field) in fields {
             let error = SettingsError::OutOfRange {
-                field,
+                field: format!("{part}.{field}"),
                 value: "7".to_owned(),
-                requirement: "it must be 8",
+                requirement: "8".to_owned(),
             };
             assert_eq!(settings_field(&error), format!("settings.{field}"));
         }

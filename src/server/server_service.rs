@@ -15,6 +15,8 @@ use crate::train::{Preset, PresetChoice};
 pub(super) struct ServerCalls {
     pub(super) devices: Arc<[DeviceReport]>,
     pub(super) limits: Arc<Limits>,
+    /// What [`settings_schema`](crate::train::settings_schema) tells, as text.
+    pub(super) settings_schema: String,
 }
 
 #[tonic::async_trait]
@@ -41,6 +43,7 @@ impl ServerService for ServerCalls {
                 max_decoded_mesh_bytes: limits.max_decoded_mesh_bytes,
             }),
             quantities: Quantity::ALL.map(quantity).to_vec(),
+            settings_schema: self.settings_schema.clone(),
         }))
     }
 }

@@ -19,6 +19,7 @@ mod progress;
 mod residual;
 mod run;
 mod samples;
+mod schema;
 mod settings;
 mod thickness;
 
@@ -32,4 +33,5 @@ pub use fit_error::FitError;
 pub use observer::Observer;
 pub use preset::{Preset, UnknownPreset};
 pub use progress::{Phase, Progress};
+pub use schema::settings_schema;
 pub use settings::{FitSettings, SampleShares, Sampling, SettingsError};

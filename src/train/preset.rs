@@ -17,7 +17,9 @@ use crate::network::{
 use crate::optimizer::{Adam, Optimizer, Schedule, Update};
 
 /// A named choice of network, schedule and budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// A few seconds: a first look.

@@ -7,13 +7,14 @@ use super::budget::Budget;
 use super::preset::Preset;
 use crate::backend::Summation;
 use crate::distance::SignPolicy;
-use crate::field::{DeviceChoice, MOST_CELLS, OuterDetail, Refinement};
+use crate::field::{DeviceChoice, OuterDetail, Refinement};
 use crate::loss::{Loss, LossError};
 use crate::network::{Architecture, ArchitectureError, Start};
 use crate::optimizer::{Optimizer, OptimizerError};
+use crate::setting::{Setting, check};
 
 /// Everything that decides a fit. [`Preset::settings`] is where to start from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FitSettings {
     /// The preset that these settings started from.
     pub preset: Preset,
@@ -49,7 +50,7 @@ pub struct FitSettings {
 }
 
 /// Where training samples lie and how long they are used.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Sampling {
     /// Weights of the three kinds; normalised to sum to 1.
     pub shares: SampleShares,
@@ -77,7 +78,7 @@ fn one() -> f64 {
 }
 
 /// Weights of the kinds of samples.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SampleShares {
     /// On the surface, distance 0.
     pub surface: f64,
@@ -88,7 +89,10 @@ pub struct SampleShares {
 }
 
 /// Largest share of samples that is spread by curvature: every part and every plain face is to have some.
-const MOST_BY_CURVATURE: f64 = 0.8;
+const MOST_BY_CURVATURE: f32 = 0.8;
+
+/// Most weight of a kind of samples.
+const MOST_WEIGHT: f32 = 1e6;
 
 /// Most parameters of a network. Training keeps each with two moments and a gradient a thread.
 const MOST_PARAMETERS: usize = 1 << 25;
@@ -97,13 +101,21 @@ const MOST_PARAMETERS: usize = 1 << 25;
 #[derive(Debug, Error, PartialEq)]
 pub enum SettingsError {
     /// A value is out of range.
-    #[error("{field} is {value}: {requirement}")]
+    #[error("{field} is {value}: it must be {requirement}")]
     OutOfRange {
-        /// The setting's name.
-        field: &'static str,
+        /// The setting's name, such as `sampling.pool_size`.
+        field: String,
         /// What it was.
         value: String,
         /// What it must be.
+        requirement: String,
+    },
+    /// The network cannot start like that.
+    #[error("start is {start}: {requirement}")]
+    Start {
+        /// What it was to be.
+        start: &'static str,
+        /// What that takes.
         requirement: &'static str,
     },
     /// Nothing would end the fit.
@@ -131,9 +143,8 @@ impl FitSettings {
 
     /// Checks that the network can start as is wanted.
     fn check_start(&self) -> Result<(), SettingsError> {
-        let refused = |requirement| SettingsError::OutOfRange {
-            field: "start",
-            value: "sphere".to_owned(),
+        let refused = |requirement| SettingsError::Start {
+            start: "sphere",
             requirement,
         };
         match self.start {
@@ -148,6 +159,17 @@ impl FitSettings {
         }
     }
 
+    /// Its numbers that belong to no other part, by where they are.
+    pub(super) fn numbers(&self) -> Vec<(&'static str, Vec<Setting>)> {
+        let spline = self.spline.iter().flat_map(Refinement::settings);
+        vec![
+            ("budget", self.budget.settings()),
+            ("sampling", self.sampling.settings()),
+            ("sampling.shares", self.sampling.shares.settings()),
+            ("spline", spline.collect()),
+        ]
+    }
+
     /// Checks every value.
     ///
     /// # Errors
@@ -157,147 +179,88 @@ impl FitSettings {
         let parameters = self.architecture.parameter_count();
         if parameters > MOST_PARAMETERS {
             return Err(SettingsError::OutOfRange {
-                field: "architecture",
+                field: "architecture".to_owned(),
                 value: format!("{parameters} parameters"),
-                requirement: "it may have at most 33554432, for which training takes about a gigabyte",
+                requirement: "at most 33554432, for which training takes about a gigabyte"
+                    .to_owned(),
             });
         }
         self.check_start()?;
         self.loss.validate(self.sign != SignPolicy::None)?;
         self.optimizer.validate()?;
-        if let Some(spline) = &self.spline {
-            check_spline(spline)?;
-        }
-        let Budget {
-            seconds,
-            steps,
-            target_near_mae,
-        } = self.budget;
-        if seconds.is_none() && steps.is_none() {
+        if self.budget.seconds.is_none() && self.budget.steps.is_none() {
             return Err(SettingsError::NoBudget);
         }
-        let positive = "it must be positive and finite";
-        let is_positive = |value: f64| value > 0.0 && value.is_finite();
-        let share = |value: f64| (0.0..=1.0).contains(&value);
-        let shares = &self.sampling.shares;
-        let share_sum = shares.surface + shares.near + shares.uniform;
-        let each_share = [shares.surface, shares.near, shares.uniform];
-        let checks: [(&'static str, f64, bool, &'static str); 10] = [
-            (
-                "seconds",
-                seconds.unwrap_or(1.0),
-                seconds.is_none_or(is_positive),
-                positive,
-            ),
-            (
-                "steps",
-                steps.unwrap_or(1) as f64,
-                steps != Some(0),
-                "it must be at least 1",
-            ),
-            (
-                "target_near_mae",
-                target_near_mae.unwrap_or(1.0),
-                target_near_mae.is_none_or(is_positive),
-                positive,
-            ),
-            (
-                "shares",
-                share_sum,
-                is_positive(share_sum) && each_share.iter().all(|share| *share >= 0.0),
-                "no share may be negative, and one must be positive",
-            ),
-            (
-                "near_sigma",
-                self.sampling.near_sigma,
-                self.sampling.near_sigma > 0.0 && self.sampling.near_sigma <= 1.0,
-                "it must be more than 0 and at most 1 (longest side 1)",
-            ),
-            (
-                "sampling.narrowing",
-                self.sampling.narrowing,
-                self.sampling.narrowing > 0.0 && self.sampling.narrowing <= 1.0,
-                "it must be more than 0 and at most 1",
-            ),
-            (
-                "sampling.by_curvature",
-                self.sampling.by_curvature,
-                (0.0..=MOST_BY_CURVATURE).contains(&self.sampling.by_curvature),
-                "it must be from 0 to 0.8: the rest is spread over area and parts",
-            ),
-            (
-                "sampling.by_error",
-                self.sampling.by_error,
-                share(self.sampling.by_error),
-                "it must be from 0 to 1",
-            ),
-            (
-                "pool_size",
-                f64::from(self.sampling.pool_size),
-                self.sampling.pool_size >= self.optimizer.batch_size
-                    && self.sampling.pool_size <= 1 << 24,
-                "it must be at least batch_size and at most 16777216",
-            ),
-            (
-                "fresh_share",
-                self.sampling.fresh_share,
-                share(self.sampling.fresh_share),
-                "it must be from 0 to 1",
-            ),
-        ];
-        match checks.into_iter().find(|(_, _, valid, _)| !valid) {
-            None => Ok(()),
-            Some((field, value, _, requirement)) => Err(SettingsError::OutOfRange {
-                field,
-                value: value.to_string(),
-                requirement,
-            }),
+        for (place, numbers) in self.numbers() {
+            check(&numbers).map_err(|refused| SettingsError::OutOfRange {
+                field: format!("{place}.{}", refused.name),
+                value: refused.value,
+                requirement: refused.requirement,
+            })?;
         }
+        self.check_together()
+    }
+
+    /// Checks what values have to be beside others.
+    fn check_together(&self) -> Result<(), SettingsError> {
+        let refused = |field: &str, value: String, requirement: String| {
+            Err(SettingsError::OutOfRange {
+                field: field.to_owned(),
+                value,
+                requirement,
+            })
+        };
+        let shares = &self.sampling.shares;
+        if shares.surface + shares.near + shares.uniform <= 0.0 {
+            let requirement = "positive in one at least".to_owned();
+            return refused("sampling.shares", "0".to_owned(), requirement);
+        }
+        let (pool, batch) = (self.sampling.pool_size, self.optimizer.batch_size);
+        if pool < batch {
+            let requirement = format!("at least optimizer.batch_size, which is {batch}");
+            return refused("sampling.pool_size", pool.to_string(), requirement);
+        }
+        let Some(spline) = &self.spline else {
+            return Ok(());
+        };
+        if spline.finest < spline.coarsest {
+            let requirement = format!("at least spline.coarsest, which is {}", spline.coarsest);
+            return refused("spline.finest", spline.finest.to_string(), requirement);
+        }
+        let nodes = (spline.coarsest + 3).pow(3);
+        if spline.coefficients < nodes {
+            let requirement = format!("at least {nodes}, the nodes of the coarsest level");
+            let value = spline.coefficients.to_string();
+            return refused("spline.coefficients", value, requirement);
+        }
+        Ok(())
     }
 }
 
-/// Checks how a spline is to be refined.
-fn check_spline(spline: &Refinement) -> Result<(), SettingsError> {
-    let nodes = u64::from(spline.coarsest + 3).pow(3);
-    let checks = [
-        (
-            "spline.coarsest",
-            f64::from(spline.coarsest),
-            (4..=64).contains(&spline.coarsest),
-            "it must be from 4 to 64 cells",
-        ),
-        (
-            "spline.finest",
-            f64::from(spline.finest),
-            (spline.coarsest..=MOST_CELLS).contains(&spline.finest),
-            "it must be at least the coarsest and at most 1024 cells",
-        ),
-        (
-            "spline.tolerance",
-            spline.tolerance,
-            spline.tolerance > 0.0 && spline.tolerance.is_finite(),
-            "it must be positive and finite",
-        ),
-        (
-            "spline.share",
-            spline.share,
-            (0.0..1.0).contains(&spline.share),
-            "it must be from 0 to below 1",
-        ),
-        (
-            "spline.coefficients",
-            f64::from(spline.coefficients),
-            (nodes..=1 << 26).contains(&u64::from(spline.coefficients)),
-            "it must be at least the nodes of the coarsest level and at most 67108864",
-        ),
-    ];
-    match checks.into_iter().find(|(_, _, valid, _)| !valid) {
-        None => Ok(()),
-        Some((field, value, _, requirement)) => Err(SettingsError::OutOfRange {
-            field,
-            value: value.to_string(),
-            requirement,
-        }),
+impl Sampling {
+    /// Its numbers.
+    fn settings(&self) -> Vec<Setting> {
+        let between = |name, value: f64, most| Setting::between(name, value as f32, 0.0, most);
+        vec![
+            Setting::positive("near_sigma", self.near_sigma as f32, 1.0),
+            Setting::positive("narrowing", self.narrowing as f32, 1.0),
+            between("by_curvature", self.by_curvature, MOST_BY_CURVATURE),
+            between("by_error", self.by_error, 1.0),
+            Setting::whole("pool_size", self.pool_size, 16, 1 << 24),
+            between("fresh_share", self.fresh_share, 1.0),
+        ]
+    }
+}
+
+impl SampleShares {
+    /// Its numbers.
+    fn settings(&self) -> Vec<Setting> {
+        let weight = |name, value: f64| Setting::between(name, value as f32, 0.0, MOST_WEIGHT);
+        vec![
+            weight("surface", self.surface),
+            weight("near", self.near),
+            weight("uniform", self.uniform),
+        ]
     }
 }
 

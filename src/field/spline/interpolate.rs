@@ -10,9 +10,10 @@ use super::nodes::{Nodes, Numbers};
 use super::{Degree, MOST_CELLS, SparseSpline, SplineLevel};
 use crate::field::ScalarField;
 use crate::geometry::UNIT_LONGEST_SIDE;
+use crate::setting::Setting;
 
 /// How far a sparse spline is refined.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Refinement {
     /// Of the polynomials.
@@ -54,6 +55,18 @@ impl Refinement {
             self.finest *= 2;
         }
         self
+    }
+
+    /// Its numbers.
+    pub(crate) fn settings(&self) -> Vec<Setting> {
+        let most = MOST_CELLS;
+        vec![
+            Setting::whole("coarsest", self.coarsest, 4, 64),
+            Setting::whole("finest", self.finest, 4, most),
+            Setting::positive("tolerance", self.tolerance as f32, 1.0),
+            Setting::share("share", self.share as f32),
+            Setting::whole("coefficients", self.coefficients, 1, 1 << 26),
+        ]
     }
 
     /// About how many coefficients a shape takes: they lie along its surface.

@@ -34,7 +34,9 @@ pub struct SparseSpline {
 }
 
 /// Degree of a B-spline in each axis.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Degree {
     /// 2: three nodes an axis, once continuously differentiable.

@@ -9,7 +9,7 @@ use crate::setting::Setting;
 
 /// `sin(ω (|z| + 1) z)`: a sine that is the faster the farther from 0. Wide biases in the first layer spread its units over slow
 /// and fast places.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Finer {
     /// ω of the first layer.

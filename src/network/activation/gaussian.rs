@@ -8,7 +8,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// `exp(-z² / 2 w²)`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Gaussian {
     /// The standard deviation w of the bell.

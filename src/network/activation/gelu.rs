@@ -8,7 +8,7 @@ use super::{ActivationFunction, Start};
 use crate::calculus::Algebra;
 
 /// `z Φ(z)` with the distribution of a normal variable, approximately.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gelu {}
 
 impl ActivationFunction for Gelu {

@@ -83,7 +83,7 @@ macro_rules! activations {
         )*
 
         /// The non-linearity behind each hidden layer.
-        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(tag = "kind", rename_all = "kebab-case")]
         pub enum Activation {
             $(#[doc = $words] $kind($kind),)*

@@ -6,7 +6,7 @@ use super::{ActivationFunction, Start};
 use crate::calculus::Algebra;
 
 /// `max(0, z)`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Relu {}
 
 impl ActivationFunction for Relu {

@@ -7,7 +7,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// `ln(1 + exp(β z)) / β`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Softplus {
     /// The sharpness β of the corner: a ReLU is the limit of large ones.

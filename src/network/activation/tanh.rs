@@ -6,7 +6,7 @@ use super::{ActivationFunction, Start};
 use crate::calculus::Algebra;
 
 /// `tanh z`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tanh {}
 
 impl ActivationFunction for Tanh {

@@ -7,7 +7,7 @@ use super::{GridLevel, Interpolation, Parts, PositionEncoding, Setting};
 
 /// Grids of several resolutions, each vertex with features of its own: no collisions, and memory that grows with the cube of the
 /// resolution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct DenseGrid {
     /// Number of grids, from coarse to fine.

@@ -10,7 +10,7 @@ use super::formula::FeatureFormula;
 use super::{Parts, PositionEncoding, Setting};
 
 /// `sin πb·x` and `cos πb·x` for normally distributed vectors `b`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Fourier {
     /// Vectors `b`, with two features each.

@@ -6,7 +6,7 @@ use super::level::resolutions;
 use super::{GridLevel, Interpolation, Parts, PositionEncoding, Setting};
 
 /// Grids of several resolutions. The fine ones have fewer entries than vertices: a hash tells which vertices share one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct HashGrid {
     /// Number of grids, from coarse to fine.

@@ -6,7 +6,7 @@ use super::formula::FeatureFormula;
 use super::{Parts, PositionEncoding};
 
 /// The three coordinates as they are.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Identity {}
 
 impl PositionEncoding for Identity {

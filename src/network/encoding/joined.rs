@@ -6,7 +6,7 @@ use super::{Encoding, Identity, Parts, Positional, PositionEncoding, Setting};
 use crate::setting::{Refused, check};
 
 /// Several encodings side by side: the first layer sees the features of all.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Joined {
     /// The encodings. Those with tables have as many features an entry as each other, and are interpolated alike.

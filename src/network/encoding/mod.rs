@@ -44,7 +44,7 @@ macro_rules! encodings {
         )*
 
         /// How a position becomes the input of the first layer.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(tag = "kind", rename_all = "kebab-case")]
         pub enum Encoding {
             $(#[doc = $words] $kind($kind),)*

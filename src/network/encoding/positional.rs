@@ -6,7 +6,7 @@ use super::formula::FeatureFormula;
 use super::{Parts, PositionEncoding, Setting};
 
 /// `sin 2ᵏπx` and `cos 2ᵏπx` of each coordinate `x`, for `k` from 0: 6 features an octave.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Positional {
     /// Values of `k`.

@@ -7,7 +7,7 @@ use super::{GridLevel, Interpolation, Parts, PositionEncoding, Setting};
 
 /// Grids on the planes xy, xz and yz, onto which a position is projected. Their features lie side by side, so that the perceptron
 /// decides how to put them together. Memory grows with the square of the resolution.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct TriPlane {
     /// Number of resolutions, from coarse to fine, with three planes each.

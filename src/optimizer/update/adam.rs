@@ -8,7 +8,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// Moves by the mean gradient over the root of its mean square.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Adam {
     /// Decay of the mean gradient.

@@ -7,7 +7,7 @@ use crate::calculus::Algebra;
 use crate::setting::Setting;
 
 /// Moves by the learning rate against the sign of a mean gradient. It wants a rate some three to ten times lower than Adam.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Lion {
     /// What the old mean weighs in the gradient whose sign is taken.

@@ -50,7 +50,7 @@ macro_rules! updates {
         )*
 
         /// How parameters move against a gradient.
-        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(tag = "kind", rename_all = "kebab-case")]
         pub enum Update {
             $(#[doc = $words] $kind($kind),)*
