@@ -39,6 +39,11 @@ impl DataDir {
         self.path.join("models")
     }
 
+    /// The fits' folder.
+    pub(super) fn fits(&self) -> PathBuf {
+        self.path.join("fits")
+    }
+
     /// Where clients find out how to reach the daemon.
     pub(super) fn runtime_file(&self) -> PathBuf {
         self.path.join(RUNTIME_FILE)
@@ -52,12 +57,13 @@ impl DataDir {
 
 /// The lock, or `None` if another process has it.
 fn claim(path: &Path) -> io::Result<Option<File>> {
-    let models = path.join("models");
-    let missing: Vec<&Path> = models
-        .ancestors()
-        .take_while(|folder| !folder.exists())
+    let (models, fits) = (path.join("models"), path.join("fits"));
+    let missing: Vec<&Path> = (models.ancestors())
+        .chain([&*fits])
+        .filter(|folder| !folder.exists())
         .collect();
     create_private(&models)?;
+    create_private(&fits)?;
     // What is synced in a folder is lost with it if the folder itself is lost.
     for created in missing {
         sync_folder(folder_of(created))?;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::error::ApiError;
 use super::page::Place;
 use super::proto::{self, FitState};
+use super::resource_name::Collection;
 use crate::CancelToken;
 use crate::field::Model;
 use crate::train::{Observer, Progress};
@@ -44,6 +45,18 @@ impl Fit {
         }
     }
 
+    /// A fit of an earlier daemon.
+    pub(super) fn restored(mut state: proto::Fit) -> Self {
+        let id = Collection::Fits.id(&state.name, "name");
+        let id = id.unwrap_or_default().to_owned();
+        let created = state.create_time.unwrap_or_default();
+        let created = SystemTime::try_from(created).unwrap_or(SystemTime::UNIX_EPOCH);
+        // Beyond whatever its watchers have seen: it never changed a million times a second.
+        let age = created.elapsed().unwrap_or_default().as_micros();
+        state.sequence += u64::try_from(age).unwrap_or(0);
+        Self::new(id.clone(), Place::new(created, &id), state)
+    }
+
     pub(super) fn now(&self) -> proto::Fit {
         self.state.borrow().clone()
     }
@@ -59,10 +72,15 @@ impl Fit {
         });
     }
 
-    pub(super) fn end(&self, change: impl FnOnce(&mut proto::Fit)) {
+    /// Its last state; only progress that came meanwhile is kept.
+    pub(super) fn end(&self, last: proto::Fit) {
         self.update(|message| {
-            change(message);
-            message.end_time = Some(SystemTime::now().into());
+            let (progress, sequence) = (message.progress.take(), message.sequence);
+            *message = proto::Fit {
+                progress,
+                sequence,
+                ..last
+            };
         });
         self.snapshot.send_replace(None);
     }

@@ -52,13 +52,16 @@ impl FitService for FitCalls {
             name if name.is_empty() => mesh_message.display_name,
             name => name,
         };
-        let fit = self.fits.create(Order {
+        let order = Order {
             mesh_name: request.mesh,
             mesh,
             display_name,
             asked,
             settings,
-        })?;
+            checkpoint: None,
+        };
+        let fits = self.fits.clone();
+        let fit = run_blocking(move |_| fits.create(order)).await?;
         Ok(Response::new(proto::CreateFitResponse { fit: Some(fit) }))
     }
 
@@ -103,7 +106,9 @@ impl FitService for FitCalls {
         request: Request<proto::CancelFitRequest>,
     ) -> Result<Response<proto::CancelFitResponse>, Status> {
         let name = request.into_inner().name;
-        let fit = self.fits.cancel(Collection::Fits.id(&name, "name")?)?;
+        let id = Collection::Fits.id(&name, "name")?.to_owned();
+        let fits = self.fits.clone();
+        let fit = run_blocking(move |_| fits.cancel(&id)).await?;
         Ok(Response::new(proto::CancelFitResponse { fit: Some(fit) }))
     }
 
@@ -135,7 +140,9 @@ impl FitService for FitCalls {
         request: Request<proto::DeleteFitRequest>,
     ) -> Result<Response<proto::DeleteFitResponse>, Status> {
         let name = request.into_inner().name;
-        self.fits.delete(Collection::Fits.id(&name, "name")?)?;
+        let id = Collection::Fits.id(&name, "name")?.to_owned();
+        let fits = self.fits.clone();
+        run_blocking(move |_| fits.delete(&id)).await?;
         Ok(Response::new(proto::DeleteFitResponse {}))
     }
 }

@@ -7,13 +7,15 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
 use super::activity::{Activity, Need};
 use super::error::ApiError;
 use super::fit::Fit;
+use super::journal::Journal;
+use super::journaled_fit::JournaledFit;
 use super::meshes::HeldMesh;
 use super::models::Models;
 use super::page::{Place, page};
@@ -22,11 +24,18 @@ use super::resource_name::{Collection, new_id};
 use crate::CancelToken;
 use crate::field::Model;
 use crate::geometry::Mesh;
-use crate::train::{FitError, FitSettings, Observer};
+use crate::train::{Checkpoint, FitError, FitSettings, Observer};
 
-/// What a fit runs: mesh, name, settings, cancel token, observer. [`train::fit`](crate::train::fit), or in tests something
-/// that takes as long and fails as they wish.
-pub type FitFunction = dyn Fn(&Mesh, &str, &FitSettings, &CancelToken, &mut dyn Observer) -> Result<Model, FitError>
+/// What a fit runs: mesh, name, settings, the state that it goes on from, cancel token, observer.
+/// [`train::fit_from`](crate::train::fit_from), or in tests something that takes as long and fails as they wish.
+pub type FitFunction = dyn Fn(
+        &Mesh,
+        &str,
+        &FitSettings,
+        Option<Checkpoint>,
+        &CancelToken,
+        &mut dyn Observer,
+    ) -> Result<Model, FitError>
     + Send
     + Sync;
 
@@ -48,12 +57,26 @@ pub(super) struct Order {
     pub(super) asked: proto::FitSettings,
     /// The settings.
     pub(super) settings: FitSettings,
+    /// The state that it goes on from.
+    pub(super) checkpoint: Option<Checkpoint>,
+}
+
+/// What the fits of a daemon share.
+pub(super) struct Resources {
+    pub(super) activity: Activity,
+    pub(super) function: Arc<FitFunction>,
+    pub(super) models: Arc<Models>,
+    pub(super) journal: Journal,
+    /// Time between two checkpoints of a fit.
+    pub(super) checkpoint_interval: Duration,
 }
 
 struct Shared {
     activity: Activity,
     function: Arc<FitFunction>,
     models: Arc<Models>,
+    journal: Journal,
+    checkpoint_interval: Duration,
     max_queued: u32,
     queue: Mutex<Queue>,
     /// Told when the queue grows or closes.
@@ -67,6 +90,8 @@ struct Queue {
     waiting: VecDeque<Waiting>,
     all: HashMap<String, Arc<Fit>>,
     closed: bool,
+    /// The daemon never came to serve: its fits are not over, and what is written about them stays.
+    abandoned: bool,
 }
 
 /// A fit that waits for its turn.
@@ -78,20 +103,37 @@ struct Waiting {
 }
 
 impl Fits {
-    /// Starts `max_running` threads that wait for fits.
+    /// Starts `max_running` threads that wait for fits. `before` are those of an earlier daemon, in their order.
     pub(super) fn start(
-        activity: Activity,
-        function: Arc<FitFunction>,
-        models: Arc<Models>,
+        resources: Resources,
+        before: Vec<(proto::Fit, Option<Order>)>,
         max_running: u32,
         max_queued: u32,
     ) -> Self {
+        let mut queue = Queue::default();
+        for (message, order) in before {
+            let fit = Arc::new(Fit::restored(message));
+            queue.all.insert(fit.id.clone(), fit.clone());
+            if let Some(order) = order {
+                let need = resources.activity.need();
+                queue.waiting.push_back(Waiting { fit, order, need });
+            }
+        }
+        let Resources {
+            activity,
+            function,
+            models,
+            journal,
+            checkpoint_interval,
+        } = resources;
         let shared = Arc::new(Shared {
             activity,
             function,
             models,
+            journal,
+            checkpoint_interval,
             max_queued,
-            queue: Mutex::default(),
+            queue: Mutex::new(queue),
             changed: Condvar::new(),
             threads: watch::Sender::new(0),
         });
@@ -109,7 +151,7 @@ impl Fits {
         Self(shared)
     }
 
-    /// Puts a fit in the queue.
+    /// Puts a fit in the queue, once it is written down. Waits for the disk.
     ///
     /// # Errors
     /// [`ApiError::QueueFull`], or [`ApiError::ShuttingDown`].
@@ -126,15 +168,19 @@ impl Fits {
             ..Default::default()
         };
         let fit = Arc::new(Fit::new(id.clone(), Place::new(now, &id), message.clone()));
+        self.0.room(&self.0.queue())?;
+        if let Err(error) = self.0.journal.begin(&message, &order.mesh.mesh) {
+            tracing::warn!(name = message.name, %error, "a fit will not outlive the daemon");
+        }
         let mut queue = self.0.queue();
-        if queue.closed {
-            return Err(ApiError::ShuttingDown);
+        if let Err(error) = self.0.room(&queue) {
+            // Taken meanwhile.
+            self.0.journal.forget(&id);
+            return Err(error);
         }
-        if queue.waiting.len() >= self.0.max_queued as usize {
-            let limit = self.0.max_queued;
-            return Err(ApiError::QueueFull { limit });
+        for forgotten in queue.forget_oldest() {
+            self.0.journal.forget(&forgotten);
         }
-        queue.forget_oldest();
         queue.all.insert(id, fit.clone());
         let need = self.0.activity.need();
         queue.waiting.push_back(Waiting { fit, order, need });
@@ -182,16 +228,17 @@ impl Fits {
     /// # Errors
     /// [`ApiError::NotFound`].
     pub(super) fn cancel(&self, id: &str) -> Result<proto::Fit, ApiError> {
-        let mut queue = self.0.queue();
-        let fit = queue.find(id)?.clone();
-        fit.cancel.cancel();
-        if let Some(index) = queue
-            .waiting
-            .iter()
-            .position(|waiting| Arc::ptr_eq(&waiting.fit, &fit))
-        {
-            queue.waiting.remove(index);
-            fit.end(|message| message.state = FitState::Cancelled.into());
+        let (fit, waited) = {
+            let mut queue = self.0.queue();
+            let fit = queue.find(id)?.clone();
+            fit.cancel.cancel();
+            let before = queue.waiting.len();
+            (queue.waiting).retain(|waiting| !Arc::ptr_eq(&waiting.fit, &fit));
+            (fit, queue.waiting.len() < before)
+        };
+        if waited {
+            self.0
+                .end(&fit, |message| message.state = FitState::Cancelled.into());
         }
         Ok(fit.now())
     }
@@ -224,6 +271,7 @@ impl Fits {
             return Err(ApiError::FitNotEnded { id: id.to_owned() });
         }
         queue.all.remove(id);
+        self.0.journal.forget(id);
         Ok(())
     }
 
@@ -232,11 +280,14 @@ impl Fits {
         let mut queue = self.0.queue();
         queue.closed = true;
         queue.waiting.clear();
-        for fit in queue.all.values() {
+        let all: Vec<Arc<Fit>> = queue.all.values().cloned().collect();
+        drop(queue);
+        for fit in all {
             fit.cancel.cancel();
             let state = fit.state.borrow().state();
             if state == FitState::Queued {
-                fit.end(|message| message.state = FitState::Cancelled.into());
+                self.0
+                    .end(&fit, |message| message.state = FitState::Cancelled.into());
             }
         }
         self.0.changed.notify_all();
@@ -252,6 +303,10 @@ impl Fits {
 
 impl Drop for Fits {
     fn drop(&mut self) {
+        {
+            let mut queue = self.0.queue();
+            queue.abandoned = !queue.closed;
+        }
         self.close();
     }
 }
@@ -259,6 +314,31 @@ impl Drop for Fits {
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().expect("no holder of this lock panics")
+    }
+
+    /// Checks that another fit is taken.
+    fn room(&self, queue: &Queue) -> Result<(), ApiError> {
+        if queue.closed {
+            return Err(ApiError::ShuttingDown);
+        }
+        match queue.waiting.len() >= self.max_queued as usize {
+            true => Err(ApiError::QueueFull {
+                limit: self.max_queued,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// The end of a fit, which is written down before it is told.
+    fn end(&self, fit: &Fit, change: impl FnOnce(&mut proto::Fit)) {
+        let mut message = fit.now();
+        change(&mut message);
+        message.end_time = Some(SystemTime::now().into());
+        let abandoned = self.queue().abandoned;
+        if !abandoned && let Err(error) = self.journal.end(&message) {
+            tracing::warn!(name = message.name, %error, "the end of a fit is not on disk");
+        }
+        fit.end(message);
     }
 
     /// What a fit thread does all its life.
@@ -289,17 +369,21 @@ impl Shared {
         Some(waiting)
     }
 
-    fn run(&self, fit: &Fit, order: Order) {
+    fn run(&self, fit: &Fit, mut order: Order) {
         let name = fit.now().name;
         let span = tracing::info_span!("fit", name, mesh = order.mesh_name, preset = %order.settings.preset);
         let _entered = span.enter();
-        tracing::info!("started");
+        let step = order.checkpoint.as_ref().map(Checkpoint::step);
+        tracing::info!(step, "started");
+        if let Err(error) = self.journal.count_start(&fit.id) {
+            tracing::warn!(%error, "the start is not on disk");
+        }
         // Whatever panics in a fit ends this fit and nothing else.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.fit_and_keep(fit, &order)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.fit_and_keep(fit, &mut order)));
         let error = match outcome {
             Ok(Ok((model, warnings))) => {
                 tracing::info!(model = model.name, "succeeded");
-                fit.end(|message| {
+                self.end(fit, |message| {
                     message.state = FitState::Succeeded.into();
                     message.model = model.name;
                     message.metrics = model.metrics;
@@ -309,14 +393,14 @@ impl Shared {
             }
             Ok(Err(FitError::Cancelled)) => {
                 tracing::info!("cancelled");
-                fit.end(|message| message.state = FitState::Cancelled.into());
+                self.end(fit, |message| message.state = FitState::Cancelled.into());
                 return;
             }
             Ok(Err(error)) => ApiError::Fit(error),
             Err(panic) => ApiError::of_panic(panic),
         };
         tracing::warn!(%error, "failed");
-        fit.end(|message| {
+        self.end(fit, |message| {
             message.state = FitState::Failed.into();
             message.error = Some(proto::FitError {
                 reason: error.reason().to_owned(),
@@ -329,16 +413,27 @@ impl Shared {
     fn fit_and_keep(
         &self,
         fit: &Fit,
-        order: &Order,
+        order: &mut Order,
     ) -> Result<(proto::Model, Vec<String>), FitError> {
-        let mut observer = fit;
-        let model = (self.function)(
-            &order.mesh.mesh,
-            &order.display_name,
-            &order.settings,
-            &fit.cancel,
-            &mut observer,
-        )?;
+        let mut observer = JournaledFit::new(fit, &self.journal, self.checkpoint_interval);
+        let mut fitted = |checkpoint| {
+            (self.function)(
+                &order.mesh.mesh,
+                &order.display_name,
+                &order.settings,
+                checkpoint,
+                &fit.cancel,
+                &mut observer,
+            )
+        };
+        let model = match fitted(order.checkpoint.take()) {
+            // Of another version, which has other settings.
+            Err(FitError::Checkpoint(error)) => {
+                tracing::warn!(%error, "begins anew");
+                fitted(None)?
+            }
+            model => model?,
+        };
         fit.update(|message| {
             let progress = message.progress.get_or_insert_default();
             progress.set_phase(proto::Phase::Save);
@@ -364,16 +459,15 @@ impl Queue {
         })
     }
 
-    fn forget_oldest(&mut self) {
+    /// Makes room for another. Gives the ids of those that are forgotten.
+    fn forget_oldest(&mut self) -> Vec<String> {
         let ended = self.all.iter().filter(|(_, fit)| fit.has_ended());
         let mut ended: Vec<(Place, String)> = ended
             .map(|(id, fit)| (fit.place.clone(), id.clone()))
             .collect();
-        if ended.len() >= REMEMBERED {
-            ended.sort_unstable();
-            for (_, id) in &ended[..=ended.len() - REMEMBERED] {
-                self.all.remove(id);
-            }
-        }
+        ended.sort_unstable();
+        ended.truncate((ended.len() + 1).saturating_sub(REMEMBERED));
+        let forgotten = ended.into_iter().map(|(_, id)| id);
+        forgotten.inspect(|id| drop(self.all.remove(id))).collect()
     }
 }

@@ -92,6 +92,21 @@ impl Meshes {
         Ok(message)
     }
 
+    /// Holds a mesh that no client can ask for. It counts among the others, and is held even if there is no room for it.
+    pub(super) fn hold(&self, mesh: Mesh) -> Arc<HeldMesh> {
+        let mut held = self.share();
+        let bytes = size_of_val(&*mesh.positions) + size_of_val(&*mesh.triangles);
+        if !held.resize(bytes as u64) {
+            tracing::warn!(bytes, "a mesh is held beyond the limit of memory");
+        }
+        Arc::new(HeldMesh {
+            mesh,
+            uploaded_numbers: None,
+            turned: Vec::new(),
+            _held: held,
+        })
+    }
+
     /// What clients see of a mesh, and the mesh.
     ///
     /// # Errors

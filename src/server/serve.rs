@@ -22,7 +22,8 @@ use super::activity::{Activity, Counted};
 use super::authorization::Authorization;
 use super::data_dir::{DataDir, default_data_dir};
 use super::fit_service::FitCalls;
-use super::fits::{FitFunction, Fits};
+use super::fits::{FitFunction, Fits, Resources};
+use super::journal::Journal;
 use super::mesh_service::MeshCalls;
 use super::meshes::Meshes;
 use super::model_service::ModelCalls;
@@ -36,6 +37,7 @@ use super::proto::query_service_server::QueryServiceServer;
 use super::proto::server_service_server::ServerServiceServer;
 use super::query_service::QueryCalls;
 use super::responses;
+use super::restore::restored;
 use super::runtime_file::RuntimeFile;
 use super::serve_error::ServeError;
 use super::server_service::ServerCalls;
@@ -83,10 +85,10 @@ impl Server {
     /// Settings that would leave the daemon open to other machines, a token or TLS files that are none, a data folder that
     /// cannot be used or is another daemon's, no working device.
     pub fn open(settings: ServerSettings) -> Result<Self, ServeError> {
-        Self::open_with(settings, Arc::new(crate::train::fit))
+        Self::open_with(settings, Arc::new(crate::train::fit_from))
     }
 
-    /// As [`open`](Self::open), with another function in the place of [`train::fit`](crate::train::fit).
+    /// As [`open`](Self::open), with another function in the place of [`train::fit_from`](crate::train::fit_from).
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -112,14 +114,28 @@ impl Server {
         })?);
         let limits = &settings.limits;
         let activity = Activity::new();
+        let meshes = Arc::new(Meshes::new(limits.max_mesh_memory));
+        let folder = data_dir.fits();
+        let opened = Journal::open(folder.clone());
+        let (journal, entries) = opened.map_err(|source| ServeError::DataDir {
+            path: folder,
+            source,
+        })?;
+        let before = restored(entries, &meshes, &models, &journal);
+        let resources = Resources {
+            activity: activity.clone(),
+            function: fit,
+            models: models.clone(),
+            journal,
+            checkpoint_interval: settings.checkpoint_interval,
+        };
         Ok(Self {
             devices: available_devices().into(),
             engine,
-            meshes: Arc::new(Meshes::new(limits.max_mesh_memory)),
+            meshes,
             fits: Arc::new(Fits::start(
-                activity.clone(),
-                fit,
-                models.clone(),
+                resources,
+                before,
                 limits.max_running_fits,
                 limits.max_queued_fits,
             )),

@@ -13,6 +13,7 @@ mod octahedron;
 mod previews;
 mod queries;
 mod real_fit;
+mod restarts;
 mod shutdown;
 mod upload_limits;
 mod watchers;

@@ -7,7 +7,7 @@ use overfit::CancelToken;
 use overfit::geometry::Mesh;
 use overfit::server::proto::{self, FitState, watch_fit_response::Event};
 use overfit::server::{FitFunction, Limits, ServerSettings};
-use overfit::train::{FitError, FitSettings, Observer, Preset};
+use overfit::train::{Checkpoint, FitError, FitSettings, Observer, Preset};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -17,7 +17,12 @@ use crate::octahedron;
 /// Runs until it is cancelled.
 fn endless() -> Arc<FitFunction> {
     Arc::new(
-        |_: &Mesh, _: &str, _: &FitSettings, cancel: &CancelToken, _: &mut dyn Observer| {
+        |_: &Mesh,
+         _: &str,
+         _: &FitSettings,
+         _: Option<Checkpoint>,
+         cancel: &CancelToken,
+         _: &mut dyn Observer| {
             while !cancel.is_cancelled() {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -93,6 +98,7 @@ async fn a_model_that_is_finished_during_the_shutdown_is_saved() {
         |mesh: &Mesh,
          name: &str,
          settings: &FitSettings,
+         _: Option<Checkpoint>,
          cancel: &CancelToken,
          _: &mut dyn Observer| {
             while !cancel.is_cancelled() {

@@ -45,6 +45,24 @@ def test_a_killed_daemon_starts_again(binary, tmp_path, upload):
         assert models(client) == {ended.model}
 
 
+def test_fits_of_a_killed_daemon_go_on(binary, tmp_path, upload):
+    daemon = Daemon(binary, tmp_path / "data")
+    with daemon.client() as client:
+        mesh = upload(client).name
+        running, waiting = (client.fit(mesh, preset="draft", steps=steps) for steps in (3000, 5))
+        for event in client.watch(running.name):
+            progress = event.snapshot.progress if event.WhichOneof("event") == "snapshot" else event.progress
+            if progress.phase == fit_pb2.PHASE_TRAIN and progress.step > 0:
+                break
+        daemon.stop(signal.SIGKILL)
+
+    with Daemon(binary, tmp_path / "data") as daemon, daemon.client() as client:
+        for fit in (running, waiting):
+            ended = client.wait(fit.name)
+            assert ended.state == fit_pb2.FIT_STATE_SUCCEEDED, ended.error.message
+        assert models(client) == {fit.name.replace("fits/", "models/", 1) for fit in (running, waiting)}
+
+
 def test_a_damaged_model_file_is_left_out(binary, tmp_path, upload):
     with Daemon(binary, tmp_path / "data") as daemon, daemon.client() as client:
         ended = client.wait(client.fit(upload(client).name, seconds=1.0).name)
