@@ -1,7 +1,7 @@
 //! What outlives a daemon of its fits: a folder each, with the fit as clients see it and, until it has ended, its mesh and a checkpoint.
 //!
-//! A daemon that is killed, or whose machine loses power, finds them when it starts again: fits that have ended are still listed, those that
-//! waited wait again, and those that ran go on. What the disk does not take is said in the log and does no more harm.
+//! A daemon that is stopped or killed, or whose machine loses power, finds them when it starts again: fits that have ended are still listed, those
+//! that waited wait again, and those that ran go on. What the disk does not take is said in the log and does no more harm.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
-use super::fit::has_ended;
 use super::mesh_file;
 use super::proto;
 use super::resource_name::{Collection, is_id};
@@ -32,23 +31,12 @@ pub(super) struct Journal {
     folder: PathBuf,
 }
 
-/// A fit of an earlier daemon.
-pub(super) struct Entry {
-    /// The fit as it was written last.
-    pub(super) fit: proto::Fit,
-    /// What there is to go on with; `None` for a fit that has ended.
-    pub(super) work: Option<Work>,
-}
-
 /// What a fit goes on with.
-pub(super) enum Work {
-    /// Its mesh, and the state that it had reached.
-    Ready {
-        mesh: Mesh,
-        checkpoint: Option<Box<Checkpoint>>,
-    },
-    /// Why it cannot, in words.
-    Lost(String),
+pub(super) struct Work {
+    /// Its mesh.
+    pub(super) mesh: Mesh,
+    /// The state that it had reached.
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
 impl Journal {
@@ -57,9 +45,9 @@ impl Journal {
     ///
     /// # Errors
     /// Fails if the folder cannot be listed.
-    pub(super) fn open(folder: PathBuf) -> io::Result<(Journal, Vec<Entry>)> {
+    pub(super) fn open(folder: PathBuf) -> io::Result<(Journal, Vec<proto::Fit>)> {
         let journal = Journal { folder };
-        let mut entries = Vec::new();
+        let mut fits = Vec::new();
         for file in fs::read_dir(&journal.folder)? {
             let path = file?.path();
             let id = path.file_name().and_then(|name| name.to_str());
@@ -67,7 +55,7 @@ impl Journal {
                 continue;
             };
             match journal.read(id) {
-                Ok(Some(entry)) => entries.push(entry),
+                Ok(Some(fit)) => fits.push(fit),
                 // Half a fit of a daemon that was killed before it answered.
                 Ok(None) => journal.forget(id),
                 Err(error) => {
@@ -75,12 +63,12 @@ impl Journal {
                 }
             }
         }
-        let asked = |entry: &Entry| {
-            let time = entry.fit.create_time.unwrap_or_default();
-            (time.seconds, time.nanos, entry.fit.name.clone())
+        let asked = |fit: &proto::Fit| {
+            let time = fit.create_time.unwrap_or_default();
+            (time.seconds, time.nanos, fit.name.clone())
         };
-        entries.sort_by_key(asked);
-        Ok((journal, entries))
+        fits.sort_by_key(asked);
+        Ok((journal, fits))
     }
 
     /// Writes down a fit that is asked for. When this returns it outlives a power cut.
@@ -101,12 +89,40 @@ impl Journal {
         written
     }
 
+    /// What a fit that has not ended goes on with. It may take much memory, so it is read when the fit's turn comes.
+    ///
+    /// # Errors
+    /// Says why it cannot go on.
+    pub(super) fn work(&self, id: &str) -> Result<Work, String> {
+        let folder = self.folder.join(id);
+        if starts_in(&folder) >= MOST_STARTS {
+            return Err(format!(
+                "that has happened {MOST_STARTS} times before it got anywhere: most likely it needs more memory than there is"
+            ));
+        }
+        let mesh = fs::read(folder.join(MESH)).map_err(|error| error.to_string());
+        let mesh = mesh
+            .and_then(|bytes| mesh_file::from_bytes(&bytes))
+            .map_err(|error| format!("its mesh cannot be read again ({error})"))?;
+        let checkpoint = fs::read(folder.join(CHECKPOINT)).ok();
+        let checkpoint = checkpoint.and_then(|bytes| {
+            let read = Checkpoint::from_bytes(&bytes);
+            // Then it begins anew.
+            read.inspect_err(|error| tracing::warn!(id, %error, "a checkpoint is lost"))
+                .ok()
+        });
+        Ok(Work { mesh, checkpoint })
+    }
+
     /// Counts a start of a fit.
     ///
     /// # Errors
     /// What the file system says.
     pub(super) fn count_start(&self, id: &str) -> io::Result<()> {
         let folder = self.folder.join(id);
+        if !folder.exists() {
+            return Ok(());
+        }
         let starts = starts_in(&folder) + 1;
         write(&folder.join(STARTS), starts.to_string().as_bytes())
     }
@@ -117,11 +133,24 @@ impl Journal {
     /// What the file system says; the checkpoint before is then still there.
     pub(super) fn checkpoint(&self, id: &str, checkpoint: &Checkpoint) -> io::Result<()> {
         let folder = self.folder.join(id);
-        write(&folder.join(CHECKPOINT), &checkpoint.to_bytes())?;
-        match fs::remove_file(folder.join(STARTS)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        if !folder.exists() {
+            return Ok(());
         }
+        write(&folder.join(CHECKPOINT), &checkpoint.to_bytes())?;
+        remove_if_there(&folder.join(STARTS))
+    }
+
+    /// Leaves a fit to the next daemon; `false` if it was never written down. It did not end the daemon: its start does not count.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn leave(&self, id: &str) -> io::Result<bool> {
+        let folder = self.folder.join(id);
+        if !folder.join(FIT).exists() {
+            return Ok(false);
+        }
+        remove_if_there(&folder.join(STARTS))?;
+        Ok(true)
     }
 
     /// Writes down how a fit ended; what it would go on with goes.
@@ -142,18 +171,19 @@ impl Journal {
         Ok(())
     }
 
-    /// Forgets a fit.
+    /// Forgets a fit for good: after a power cut it is not back.
     pub(super) fn forget(&self, id: &str) {
-        match fs::remove_dir_all(self.folder.join(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(id, %error, "a fit cannot be forgotten");
-            }
-            _ => {}
+        let removed = match fs::remove_dir_all(self.folder.join(id)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            removed => removed.and_then(|()| atomic_file::sync_folder(&self.folder)),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(id, %error, "a fit cannot be forgotten");
         }
     }
 
-    /// A fit; `None` if it was never whole.
-    fn read(&self, id: &str) -> io::Result<Option<Entry>> {
+    /// A fit as it was written last; `None` if it was never whole.
+    fn read(&self, id: &str) -> io::Result<Option<proto::Fit>> {
         let folder = self.folder.join(id);
         let bytes = match fs::read(folder.join(FIT)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -164,32 +194,22 @@ impl Journal {
         if id_of(&fit) != id {
             return Err(damaged(format!("it says that it is '{}'", fit.name)));
         }
-        let work = (!has_ended(&fit)).then(|| work_in(&folder));
-        Ok(Some(Entry { fit, work }))
+        for file in fs::read_dir(&folder)? {
+            let file = file?;
+            // Of a daemon that was killed while it wrote.
+            if atomic_file::is_temporary(&file.file_name()) {
+                fs::remove_file(file.path())?;
+            }
+        }
+        Ok(Some(fit))
     }
 }
 
-/// What is in the folder of a fit that has not ended.
-fn work_in(folder: &Path) -> Work {
-    if starts_in(folder) >= MOST_STARTS {
-        return Work::Lost(format!(
-            "the daemon was ended {MOST_STARTS} times while this fit ran, before it got anywhere: most likely it needs more memory than there is"
-        ));
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
-    let mesh = fs::read(folder.join(MESH)).map_err(|error| error.to_string());
-    let mesh = match mesh.and_then(|bytes| mesh_file::from_bytes(&bytes)) {
-        Ok(mesh) => mesh,
-        Err(error) => return Work::Lost(format!("its mesh cannot be read again: {error}")),
-    };
-    let checkpoint = fs::read(folder.join(CHECKPOINT)).ok();
-    let checkpoint = checkpoint.and_then(|bytes| {
-        let read = Checkpoint::from_bytes(&bytes);
-        // Then it begins anew.
-        read.inspect_err(|error| tracing::warn!(%error, "a checkpoint is lost"))
-            .ok()
-    });
-    let checkpoint = checkpoint.map(Box::new);
-    Work::Ready { mesh, checkpoint }
 }
 
 fn starts_in(folder: &Path) -> u32 {
@@ -242,14 +262,14 @@ mod tests {
         fs::write(half.join(MESH), "half").unwrap();
         fs::write(journal.folder.join("README"), "mine").unwrap();
 
-        let (journal, entries) = Journal::open(folder.path().to_owned()).unwrap();
-        let fits: Vec<_> = entries.iter().map(|entry| entry.fit.clone()).collect();
+        let temporary = journal.folder.join(id_of(&early)).join(".overfit-x");
+        fs::write(&temporary, "half").unwrap();
+
+        let (journal, fits) = Journal::open(folder.path().to_owned()).unwrap();
         assert_eq!(fits, [early.clone(), over.clone(), late]);
-        assert!(entries[1].work.is_none());
-        let Some(Work::Ready { mesh: found, .. }) = &entries[0].work else {
-            panic!("it can go on");
-        };
-        assert_eq!(*found, mesh);
+        assert_eq!(journal.work(id_of(&early)).unwrap().mesh, mesh);
+        assert!(journal.work(id_of(&over)).is_err());
+        assert!(!temporary.exists());
         assert!(!half.exists() && journal.folder.join("README").exists());
         journal.forget(id_of(&over));
         assert_eq!(Journal::open(folder.path().to_owned()).unwrap().1.len(), 2);
@@ -261,15 +281,16 @@ mod tests {
         let (journal, _) = Journal::open(folder.path().to_owned()).unwrap();
         let fit = asked(1);
         journal.begin(&fit, &shapes::icosphere(1, 1.0)).unwrap();
-        let can_go_on = || {
-            let (_, mut entries) = Journal::open(folder.path().to_owned()).unwrap();
-            matches!(entries.remove(0).work, Some(Work::Ready { .. }))
-        };
+        let id = id_of(&fit);
+        // A daemon that was stopped was not ended by its fit.
+        journal.count_start(id).unwrap();
+        assert!(journal.leave(id).unwrap());
         for _ in 0..MOST_STARTS {
-            assert!(can_go_on());
-            journal.count_start(id_of(&fit)).unwrap();
+            assert!(journal.work(id).is_ok());
+            journal.count_start(id).unwrap();
         }
-        assert!(!can_go_on());
+        let words = journal.work(id).err().unwrap();
+        assert!(words.contains("memory"), "{words}");
     }
 
     #[test]
@@ -284,11 +305,9 @@ mod tests {
         fs::write(file(&fit, MESH), "no mesh").unwrap();
         fs::write(file(&fit, CHECKPOINT), "no checkpoint").unwrap();
         fs::write(file(&other, FIT), [0xff; 20]).unwrap();
-        let (_, entries) = Journal::open(folder.path().to_owned()).unwrap();
-        assert_eq!(entries.len(), 1);
-        let Some(Work::Lost(words)) = &entries[0].work else {
-            panic!("its mesh is lost");
-        };
+        let (journal, fits) = Journal::open(folder.path().to_owned()).unwrap();
+        assert_eq!(fits, std::slice::from_ref(&fit));
+        let words = journal.work(id_of(&fit)).err().unwrap();
         assert!(words.contains("mesh"), "{words}");
     }
 }

@@ -49,8 +49,11 @@ impl Observer for JournaledFit<'_> {
     }
 
     fn wants_checkpoint(&mut self, is_last: bool) -> bool {
-        // A fit that is cancelled does not go on.
-        !is_last && self.written.get_or_insert_with(Instant::now).elapsed() >= self.interval
+        match is_last {
+            // A fit that is cancelled does not go on, one that is suspended does.
+            true => self.fit.is_suspended(),
+            false => self.written.get_or_insert_with(Instant::now).elapsed() >= self.interval,
+        }
     }
 
     fn checkpoint(&mut self, checkpoint: Checkpoint) {

@@ -14,6 +14,7 @@ mod previews;
 mod queries;
 mod real_fit;
 mod restarts;
+mod retries;
 mod shutdown;
 mod upload_limits;
 mod watchers;

@@ -59,6 +59,7 @@ async fn a_box_is_fitted_and_its_distances_come_back() {
         mesh,
         settings: Some(settings),
         display_name: String::new(),
+        ..Default::default()
     };
     let fit = clients
         .fits
@@ -187,6 +188,7 @@ async fn cancel_ends_a_fit_in_every_phase() {
             mesh,
             settings: Some(settings),
             display_name: String::new(),
+            ..Default::default()
         };
         let created = clients.fits.create_fit(request).await.unwrap();
         let fit = created.into_inner().fit.unwrap();
@@ -214,6 +216,7 @@ async fn a_fit_can_be_looked_at_and_ended_while_it_trains() {
         mesh,
         settings: Some(settings),
         display_name: String::new(),
+        ..Default::default()
     };
     let created = clients.fits.create_fit(request).await.unwrap();
     let fit = created.into_inner().fit.unwrap().name;

@@ -70,6 +70,7 @@ async fn named_fit(clients: &mut Clients, mesh: &str, name: &str) -> String {
         mesh: mesh.to_owned(),
         settings: Some(settings),
         display_name: name.to_owned(),
+        ..Default::default()
     };
     let answer = clients.fits.create_fit(request).await.unwrap();
     answer.into_inner().fit.unwrap().name
@@ -115,13 +116,20 @@ async fn fits_of_a_killed_daemon_keep_their_place_and_those_that_ended_are_liste
     assert_eq!(states, [FitState::Succeeded; 4]);
     assert_eq!(listed[3].model, over);
 
-    // Stopped, not killed: what runs and waits is cancelled, and stays so.
+    // What a client stops stays so; what is there when the daemon is stopped goes on, as after a kill.
+    let mut clients = daemon.clients().await;
+    assert_eq!(clients.cancel(&names[1]).await.state(), FitState::Cancelled);
+    drop(clients);
     daemon.stop().await;
     let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
     let mut clients = daemon.clients().await;
-    for name in &names {
-        assert_eq!(clients.get_fit(name).await.state(), FitState::Cancelled);
+    for name in [&names[0], &names[2]] {
+        assert_eq!(clients.ended(name).await.state(), FitState::Succeeded);
     }
+    assert_eq!(
+        clients.get_fit(&names[1]).await.state(),
+        FitState::Cancelled
+    );
     let request = proto::DeleteFitRequest {
         name: names[0].clone(),
     };
@@ -131,6 +139,56 @@ async fn fits_of_a_killed_daemon_keep_their_place_and_those_that_ended_are_liste
     let mut clients = daemon.clients().await;
     let listed = clients.fits.list_fits(proto::ListFitsRequest::default());
     assert_eq!(listed.await.unwrap().into_inner().fits.len(), 3);
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_stopped_loses_no_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ServerSettings {
+        // Only the stop writes one.
+        checkpoint_interval: PATIENCE,
+        shutdown_grace: PATIENCE,
+        ..Default::default()
+    };
+    let daemon = Daemon::start_as(folder.path(), Arc::new(fit_from), settings);
+    let mut clients = daemon.clients().await;
+    let mesh = clients.upload().await;
+    let fit = named_fit(&mut clients, &mesh, "octahedron").await;
+    clients.in_phase(&fit, proto::Phase::Train).await;
+    let seen = clients.get_fit(&fit).await.progress.unwrap().step;
+    drop(clients);
+    daemon.stop().await;
+
+    let begun = Begun::default();
+    let next = Daemon::start(folder.path(), recorded(begun.clone()), Limits::default());
+    let mut clients = next.clients().await;
+    assert_eq!(clients.ended(&fit).await.state(), FitState::Succeeded);
+    let begun = begun.lock().unwrap();
+    let [(_, Some(step))] = &begun[..] else {
+        panic!("it goes on: {begun:?}");
+    };
+    assert!(*step >= seen, "{step} after {seen}");
+}
+
+#[tokio::test]
+async fn a_fit_whose_mesh_is_lost_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(
+        folder.path(),
+        busy(Phase::Train, Arc::default()),
+        Limits::default(),
+    );
+    let mut clients = daemon.clients().await;
+    let mesh = clients.upload().await;
+    let fit = named_fit(&mut clients, &mesh, "octahedron").await;
+    let (_, id) = fit.split_once('/').unwrap();
+    drop(clients);
+    daemon.stop().await;
+    let file = folder.path().join("fits").join(id).join("mesh.safetensors");
+    fs::write(file, "damaged").unwrap();
+    let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
+    let ended = daemon.clients().await.ended(&fit).await;
+    assert_eq!(ended.error.unwrap().reason, "FIT_LOST");
 }
 
 #[tokio::test]

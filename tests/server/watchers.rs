@@ -72,6 +72,7 @@ async fn a_fit_succeeds_and_two_watchers_see_it() {
             steps: Some(5),
             ..Default::default()
         }),
+        ..Default::default()
     };
     let fit = one
         .fits
