@@ -17,6 +17,8 @@ from .preferences import daemon_target
 
 BUDGET_SECONDS = 0.004
 """What a tick may take of the main thread: a frame at 60 Hz has 16 ms."""
+PATIENCE_SECONDS = 60.0
+"""So long a script that waits for a job also waits for a daemon that went away."""
 ENDED_KEPT = 3
 """So many jobs stay in the panel after they have ended."""
 REDRAWS = 5
@@ -91,6 +93,8 @@ class Session:
 
     def wait(self, jobs: Sequence[Job]) -> None:
         """Does what is due until the jobs have ended. Holds the main thread: for scripts, and for background mode."""
+        for job in jobs:
+            job.patience = PATIENCE_SECONDS
         while any(job.running for job in jobs):
             if self.pump(BUDGET_SECONDS) > 0.0:
                 time.sleep(0.001)

@@ -1,7 +1,17 @@
 //! Files that are either whole or not there.
 
+use std::ffi::OsStr;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+
+/// How the names of temporary files begin.
+const TEMPORARY: &str = ".overfit-";
+
+/// What stands in them between the name that the file shall get and what makes them unique.
+const UNIQUE: char = '~';
+
+/// A longer name is not told in that of the temporary file: file systems take 255 bytes.
+const LONGEST_TOLD: usize = 200;
 
 /// Writes a file through a temporary one in the same folder, which is synced and then renamed over `path`; then the folder is
 /// synced. When this returns, the file outlives a power cut.
@@ -40,6 +50,18 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether this is the name of a file that [`write()`] had not finished.
+pub fn is_temporary(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
+}
+
+/// The name that a temporary file was to get; `None` where that is not known.
+pub fn target_name(temporary: &OsStr) -> Option<String> {
+    let told = temporary.to_str()?.strip_prefix(TEMPORARY)?;
+    let (name, _) = told.rsplit_once(UNIQUE)?;
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 /// The folder that holds `path`.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
@@ -54,8 +76,14 @@ fn write_and_sync<E: From<io::Error>>(
     sync_folder: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<(), E> {
     let folder = folder_of(path);
+    let name = path.file_name().and_then(OsStr::to_str);
+    let told = name.filter(|name| name.len() <= LONGEST_TOLD);
+    let prefix = match told {
+        Some(name) => format!("{TEMPORARY}{name}{UNIQUE}"),
+        None => TEMPORARY.to_owned(),
+    };
     let file = tempfile::Builder::new()
-        .prefix(".overfit-")
+        .prefix(&prefix)
         .tempfile_in(folder)?;
     let mut writer = BufWriter::with_capacity(1 << 20, file);
     fill(&mut writer)?;
@@ -103,6 +131,33 @@ mod tests {
 
         assert_eq!(folder_of(Path::new("a.ply")), Path::new("."));
         sync_folder(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_temporary_file_tells_what_it_was_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = |path: &Path| {
+            let mut names = Vec::new();
+            let outcome: io::Result<()> = write(path, |_| {
+                for entry in fs::read_dir(folder.path())? {
+                    names.push(entry?.file_name());
+                }
+                Err(io::Error::other("killed"))
+            });
+            outcome.unwrap_err();
+            names
+        };
+        for name in ["a.safetensors", "a~b.ply", &"n".repeat(240)] {
+            let found = names(&folder.path().join(name));
+            let [temporary] = &found[..] else {
+                panic!("one file: {found:?}");
+            };
+            assert!(is_temporary(temporary));
+            let told = (name.len() < LONGEST_TOLD).then(|| name.to_owned());
+            assert_eq!(target_name(temporary), told);
+        }
+        assert!(!is_temporary(OsStr::new("a.safetensors")));
+        assert_eq!(target_name(OsStr::new(".overfit-xyz")), None);
     }
 
     #[cfg(unix)]

@@ -43,7 +43,10 @@ fn what_cannot_be_done_is_told_in_one_line() {
         &[1, 3],
         &[0.0f32; 3],
     );
-    let cases: [(&str, &str); 27] = [
+    let mut flipped = untrained_model().to_bytes();
+    *flipped.last_mut().unwrap() ^= 1;
+    std::fs::write(here.join("flipped.safetensors"), flipped).unwrap();
+    let cases: [(&str, &str); 29] = [
         ("", "no command given"),
         ("fit sphere.obj", "--output"),
         ("fit none.obj -o a.safetensors", "none.obj"),
@@ -81,6 +84,14 @@ fn what_cannot_be_done_is_told_in_one_line() {
             "broken.safetensors: not a model file",
         ),
         ("mesh none.safetensors -o a.ply", "none.safetensors"),
+        (
+            "inspect flipped.safetensors",
+            "flipped.safetensors: the model file is damaged: its checksum is",
+        ),
+        (
+            "mesh flipped.safetensors -o a.ply",
+            "flipped.safetensors: the model file is damaged",
+        ),
         (
             "mesh sphere.safetensors -o a.xyz",
             ".obj, .ply, .stl or .glb",

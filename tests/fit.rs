@@ -11,7 +11,7 @@ use overfit::optimizer::Muon;
 use overfit::query::{LoadedModel, Quantity, ensure_twice_differentiable, evaluate};
 use overfit::train::{
     Checkpoint, CheckpointError, FitError, FitSettings, Observer, Phase, Preset, Progress, fit,
-    resume,
+    fit_from,
 };
 
 /// The draft preset, limited by steps alone: repeatable, and a second or two.
@@ -421,8 +421,8 @@ fn a_fit_that_goes_on_from_a_checkpoint_ends_with_the_same_bits() {
             let checkpoint = Checkpoint::from_bytes(&observer.taken.unwrap()).unwrap();
             assert_eq!(checkpoint.step(), step);
             let go_on = |mesh: &Mesh| {
-                let (cancel, checkpoint) = (CancelToken::new(), checkpoint.clone());
-                resume(checkpoint, mesh, "test", &settings, &cancel, &mut |_| {})
+                let (cancel, checkpoint) = (CancelToken::new(), Some(checkpoint.clone()));
+                fit_from(mesh, "test", &settings, checkpoint, &cancel, &mut |_| {})
             };
             let resumed = go_on(&mesh).unwrap();
             assert_eq!(resumed.parameters, whole.parameters, "from step {step}");

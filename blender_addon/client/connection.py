@@ -12,7 +12,7 @@ from grpclib.events import SendRequest, listen
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from ..api.fit_grpc import FitServiceStub
-from ..api.fit_pb2 import FIT_STATE_QUEUED, FIT_STATE_RUNNING, Fit, ListFitsRequest
+from ..api.fit_pb2 import FIT_STATE_QUEUED, FIT_STATE_RUNNING, CancelFitRequest, Fit, ListFitsRequest
 from ..api.mesh_grpc import MeshServiceStub
 from ..api.model_grpc import ModelServiceStub
 from ..api.query_grpc import QueryServiceStub
@@ -31,7 +31,11 @@ from .version import same_version
 HANDSHAKE_SECONDS = 5.0
 """How long a daemon may take to answer; a busy machine is slow, a dead port says so at once."""
 HEARTBEAT_SECONDS = 5.0
-KINDS = {Status.NOT_FOUND: NotFound, Status.RESOURCE_EXHAUSTED: NoRoom}
+KINDS = {
+    Status.NOT_FOUND: NotFound,
+    Status.RESOURCE_EXHAUSTED: NoRoom,
+    Status.UNAVAILABLE: ConnectionLost,  # it is about to end
+}
 LOOK_SECONDS = 1.0
 """How often to look whether a daemon has appeared."""
 LISTED_FITS = 100
@@ -76,6 +80,10 @@ class Connection:
         """Fits that wait or run in the daemon, whoever asked for them, when it was last asked."""
         self.peer: Peer | None = None
         """The daemon that was found last."""
+        self.stopped = False
+        """Whether the user has stopped the daemon, and none has been found since."""
+        self._unwanted: list[str] = []
+        """Fits to cancel as soon as the daemon is there: they would go on in it."""
         self._target = target
         self._reached: Target | None = None
         self._tried: object = None
@@ -130,18 +138,20 @@ class Connection:
         with suppress(Problem):
             await self.ensure(start)
 
-    async def stop_daemon(self, lose_fits: bool, start_again: bool = False) -> None:
+    async def stop_daemon(self, pause_fits: bool, start_again: bool = False) -> None:
         """Ends the daemon on this computer; `state` and `message` say how it went.
 
-        While fits run or wait in it, only with `lose_fits`. Only a process that has proven to be the daemon is ended.
+        While fits run or wait in it, which go on when it is started again, only with `pause_fits` or `start_again`.
+        Only a process that has proven to be the daemon is ended.
         """
         async with self._lock:
             try:
                 peer = await self._prove()
-                if self.fits_there and not lose_fits:
+                if self.fits_there and not (pause_fits or start_again):
                     # Said without losing the connection: nothing is wrong.
-                    self.message = f"{fits_in_words(self.fits_there)} in the daemon and would be lost. Press again"
+                    self.message = f"{fits_in_words(self.fits_there)} in the daemon and would pause. Press again"
                     return
+                self.stopped = True  # before whoever waits for its fit hears that the connection is gone
                 self._drop(ConnectionState.CONNECTING, "Stopping the daemon…")
                 self._process.forget()
                 await end_process(peer.file.pid)
@@ -154,6 +164,15 @@ class Connection:
             except asyncio.CancelledError:
                 self._drop(ConnectionState.IDLE, "Not connected")
                 raise
+
+    async def cancel_fit(self, name: str) -> None:
+        """Cancels a fit, which may have ended.
+
+        Raises `Problem` if the daemon cannot be told now; then it is told as soon as it is there.
+        """
+        self._unwanted.append(name)
+        with self.speaking():
+            await self._cancel_unwanted()
 
     async def keep_watch(self, busy: Callable[[], bool]) -> None:
         """Runs for ever: connects when a daemon appears, and notices when it goes, while nothing else would."""
@@ -216,7 +235,7 @@ class Connection:
         except asyncio.CancelledError:
             self._drop(ConnectionState.IDLE, "Not connected")
             raise
-        self.state, self.cure = ConnectionState.READY, Cure.NONE
+        self.state, self.cure, self.stopped = ConnectionState.READY, Cure.NONE, False
         self._say_ready()
 
     def _say_ready(self) -> None:
@@ -249,7 +268,7 @@ class Connection:
             self._use(peer)
             try:
                 await self._greet()
-                await self._count_fits()
+                await self._settle_fits()
             except NobodyThere:
                 if number + 1 == len(peers):
                     raise
@@ -277,7 +296,7 @@ class Connection:
         if peer != self.peer or self._channel is None:
             self._use(peer)
         self.server = await self._ask()
-        await self._count_fits()
+        await self._settle_fits()
         return peer
 
     async def _greet(self) -> None:
@@ -300,10 +319,22 @@ class Connection:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 return await ServerServiceStub(self._open_channel()).GetServerInfo(GetServerInfoRequest())
 
-    async def _count_fits(self) -> None:
+    async def _settle_fits(self) -> None:
+        """Cancels what nobody wants any more, and counts the others."""
         with self._within_time():
             async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await self._cancel_unwanted()
                 await self._ask_for_fits()
+
+    async def _cancel_unwanted(self) -> None:
+        for name in tuple(self._unwanted):
+            try:
+                await self.fits.CancelFit(CancelFitRequest(name=name))
+            except GRPCError as error:
+                if error.status is not Status.NOT_FOUND:  # or else it is forgotten there
+                    raise
+            with suppress(ValueError):  # told by two at once
+                self._unwanted.remove(name)
 
     async def _ask_for_fits(self) -> Sequence[Fit]:
         fits = (await self.fits.ListFits(ListFitsRequest(page_size=LISTED_FITS))).fits
@@ -369,7 +400,7 @@ class Connection:
         return target.data_dir, status.st_mtime_ns, status.st_ino
 
     def _fail(self, problem: Problem) -> None:
-        self._may_come_back = isinstance(problem, NobodyThere)
+        self._may_come_back = isinstance(problem, NobodyThere | ConnectionLost)
         self._drop(ConnectionState.FAILED, str(problem), problem.cure)
 
     def _drop(self, state: ConnectionState, message: str, cure: Cure = Cure.NONE) -> None:

@@ -19,6 +19,8 @@ from .daemon_file import DaemonFile, read_daemon_file
 from .problem import Cure, Problem
 
 START_SECONDS = 20.0
+OTHER_SECONDS = 2.0
+"""So long another daemon that has the folder may take to listen before it is thought to be about to end."""
 STOP_SECONDS = 20.0
 NICENESS = 5
 """How far the daemon stands back where both want the processor: the interface must not stutter for a fit."""
@@ -67,13 +69,20 @@ class DaemonProcess:
     async def start(self, program: str, data_dir: Path) -> None:
         """Starts `program serve` and waits until it listens, or another one in its place. Raises `Problem`."""
         self.reluctance = ""
+        give_up = time.monotonic() + START_SECONDS
         try:
-            await self._start(program, data_dir, log_path(data_dir))
+            # One that is about to end still has the folder for some seconds.
+            while not await self._start(program, data_dir, log_path(data_dir)):
+                if time.monotonic() > give_up:
+                    raise Problem(
+                        f"Another daemon uses the data folder {data_dir}, and does not listen. Stop it", Cure.START
+                    )
         except Problem as problem:
             self.reluctance = str(problem)
             raise
 
-    async def _start(self, program: str, data_dir: Path, log: Path) -> None:
+    async def _start(self, program: str, data_dir: Path, log: Path) -> bool:
+        """One try; returns whether a daemon listens. If none does, another one has the folder."""
         before = _file_if_any(data_dir)
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -108,25 +117,24 @@ class DaemonProcess:
                     log, LINES, begin
                 )  # and with it what another one said that started at the same moment
                 if any(FOLDER_IS_TAKEN in line for line in said):
-                    await self._wait_for_the_other(data_dir)
-                    return
+                    return await self._other_listens(data_dir)
                 words = said[-1][:300] if said else ""
                 raise Problem(f"The daemon {exit_in_words(code)}. {words}".strip(), Cure.START)
             if (file := _file_if_any(data_dir)) is not None and file != before:
                 # If it is not its own, another Blender's was faster, and ours is about to give way.
                 self._process, self._started = (process, started) if file.pid == process.pid else (None, 0.0)
-                return
+                return True
             await asyncio.sleep(0.1)
         raise Problem(f"The daemon did not start to listen within {START_SECONDS:.0f} s. Its log is {log}", Cure.START)
 
-    async def _wait_for_the_other(self, data_dir: Path) -> None:
-        """Waits until the daemon listens that was faster: another Blender's, or one that was there before."""
-        for _ in range(int(START_SECONDS / 0.1)):
+    async def _other_listens(self, data_dir: Path) -> bool:
+        """Whether the daemon listens soon that was faster: another Blender's, or one that was there before."""
+        for _ in range(int(OTHER_SECONDS / 0.1)):
             file = _file_if_any(data_dir)
             if file is not None and await _listens(file):
-                return
+                return True
             await asyncio.sleep(0.1)
-        raise Problem(f"Another daemon uses the data folder {data_dir}, and does not listen. Stop it", Cure.START)
+        return False
 
 
 async def end_process(pid: int) -> None:

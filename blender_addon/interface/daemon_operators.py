@@ -58,31 +58,31 @@ class OVERFIT_OT_start_daemon(LocalDaemonOperator, bpy.types.Operator):
 
 
 class EndDaemonOperator(LocalDaemonOperator):
-    """An operator that ends the daemon, and asks first where fits would be lost."""
+    """An operator that ends the daemon, and asks first where fits would pause until it is started again."""
 
-    lose_fits: bpy.props.BoolProperty(
-        name="Lose Fits",
-        description="Do it also while fits run or wait in the daemon, which are lost",
+    pause_fits: bpy.props.BoolProperty(
+        name="Pause Fits",
+        description="Do it also while fits run or wait in the daemon; they go on when it is started again",
         default=False,
         options={"SKIP_SAVE"},
     )
     start_again = False
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Asks if fits would be lost, as far as that is known."""
+        """Asks if fits would pause, as far as that is known."""
         fits = current().connection.fits_there
-        if fits == 0:
+        if fits == 0 or self.start_again:
             return self.execute(context)
-        self.lose_fits = True
-        words = f"{fits_in_words(fits)} in the daemon and will be lost"
+        self.pause_fits = True
+        words = f"{fits_in_words(fits)} in the daemon and will pause until it is started again"
         return context.window_manager.invoke_confirm(
             self, event, title=self.bl_label, message=words, confirm_text=self.bl_label, icon="WARNING"
         )
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """Ends the daemon if no fit runs or waits there, or `lose_fits` is set. The panel shows how it goes."""
+        """Ends the daemon if no fit pauses by that, or `pause_fits` is set. The panel shows how it goes."""
         session = current()
-        session.loop.start(session.connection.stop_daemon(self.lose_fits, self.start_again))
+        session.loop.start(session.connection.stop_daemon(self.pause_fits, self.start_again))
         return {"FINISHED"}
 
 

@@ -10,7 +10,7 @@ from ..jobs.job import Job
 from ..scene.fit_source import fit_sources, shared_sources
 from ..scene.place import Place, has_uneven_scale, scale_note
 from ..scene.source import read_source, source_of
-from ..scene.waiting import waiting_objects
+from ..scene.waiting import fits_of, waiting_objects
 from ..session import current, redraw_views
 from .job_operator import JobOperator
 
@@ -91,6 +91,9 @@ class OVERFIT_OT_fit(FitOperator, bpy.types.Operator):
             notes = tuple(note for obj in sharing if (note := scale_note(obj)))
             advice = UNEVEN if any(has_uneven_scale(obj) for obj in sharing) else ()
             jobs.append(FitJob(session.connection, places, order, source, notes=notes, advice=advice))
+        # An earlier fit of the same objects, of before a restart, would only keep the new one waiting.
+        for fit in fits_of(sources):
+            session.fit_list.cancel(fit)
         return jobs
 
     def _order(self, context: bpy.types.Context) -> FitOrder:

@@ -2,7 +2,10 @@
 
 import asyncio
 import time
+import uuid
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from ..api.fit_pb2 import (
     FIT_STATE_CANCELLED,
@@ -13,7 +16,6 @@ from ..api.fit_pb2 import (
     PHASE_PREPARE,
     PHASE_SAVE,
     PHASE_TRAIN,
-    CancelFitRequest,
     CreateFitRequest,
     CreateFitResponse,
     FinishFitRequest,
@@ -23,7 +25,7 @@ from ..api.fit_pb2 import (
     WatchFitRequest,
 )
 from ..api.mesh_pb2 import HealthReport
-from ..client.connection import Connection
+from ..client.connection import Connection, ConnectionState, Start
 from ..client.problem import ConnectionLost, NoRoom, NotFound, Problem
 from ..scene.attributes import Attributes
 from ..scene.field import Field
@@ -42,6 +44,11 @@ from .surface_job import fetch_surface
 from .upload import upload_mesh
 
 RECONNECTS = 3
+"""So often a connection may break before anything has come over it."""
+GONE = "Waiting for the daemon"
+"""The step of a fit whose daemon went away: it goes on when the daemon is there again."""
+LOOK_SECONDS = 0.2
+"""How often to look whether it is."""
 QUEUE_LOOK_SECONDS = 1.0
 """How often to ask again when the daemon's queue is full."""
 PHASES = {
@@ -51,7 +58,7 @@ PHASES = {
     PHASE_EVALUATE: "Measuring the result",
     PHASE_SAVE: "Saving",
 }
-LOST = "The daemon was started anew, and the fit is lost. Press Fit INR again"
+LOST = "The daemon does not know the fit any more, and the fit is lost. Press Fit INR again"
 
 
 class FitJob(Job):
@@ -95,6 +102,12 @@ class FitJob(Job):
         self._surface: TriangleMesh | None = None
         self._field: Field | None = None
         self._creating: asyncio.Task[CreateFitResponse] | None = None
+        self._asked_for = ""
+        """What the fit's name will be."""
+        self._sequence = 0
+        """What was seen of the fit."""
+        self._broken = 0
+        """How often the connection broke since the fit's last progress."""
         self._started = time.monotonic()
 
     @property
@@ -119,15 +132,7 @@ class FitJob(Job):
     async def work(self) -> None:
         await self.connection.ensure()
         fit = await self._picked_up() if self.fit_name else await self._new()
-        following = None
-        if self.order.preview_resolution and fit.name:
-            follow = follow_preview(self.connection, fit.name, self.order.preview_resolution, self._show_preview)
-            following = self.connection.loop.start(follow)
-        try:
-            fit = await self._watch(fit)
-        finally:
-            if following:
-                following.cancel()
+        fit = await self._watched(fit)
         self._accept(fit)
         await complete_field(self.connection, self._field, self.order.keep_in_file)
         self.step, self.fraction = "Meshing", 0.0
@@ -149,13 +154,16 @@ class FitJob(Job):
         self.message = f"{names}: {self._field.in_words()}"
 
     async def withdraw(self) -> None:
-        if self._creating is not None:
-            # Cancelled between the request and its answer: the daemon has the fit, and only the answer has its name.
-            self.fit_name = (await self._creating).fit.name
-        if self.fit_name:
-            with self.connection.speaking():
-                await self.connection.fits.CancelFit(CancelFitRequest(name=self.fit_name))
-        self._forget()
+        try:
+            name = self.fit_name or self._asked_for
+            if self._creating is not None:
+                # Cancelled between the request and its answer: what is not there yet cannot be cancelled.
+                with suppress(Problem):
+                    name = (await self._creating).fit.name
+            if name:
+                await self.connection.cancel_fit(name)
+        finally:
+            self._forget()
 
     def _end(self, state: JobState, message: str) -> None:
         if self.running and not self.fit_name:
@@ -178,7 +186,13 @@ class FitJob(Job):
         self._health = mesh.health
         self.notes += mesh.health.warnings
         self.advice = [*self._about_object, *about_mesh(self._health, self.order)]
-        request = CreateFitRequest(mesh=mesh.name, settings=self.order.settings, display_name=self.places[0].name)
+        request = CreateFitRequest(
+            mesh=mesh.name,
+            settings=self.order.settings,
+            display_name=self.places[0].name,
+            request_id=str(uuid.uuid4()),
+        )
+        self._asked_for = f"fits/{request.request_id}"
         while True:
             self._creating = self.connection.loop.start(self._request_fit(request))
             try:
@@ -187,6 +201,10 @@ class FitJob(Job):
                 self._creating = None
                 self.step = "Waiting for room in the daemon's queue"
                 await asyncio.sleep(QUEUE_LOOK_SECONDS)
+            except ConnectionLost:
+                # The daemon may have the fit all the same: by its id the request leads to one only.
+                self._creating = None
+                await self._reconnect()
             else:
                 break
         self.fit_name = fit.name
@@ -221,42 +239,65 @@ class FitJob(Job):
         except Problem:
             pass  # it has ended, or the watch hears what is wrong
 
-    async def _watch(self, fit: Fit) -> Fit:
-        """Follows the fit to its end, over a new connection if the first breaks; returns it as it ended."""
-        self._show(fit)
-        if not fit.name:
-            return fit  # only its model is left
-        sequence = 0
-        for _ in range(RECONNECTS + 1):
-            request = WatchFitRequest(name=fit.name, after_sequence=sequence)
+    async def _watched(self, fit: Fit) -> Fit:
+        """Follows the fit to its end, over as many connections and daemons as that takes; returns it as it ended."""
+        while self._broken <= RECONNECTS:
             try:
-                with self.connection.speaking():
-                    async with self.connection.fits.WatchFit.open() as call:
-                        await call.send_message(request, end=True)
-                        async for message in call:
-                            sequence = message.sequence
-                            event = message.WhichOneof("event")
-                            if event == "ended":
-                                return message.ended
-                            if event == "snapshot":
-                                self._show(message.snapshot)
-                            elif event == "progress":
-                                self._show_progress(message.progress)
+                if self._broken > 0:
+                    fit = await self._picked_up()
+                self._show(fit)
+                if not fit.name:
+                    return fit  # only its model is left
+                with self._previews(fit.name):
+                    if ended := await self._watch(fit.name):
+                        return ended
             except ConnectionLost:
                 pass
-            except NotFound:
-                self._forget()
-                raise Problem(LOST) from None
+            self._broken += 1
             await self._reconnect()
         raise Problem("The connection to the daemon broke again and again during the fit. Restart the daemon")
 
-    async def _reconnect(self) -> None:
-        self.stop_if_ended()
+    async def _watch(self, name: str) -> Fit | None:
+        """Follows the fit over one connection: to its end, or to that of the connection (`None`). Raises `Problem`."""
+        with self.connection.speaking():
+            async with self.connection.fits.WatchFit.open() as call:
+                await call.send_message(WatchFitRequest(name=name, after_sequence=self._sequence), end=True)
+                async for message in call:
+                    self._sequence = message.sequence
+                    event = message.WhichOneof("event")
+                    if event == "ended":
+                        return message.ended
+                    if event == "snapshot":
+                        self._show(message.snapshot)
+                    elif event == "progress":
+                        self._broken = 0
+                        self._show_progress(message.progress)
+        return None
+
+    @contextmanager
+    def _previews(self, name: str) -> Iterator[None]:
+        """Shows previews meanwhile, if they are wanted."""
+        if self.order.preview_resolution == 0:
+            yield
+            return
+        follow = follow_preview(self.connection, name, self.order.preview_resolution, self._show_preview)
+        following = self.connection.loop.start(follow)
         try:
-            await asyncio.sleep(0.1)
-            await self.connection.ensure()
-        except Problem as problem:
-            raise Problem(f"The connection was lost during the fit. {problem}") from problem
+            yield
+        finally:
+            following.cancel()
+
+    async def _reconnect(self) -> None:
+        """Waits until the daemon is there again. It is started unless the user has stopped it or does not want that."""
+        self.stop_if_ended()
+        self.step, self.fraction, self.progress = GONE, 0.0, None
+        since = time.monotonic()
+        await asyncio.sleep(0.1)
+        await self.connection.try_ensure(Start.NEVER if self.connection.stopped else Start.NEEDED)
+        while self.connection.state is not ConnectionState.READY:
+            if time.monotonic() - since > self.patience:
+                raise Problem(f"The connection was lost during the fit. {self.connection.message}")
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _show(self, fit: Fit) -> None:
         if fit.state == FIT_STATE_QUEUED:

@@ -5,12 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..api.fit_pb2 import (
-    FIT_STATE_QUEUED,
-    FIT_STATE_RUNNING,
-    FIT_STATE_SUCCEEDED,
-    CancelFitRequest,
-)
+from ..api.fit_pb2 import FIT_STATE_QUEUED, FIT_STATE_RUNNING, FIT_STATE_SUCCEEDED
 from ..client.connection import Connection, ConnectionState
 from ..client.problem import Problem
 from ..scene.waiting import stop_waiting, waiting_objects
@@ -47,7 +42,7 @@ class FitList:
         return next((left.display_name for left in self.left if left.name == fit), "")
 
     def cancel(self, fit: str) -> None:
-        """Stops a fit in the daemon."""
+        """Stops a fit in the daemon, as soon as that is there."""
         self._connection.loop.start(self._cancel(fit))
 
     async def keep_up(self) -> None:
@@ -72,15 +67,14 @@ class FitList:
             if fit.name not in followed and (unfinished or (here and fit.state == FIT_STATE_SUCCEEDED)):
                 name = waiting.get(fit.name) or fit.display_name or fit.name
                 left.append(LeftFit(fit.name, name, STATES[fit.state], fit.progress.fraction, here))
-        # A daemon that was started anew knows no fit of before; what had ended left its model.
+        # A daemon forgets old fits that have ended, but not their models.
         known = {fit.name for fit in listed} | followed
         left += [LeftFit(fit, name, "ended", 1.0, True) for fit, name in waiting.items() if fit not in known]
         self.left = sorted(left, key=lambda fit: not fit.here)
 
     async def _cancel(self, fit: str) -> None:
         with suppress(Problem):
-            with self._connection.speaking():
-                await self._connection.fits.CancelFit(CancelFitRequest(name=fit))
+            await self._connection.cancel_fit(fit)
             for uid in [obj.session_uid for obj, waits_for in waiting_objects() if waits_for == fit]:
                 stop_waiting(uid)
             await self.look()

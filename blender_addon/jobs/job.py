@@ -3,6 +3,7 @@
 import asyncio
 import enum
 import itertools
+import math
 import traceback
 from collections.abc import Callable
 
@@ -35,6 +36,8 @@ class Job:
         self.id = next(_numbers)
         self.placed_by_operator = False
         """Whether an operator waits for the result to place it itself: it is then one step with that operator."""
+        self.patience = math.inf
+        """So many seconds it waits for a daemon that went away. A user sees that it waits, and can cancel it."""
         self.title = title
         """What the panel calls it."""
         self.connection = connection
@@ -118,7 +121,7 @@ class Job:
             async with asyncio.timeout(WITHDRAW_SECONDS):
                 await self.withdraw()
         except (Problem, TimeoutError):
-            pass  # a daemon that cannot be told is gone, and the work with it
+            pass  # a daemon that cannot be told is gone, and the work with it; fits are cancelled when it is back
 
     def _guard(self, action: Callable[[], None]) -> None:
         try:

@@ -5,7 +5,7 @@ takes Blender longer than a frame.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import bpy
 
@@ -20,6 +20,13 @@ def waiting_objects() -> Iterator[tuple[bpy.types.Object, str]]:
     for one in kept:
         if one.object.users > times[one.object]:
             yield one.object, one.fit
+
+
+def fits_of(objects: Sequence[bpy.types.Object]) -> set[str]:
+    """The fits for which these objects wait, and no other one."""
+    waiting = [(obj, fit) for obj, fit in waiting_objects() if fit]
+    others = {fit for obj, fit in waiting if obj not in objects}
+    return {fit for _obj, fit in waiting} - others
 
 
 def is_deleted(obj: bpy.types.Object) -> bool:

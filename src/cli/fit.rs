@@ -172,13 +172,10 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
         None => None,
     };
     let (mesh, cancel) = (&loaded.mesh, interrupt.token());
-    let fitted = match checkpoint {
-        Some(checkpoint) => {
-            tracing::info!("going on from step {}", checkpoint.step());
-            train::resume(checkpoint, mesh, &name, &settings, cancel, &mut watch)
-        }
-        None => train::fit(mesh, &name, &settings, cancel, &mut watch),
-    };
+    if let Some(checkpoint) = &checkpoint {
+        tracing::info!("going on from step {}", checkpoint.step());
+    }
+    let fitted = train::fit_from(mesh, &name, &settings, checkpoint, cancel, &mut watch);
     let Watch {
         bar,
         first_step,

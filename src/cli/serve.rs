@@ -13,7 +13,7 @@ use crate::server::{Limits, ServerSettings, TlsFiles, serve, shutdown_signal};
 /// Run the gRPC daemon until Ctrl-C or SIGTERM, or until nobody needs it (--exit-when-idle)
 ///
 /// Clients on this machine find it by the file daemon.json in its data folder: address, port and the token that every
-/// call must carry. Logs go to standard error as RUST_LOG asks.
+/// call must carry. Fits that wait or run when it ends go on when it starts again. Logs go to standard error as RUST_LOG asks.
 #[derive(Args)]
 pub(super) struct ServeArguments {
     /// Where to listen; port 0 takes a free one. Any address but loopback needs --tls-certificate, --tls-key and
@@ -78,10 +78,10 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         .build()
         .context("cannot start the threads that serve connections")?;
     // Signals first: whoever reads that the daemon listens may stop it at once.
-    runtime.block_on(async { serve(settings, shutdown_signal()).await })?;
+    let outcome = runtime.block_on(async { serve(settings, shutdown_signal()).await });
     // Work that did not end in time must not keep the process.
     runtime.shutdown_background();
-    Ok(())
+    Ok(outcome?)
 }
 
 impl ServeArguments {

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod bounded;
+mod checksum;
 mod corrected;
 mod device;
 mod device_failure;

@@ -14,6 +14,7 @@ use safetensors::tensor::{Dtype, serialize};
 use thiserror::Error;
 
 use super::bodies::Bodies;
+use super::checksum::{verify, with_checksum};
 use super::corrected::Corrected;
 use super::engine::{Engine, SharedField};
 use super::metrics::Metrics;
@@ -105,6 +106,9 @@ pub enum ModelError {
     /// A safetensors file, but not of ours, or with parts missing.
     #[error("not an Overfit model: {0}")]
     Incomplete(String),
+    /// What was read is not what was written.
+    #[error("the model file is damaged: {0}. Take it from a backup, or fit it again")]
+    Damaged(String),
     /// The architecture cannot be built.
     #[error(transparent)]
     Architecture(#[from] ArchitectureError),
@@ -177,10 +181,11 @@ impl Model {
             bounds: self.bounds,
             training: self.training.clone(),
         });
+        let tensors: Vec<(String, Stored)> = tensors.chain(outer).chain(spline).collect();
+        let description = with_checksum(&description.to_string(), &tensors);
         // One entry: several would come out in a new order each time, and the same model would not be the same file.
-        let metadata = HashMap::from([(METADATA_KEY.to_owned(), description.to_string())]);
-        serialize(tensors.chain(outer).chain(spline), Some(metadata))
-            .expect("names are unique and sizes match")
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), description)]);
+        serialize(tensors, Some(metadata)).expect("names are unique and sizes match")
     }
 
     /// Reads a file's bytes.
@@ -196,6 +201,7 @@ impl Model {
         let entry = metadata.get(METADATA_KEY).ok_or_else(|| {
             ModelError::Incomplete(format!("its metadata has no '{METADATA_KEY}'"))
         })?;
+        verify(entry, &tensors)?;
         let Description {
             format,
             spline,
@@ -377,6 +383,19 @@ mod tests {
                 "{length} bytes"
             );
         }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_the_tensors_is_found() {
+        let mut bytes = model().to_bytes();
+        let (header, _) = SafeTensors::read_metadata(&bytes).unwrap();
+        for place in 8 + header..bytes.len() {
+            bytes[place] ^= 1 << (place % 8);
+            let error = Model::from_bytes(&bytes).unwrap_err();
+            assert!(matches!(error, ModelError::Damaged(_)), "{place}: {error}");
+            bytes[place] ^= 1 << (place % 8);
+        }
+        Model::from_bytes(&bytes).unwrap();
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The folder in which a daemon keeps what outlives it, and the lock by which only one daemon uses it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::folder_lock::FolderLock;
 use super::runtime_file::{RUNTIME_FILE, RuntimeFile};
 use super::serve_error::ServeError;
 use crate::atomic_file::{folder_of, sync_folder};
@@ -13,8 +14,7 @@ use crate::user_folder::{UserFolder, path_variable};
 #[derive(Debug)]
 pub(super) struct DataDir {
     path: PathBuf,
-    // The system lets go of the lock with the file, however the process ends.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl DataDir {
@@ -39,6 +39,11 @@ impl DataDir {
         self.path.join("models")
     }
 
+    /// The fits' folder.
+    pub(super) fn fits(&self) -> PathBuf {
+        self.path.join("fits")
+    }
+
     /// Where clients find out how to reach the daemon.
     pub(super) fn runtime_file(&self) -> PathBuf {
         self.path.join(RUNTIME_FILE)
@@ -51,26 +56,19 @@ impl DataDir {
 }
 
 /// The lock, or `None` if another process has it.
-fn claim(path: &Path) -> io::Result<Option<File>> {
-    let models = path.join("models");
-    let missing: Vec<&Path> = models
-        .ancestors()
-        .take_while(|folder| !folder.exists())
+fn claim(path: &Path) -> io::Result<Option<FolderLock>> {
+    let (models, fits) = (path.join("models"), path.join("fits"));
+    let missing: Vec<&Path> = (models.ancestors())
+        .chain([&*fits])
+        .filter(|folder| !folder.exists())
         .collect();
     create_private(&models)?;
+    create_private(&fits)?;
     // What is synced in a folder is lost with it if the folder itself is lost.
     for created in missing {
         sync_folder(folder_of(created))?;
     }
-    let lock = File::options()
-        .create(true)
-        .append(true)
-        .open(path.join("daemon.lock"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
+    FolderLock::claim(path)
 }
 
 /// Makes a folder that other users of the machine cannot look into; one that exists is left as it is.

@@ -87,6 +87,8 @@ pub(super) enum ApiError {
     },
     #[error(transparent)]
     Model(#[from] ModelError),
+    #[error("models/{id} cannot be used: {why}. Delete it, then fit or import it again")]
+    ModelDamaged { id: String, why: String },
     #[error("models/{id} cannot be deleted: {source}")]
     ModelDelete { id: String, source: io::Error },
     #[error(transparent)]
@@ -99,8 +101,14 @@ pub(super) enum ApiError {
     Cancelled,
     #[error("an error in the program: {0}. Please report it; the daemon goes on")]
     Panic(String),
-    #[error("the daemon is shutting down: start it again")]
+    #[error("the daemon is shutting down: start it again, and fits go on")]
     ShuttingDown,
+    #[error(
+        "the daemon was ended while this fit was under way, and it cannot go on: {0}. Ask for it again"
+    )]
+    FitLost(String),
+    #[error("{0} is there already and came of another request: give each request an id of its own")]
+    RequestIdUsed(String),
 }
 
 /// What a client does about an error, in gRPC's terms.
@@ -122,7 +130,9 @@ fn ended_advice(model: &str) -> String {
 fn hint(collection: Collection) -> &'static str {
     match collection {
         Collection::Meshes => ": meshes are gone when the daemon stops; upload it again",
-        Collection::Fits => ": fits are gone when the daemon stops, their models stay",
+        Collection::Fits => {
+            ": of the fits that have ended, the oldest are forgotten, but not their models"
+        }
         Collection::Models => "",
     }
 }
@@ -196,6 +206,7 @@ impl ApiError {
             ApiError::FitNotRunning { .. } => verdict(Code::FailedPrecondition, "FIT_NOT_RUNNING"),
             ApiError::FitEnded { .. } => verdict(Code::FailedPrecondition, "FIT_ENDED"),
             ApiError::Model(error) => model_verdict(error),
+            ApiError::ModelDamaged { .. } => verdict(Code::DataLoss, "MODEL_DAMAGED"),
             ApiError::ModelDelete { .. } => verdict(Code::Internal, "MODEL_NOT_DELETED"),
             ApiError::Extract(error) => extract_verdict(error),
             ApiError::Measure(MeasureError::Extract(error)) => extract_verdict(error),
@@ -204,6 +215,12 @@ impl ApiError {
             ApiError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
             ApiError::Panic(_) => verdict(Code::Internal, "PANIC"),
             ApiError::ShuttingDown => verdict(Code::Unavailable, "SHUTTING_DOWN"),
+            ApiError::FitLost(_) => verdict(Code::DataLoss, "FIT_LOST"),
+            ApiError::RequestIdUsed(_) => Verdict {
+                code: Code::AlreadyExists,
+                reason: "REQUEST_ID_USED",
+                field: Some("request_id"),
+            },
         }
     }
 }
@@ -317,9 +334,10 @@ fn model_verdict(error: &ModelError) -> Verdict {
             (Code::ResourceExhausted, "DISK_FULL", None)
         }
         ModelError::Write { .. } => (Code::Internal, "DISK_WRITE_FAILED", None),
-        ModelError::NotSafetensors(_) | ModelError::Incomplete(_) | ModelError::Architecture(_) => {
-            (Code::InvalidArgument, "MODEL_INVALID", Some("chunk"))
-        }
+        ModelError::NotSafetensors(_)
+        | ModelError::Incomplete(_)
+        | ModelError::Architecture(_)
+        | ModelError::Damaged(_) => (Code::InvalidArgument, "MODEL_INVALID", Some("chunk")),
     };
     Verdict {
         code,

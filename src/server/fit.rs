@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::error::ApiError;
 use super::page::Place;
 use super::proto::{self, FitState};
+use super::resource_name::Collection;
 use crate::CancelToken;
 use crate::field::Model;
 use crate::train::{Observer, Progress};
@@ -25,6 +26,16 @@ pub(super) struct Fit {
     snapshot_at: AtomicU64,
     /// The newest snapshot; none before the first one and after the end.
     snapshot: watch::Sender<Option<Arc<Model>>>,
+    suspension: watch::Sender<Suspension>,
+}
+
+/// Whether a fit is left to the next daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Suspension {
+    No,
+    /// As soon as its training has handed over its state.
+    Wanted,
+    Done,
 }
 
 /// No step ever has this number.
@@ -41,7 +52,20 @@ impl Fit {
             finish: AtomicBool::new(false),
             snapshot_at: AtomicU64::new(NOBODY),
             snapshot: watch::Sender::new(None),
+            suspension: watch::Sender::new(Suspension::No),
         }
+    }
+
+    /// A fit of an earlier daemon.
+    pub(super) fn restored(mut state: proto::Fit) -> Self {
+        let id = Collection::Fits.id(&state.name, "name");
+        let id = id.unwrap_or_default().to_owned();
+        let created = state.create_time.unwrap_or_default();
+        let created = SystemTime::try_from(created).unwrap_or(SystemTime::UNIX_EPOCH);
+        // Beyond whatever its watchers have seen: it never changed a million times a second.
+        let age = created.elapsed().unwrap_or_default().as_micros();
+        state.sequence += u64::try_from(age).unwrap_or(0);
+        Self::new(id.clone(), Place::new(created, &id), state)
     }
 
     pub(super) fn now(&self) -> proto::Fit {
@@ -59,12 +83,59 @@ impl Fit {
         });
     }
 
-    pub(super) fn end(&self, change: impl FnOnce(&mut proto::Fit)) {
+    /// Its last state; only progress that came meanwhile is kept.
+    pub(super) fn end(&self, last: proto::Fit) {
         self.update(|message| {
-            change(message);
-            message.end_time = Some(SystemTime::now().into());
+            let (progress, sequence) = (message.progress.take(), message.sequence);
+            *message = proto::Fit {
+                progress,
+                sequence,
+                ..last
+            };
         });
         self.snapshot.send_replace(None);
+    }
+
+    /// Stops it for good.
+    pub(super) fn cancel(&self) {
+        self.suspension.send_if_modified(|suspension| {
+            let unwanted = *suspension == Suspension::Wanted;
+            if unwanted {
+                *suspension = Suspension::No;
+            }
+            unwanted
+        });
+        self.cancel.cancel();
+    }
+
+    /// Stops it, for the next daemon to go on with; one that is being cancelled already stays so.
+    pub(super) fn suspend(&self) {
+        if !self.cancel.is_cancelled() {
+            self.suspension.send_replace(Suspension::Wanted);
+        }
+        self.cancel.cancel();
+    }
+
+    /// Whether its state is to be kept where it is.
+    pub(super) fn is_suspended(&self) -> bool {
+        *self.suspension.borrow() != Suspension::No
+    }
+
+    /// Nothing more happens to it here: its watchers are sent away.
+    pub(super) fn leave(&self) {
+        self.suspension.send_replace(Suspension::Done);
+    }
+
+    /// Completes when nothing more happens to it here, though it has not ended.
+    pub(super) fn left(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut suspension = self.suspension.subscribe();
+        async move {
+            let done = suspension.wait_for(|suspension| *suspension == Suspension::Done);
+            if done.await.is_err() {
+                // Forgotten, after it has ended.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Makes training end at its next step, or at its first one.
@@ -84,7 +155,7 @@ impl Fit {
     /// The state of training at its next step, or at the first one after `after_step`. Waits for it.
     ///
     /// # Errors
-    /// [`ApiError::FitEnded`] if the fit ends before.
+    /// [`ApiError::FitEnded`] if the fit ends before, [`ApiError::ShuttingDown`] if the daemon does.
     pub(super) async fn snapshot(&self, after_step: u64) -> Result<Arc<Model>, ApiError> {
         let mut snapshots = self.snapshot.subscribe();
         let mut states = self.state.subscribe();
@@ -95,6 +166,7 @@ impl Fit {
             tokio::select! {
                 biased;
                 _ = snapshots.changed() => {}
+                () = self.left() => return Err(ApiError::ShuttingDown),
                 ended = states.wait_for(has_ended) => {
                     let model = ended.map(|fit| fit.model.clone()).unwrap_or_default();
                     return Err(ApiError::FitEnded { id: self.id.clone(), model });

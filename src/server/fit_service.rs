@@ -6,15 +6,17 @@ use tonic::{Request, Response, Status};
 
 use super::blocking::run_blocking;
 use super::convert::fit_settings;
+use super::error::ApiError;
 use super::extraction::Messages;
+use super::fit_run::Order;
 use super::fit_watch::{FitWatch, PACE};
-use super::fits::{Fits, Order};
+use super::fits::Fits;
 use super::mesh_data::check_display_name;
 use super::meshes::Meshes;
 use super::preview::Previews;
 use super::proto;
 use super::proto::fit_service_server::FitService;
-use super::resource_name::Collection;
+use super::resource_name::{Collection, request_id};
 use crate::field::{DeviceChoice, DeviceReport, open_engine};
 
 /// Asks for fits, watches, previews and stops them.
@@ -37,7 +39,12 @@ impl FitService for FitCalls {
     ) -> Result<Response<proto::CreateFitResponse>, Status> {
         let request = request.into_inner();
         check_display_name(&request.display_name)?;
-        let asked = request.settings.unwrap_or_default();
+        // Before its mesh, which may be gone.
+        if let Some(fit) = self.fits.of_request(&request)? {
+            return Ok(Response::new(proto::CreateFitResponse { fit: Some(fit) }));
+        }
+        let request_id = request_id(&request.request_id, "request_id")?;
+        let asked = request.settings.clone().unwrap_or_default();
         let settings = fit_settings(&asked)?;
         let (mesh_message, mesh) = self
             .meshes
@@ -48,17 +55,26 @@ impl FitService for FitCalls {
             // Told now, not when the fit's turn comes; the device itself says why.
             run_blocking(move |_| Ok(open_engine(settings.device).map(drop)?)).await?;
         }
-        let display_name = match request.display_name {
+        let display_name = match &request.display_name {
             name if name.is_empty() => mesh_message.display_name,
-            name => name,
+            name => name.clone(),
         };
-        let fit = self.fits.create(Order {
-            mesh_name: request.mesh,
-            mesh,
+        let order = Order {
+            mesh_name: request.mesh.clone(),
+            mesh: Some(mesh),
             display_name,
             asked,
             settings,
-        })?;
+            request_id,
+        };
+        let fits = self.fits.clone();
+        let fit = match run_blocking(move |_| fits.create(order)).await {
+            // The same request came twice at once.
+            Err(used @ ApiError::RequestIdUsed(_)) => {
+                self.fits.of_request(&request)?.ok_or(used)?
+            }
+            fit => fit?,
+        };
         Ok(Response::new(proto::CreateFitResponse { fit: Some(fit) }))
     }
 
@@ -94,8 +110,9 @@ impl FitService for FitCalls {
             name,
             after_sequence,
         } = request.into_inner();
-        let states = self.fits.watch(Collection::Fits.id(&name, "name")?)?;
-        Ok(Response::new(FitWatch::new(states, after_sequence, PACE)))
+        let fit = self.fits.find(Collection::Fits.id(&name, "name")?)?;
+        let watch = FitWatch::new(fit.state.subscribe(), after_sequence, PACE);
+        Ok(Response::new(watch.until(fit.left())))
     }
 
     async fn cancel_fit(
@@ -103,7 +120,9 @@ impl FitService for FitCalls {
         request: Request<proto::CancelFitRequest>,
     ) -> Result<Response<proto::CancelFitResponse>, Status> {
         let name = request.into_inner().name;
-        let fit = self.fits.cancel(Collection::Fits.id(&name, "name")?)?;
+        let id = Collection::Fits.id(&name, "name")?.to_owned();
+        let fits = self.fits.clone();
+        let fit = run_blocking(move |_| fits.cancel(&id)).await?;
         Ok(Response::new(proto::CancelFitResponse { fit: Some(fit) }))
     }
 
@@ -135,7 +154,9 @@ impl FitService for FitCalls {
         request: Request<proto::DeleteFitRequest>,
     ) -> Result<Response<proto::DeleteFitResponse>, Status> {
         let name = request.into_inner().name;
-        self.fits.delete(Collection::Fits.id(&name, "name")?)?;
+        let id = Collection::Fits.id(&name, "name")?.to_owned();
+        let fits = self.fits.clone();
+        run_blocking(move |_| fits.delete(&id)).await?;
         Ok(Response::new(proto::DeleteFitResponse {}))
     }
 }

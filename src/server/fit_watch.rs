@@ -10,6 +10,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
 use tonic::Status;
 
+use super::error::ApiError;
 use super::fit::has_ended;
 use super::proto::{self, WatchFitResponse, watch_fit_response::Event};
 
@@ -28,6 +29,8 @@ pub(super) struct FitWatch {
     pace: Duration,
     /// Runs between two messages.
     pause: Option<Pin<Box<Sleep>>>,
+    /// Completes when nothing more happens to the fit in this daemon.
+    left: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 enum Next {
@@ -49,7 +52,14 @@ impl FitWatch {
             next: Next::Snapshot,
             pace,
             pause: None,
+            left: Box::pin(std::future::pending()),
         }
+    }
+
+    /// Ends with [`ApiError::ShuttingDown`] once `left` completes.
+    pub(super) fn until(mut self, left: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.left = Box::pin(left);
+        self
     }
 
     /// The message for a state, if it holds anything new.
@@ -100,7 +110,11 @@ impl Stream for FitWatch {
                 self.pause = None;
             }
             match Pin::new(&mut self.states).poll_next(context) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    ready!(self.left.as_mut().poll(context));
+                    self.next = Next::Nothing;
+                    return Poll::Ready(Some(Err(ApiError::ShuttingDown.into())));
+                }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Ready(Some(fit)) => {
                     if let Some(message) = self.message(fit) {
@@ -196,6 +210,17 @@ mod tests {
             drain(&mut again).await,
             [(7, "ended"), (0, "end of stream")]
         );
+    }
+
+    #[tokio::test]
+    async fn a_fit_that_is_left_to_the_next_daemon_has_no_end_here() {
+        let state = watch::Sender::new(fit(3, FitState::Running));
+        let watch = FitWatch::new(state.subscribe(), 0, Duration::ZERO);
+        let mut watch = watch.until(std::future::ready(()));
+        assert!(watch.next().await.unwrap().is_ok());
+        let status = watch.next().await.unwrap().unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unavailable);
+        assert!(watch.next().await.is_none());
     }
 
     #[tokio::test]

@@ -4,31 +4,20 @@
 //! none of them can slow training.
 
 use std::collections::{HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use super::activity::{Activity, Need};
+use super::activity::Need;
 use super::error::ApiError;
 use super::fit::Fit;
-use super::meshes::HeldMesh;
-use super::models::Models;
+use super::fit_run::{FitRunner, Order};
 use super::page::{Place, page};
 use super::proto::{self, FitState};
-use super::resource_name::{Collection, new_id};
-use crate::CancelToken;
-use crate::field::Model;
-use crate::geometry::Mesh;
-use crate::train::{FitError, FitSettings, Observer};
-
-/// What a fit runs: mesh, name, settings, cancel token, observer. [`train::fit`](crate::train::fit), or in tests something
-/// that takes as long and fails as they wish.
-pub type FitFunction = dyn Fn(&Mesh, &str, &FitSettings, &CancelToken, &mut dyn Observer) -> Result<Model, FitError>
-    + Send
-    + Sync;
+use super::resource_name::{Collection, new_id, request_id};
+use crate::field::ModelError;
 
 /// Fits that have ended and are remembered; beyond, the oldest are forgotten.
 const REMEMBERED: usize = 1000;
@@ -36,24 +25,8 @@ const REMEMBERED: usize = 1000;
 /// All fits of a daemon.
 pub(super) struct Fits(Arc<Shared>);
 
-/// A fit that is asked for.
-pub(super) struct Order {
-    /// The mesh's name.
-    pub(super) mesh_name: String,
-    /// The mesh itself: deleting it does not hurt the fit.
-    pub(super) mesh: Arc<HeldMesh>,
-    /// The name of the model that comes out.
-    pub(super) display_name: String,
-    /// The settings as the client sent them.
-    pub(super) asked: proto::FitSettings,
-    /// The settings.
-    pub(super) settings: FitSettings,
-}
-
 struct Shared {
-    activity: Activity,
-    function: Arc<FitFunction>,
-    models: Arc<Models>,
+    runner: FitRunner,
     max_queued: u32,
     queue: Mutex<Queue>,
     /// Told when the queue grows or closes.
@@ -78,20 +51,26 @@ struct Waiting {
 }
 
 impl Fits {
-    /// Starts `max_running` threads that wait for fits.
+    /// Starts `max_running` threads that wait for fits. `before` are those of an earlier daemon, in their order.
     pub(super) fn start(
-        activity: Activity,
-        function: Arc<FitFunction>,
-        models: Arc<Models>,
+        runner: FitRunner,
+        before: Vec<(proto::Fit, Option<Order>)>,
         max_running: u32,
         max_queued: u32,
     ) -> Self {
+        let mut queue = Queue::default();
+        for (message, order) in before {
+            let fit = Arc::new(Fit::restored(message));
+            queue.all.insert(fit.id.clone(), fit.clone());
+            if let Some(order) = order {
+                let need = runner.activity.need();
+                queue.waiting.push_back(Waiting { fit, order, need });
+            }
+        }
         let shared = Arc::new(Shared {
-            activity,
-            function,
-            models,
+            runner,
             max_queued,
-            queue: Mutex::default(),
+            queue: Mutex::new(queue),
             changed: Condvar::new(),
             threads: watch::Sender::new(0),
         });
@@ -101,7 +80,7 @@ impl Fits {
             thread::Builder::new()
                 .name(format!("fit-{number}"))
                 .spawn(move || {
-                    shared.work();
+                    shared.work_off();
                     shared.threads.send_modify(|threads| *threads -= 1);
                 })
                 .expect("the system starts a few threads");
@@ -109,12 +88,41 @@ impl Fits {
         Self(shared)
     }
 
-    /// Puts a fit in the queue.
+    /// The fit that this very request has led to before; `None` for a new request.
     ///
     /// # Errors
-    /// [`ApiError::QueueFull`], or [`ApiError::ShuttingDown`].
+    /// [`ApiError::Field`] for an id that is none, [`ApiError::RequestIdUsed`] if it is another request's.
+    pub(super) fn of_request(
+        &self,
+        request: &proto::CreateFitRequest,
+    ) -> Result<Option<proto::Fit>, ApiError> {
+        let Some(id) = request_id(&request.request_id, "request_id")? else {
+            return Ok(None);
+        };
+        let Ok(fit) = self.get(&id) else {
+            // Its model would be lost under that of the new one.
+            return match self.0.runner.models.get(&id) {
+                Ok(model) => Err(ApiError::RequestIdUsed(model.name)),
+                Err(_) => Ok(None),
+            };
+        };
+        let settings = request.settings.clone().unwrap_or_default();
+        let named = request.display_name.is_empty() || request.display_name == fit.display_name;
+        match fit.mesh == request.mesh && fit.settings == Some(settings) && named {
+            true => Ok(Some(fit)),
+            false => Err(ApiError::RequestIdUsed(fit.name)),
+        }
+    }
+
+    /// Puts a fit in the queue, once it is written down. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueFull`], [`ApiError::ShuttingDown`], or [`ApiError::RequestIdUsed`] if there is a fit with the id of the request.
     pub(super) fn create(&self, order: Order) -> Result<proto::Fit, ApiError> {
-        let (id, now) = (new_id(), SystemTime::now());
+        let (id, now) = (
+            order.request_id.clone().unwrap_or_else(new_id),
+            SystemTime::now(),
+        );
         let message = proto::Fit {
             name: Collection::Fits.name(&id),
             display_name: order.display_name.clone(),
@@ -126,20 +134,48 @@ impl Fits {
             ..Default::default()
         };
         let fit = Arc::new(Fit::new(id.clone(), Place::new(now, &id), message.clone()));
+        let forgotten = {
+            let mut queue = self.0.queue();
+            self.0.room(&queue)?;
+            if queue.all.contains_key(&id) {
+                return Err(ApiError::RequestIdUsed(message.name));
+            }
+            let forgotten = queue.forget_oldest();
+            queue.all.insert(id.clone(), fit.clone());
+            forgotten
+        };
+        let journal = &self.0.runner.journal;
+        for forgotten in forgotten {
+            journal.forget(&forgotten);
+        }
+        let mesh = order.mesh.as_ref().map(|held| &held.mesh);
+        if let Some(mesh) = mesh
+            && let Err(error) = journal.begin(&message, mesh)
+        {
+            tracing::warn!(name = message.name, %error, "a fit will not outlive the daemon");
+            let warning = format!(
+                "The fit is lost if the daemon ends before it does: it cannot be written down ({error})"
+            );
+            fit.update(|message| message.warnings.push(warning));
+        }
         let mut queue = self.0.queue();
-        if queue.closed {
-            return Err(ApiError::ShuttingDown);
+        if let Err(error) = self.0.room(&queue) {
+            // The room was taken meanwhile, or the daemon is about to end.
+            queue.all.remove(&id);
+            drop(queue);
+            journal.forget(&id);
+            return Err(error);
         }
-        if queue.waiting.len() >= self.0.max_queued as usize {
-            let limit = self.0.max_queued;
-            return Err(ApiError::QueueFull { limit });
+        if fit.cancel.is_cancelled() {
+            // By whoever saw it in the list meanwhile.
+            drop(queue);
+            self.0.runner.end_cancelled(&fit);
+            return Ok(fit.now());
         }
-        queue.forget_oldest();
-        queue.all.insert(id, fit.clone());
-        let need = self.0.activity.need();
-        queue.waiting.push_back(Waiting { fit, order, need });
+        let need = self.0.runner.activity.need();
+        let fit = queue.push(Waiting { fit, order, need });
         self.0.changed.notify_one();
-        Ok(message)
+        Ok(fit)
     }
 
     /// A fit as it is now.
@@ -148,14 +184,6 @@ impl Fits {
     /// [`ApiError::NotFound`].
     pub(super) fn get(&self, id: &str) -> Result<proto::Fit, ApiError> {
         Ok(self.0.queue().find(id)?.now())
-    }
-
-    /// The slot that holds the newest state of a fit.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`].
-    pub(super) fn watch(&self, id: &str) -> Result<watch::Receiver<proto::Fit>, ApiError> {
-        Ok(self.0.queue().find(id)?.state.subscribe())
     }
 
     /// A page of the list, and the token of the next.
@@ -182,16 +210,16 @@ impl Fits {
     /// # Errors
     /// [`ApiError::NotFound`].
     pub(super) fn cancel(&self, id: &str) -> Result<proto::Fit, ApiError> {
-        let mut queue = self.0.queue();
-        let fit = queue.find(id)?.clone();
-        fit.cancel.cancel();
-        if let Some(index) = queue
-            .waiting
-            .iter()
-            .position(|waiting| Arc::ptr_eq(&waiting.fit, &fit))
-        {
-            queue.waiting.remove(index);
-            fit.end(|message| message.state = FitState::Cancelled.into());
+        let (fit, waited) = {
+            let mut queue = self.0.queue();
+            let fit = queue.find(id)?.clone();
+            fit.cancel();
+            let before = queue.waiting.len();
+            (queue.waiting).retain(|waiting| !Arc::ptr_eq(&waiting.fit, &fit));
+            (fit, queue.waiting.len() < before)
+        };
+        if waited {
+            self.0.runner.end_cancelled(&fit);
         }
         Ok(fit.now())
     }
@@ -224,25 +252,50 @@ impl Fits {
             return Err(ApiError::FitNotEnded { id: id.to_owned() });
         }
         queue.all.remove(id);
+        drop(queue);
+        self.0.runner.journal.forget(id);
         Ok(())
     }
 
-    /// Cancels everything and takes nothing new. The threads end soon after.
-    pub(super) fn close(&self) {
-        let mut queue = self.0.queue();
-        queue.closed = true;
-        queue.waiting.clear();
-        for fit in queue.all.values() {
-            fit.cancel.cancel();
-            let state = fit.state.borrow().state();
-            if state == FitState::Queued {
-                fit.end(|message| message.state = FitState::Cancelled.into());
+    /// Takes nothing new, and leaves everything to the next daemon: what waits at once, what runs as soon as its state is written down. The threads
+    /// end soon after. What is not in the journal is cancelled.
+    pub(super) fn suspend(&self) {
+        let waiting = {
+            let mut queue = self.0.queue();
+            queue.closed = true;
+            // Under the lock: whoever cancels does so before or after.
+            for fit in queue.all.values().filter(|fit| !fit.has_ended()) {
+                fit.suspend();
             }
+            std::mem::take(&mut queue.waiting)
+        };
+        for Waiting { fit, .. } in waiting {
+            self.0.runner.leave(&fit);
         }
         self.0.changed.notify_all();
     }
 
-    /// Waits until every thread has ended, after [`close`](Self::close).
+    /// Tries once more to write the models that could not be written. Gives those that still cannot, and why. Waits for the disk.
+    pub(super) fn save_unsaved(&self) -> Vec<(String, ModelError)> {
+        let models = &self.0.runner.models;
+        let mut still = Vec::new();
+        for id in models.unsaved() {
+            let fit = self.find(&id).ok();
+            if fit.as_ref().is_some_and(|fit| !fit.has_ended()) {
+                // About to be told that its model is in memory.
+                continue;
+            }
+            match (models.save_again(&id), fit) {
+                (Err(error), _) => still.push((Collection::Models.name(&id), error)),
+                (Ok(()), Some(fit)) => self.0.runner.saved(&fit),
+                // Nobody is left to be told.
+                (Ok(()), None) => {}
+            }
+        }
+        still
+    }
+
+    /// Waits until every thread has ended, after [`suspend`](Self::suspend).
     pub(super) async fn ended(&self) {
         let mut threads = self.0.threads.subscribe();
         // The sender lives as long as `self`.
@@ -252,7 +305,7 @@ impl Fits {
 
 impl Drop for Fits {
     fn drop(&mut self) {
-        self.close();
+        self.suspend();
     }
 }
 
@@ -261,10 +314,23 @@ impl Shared {
         self.queue.lock().expect("no holder of this lock panics")
     }
 
+    /// Checks that another fit is taken.
+    fn room(&self, queue: &Queue) -> Result<(), ApiError> {
+        if queue.closed {
+            return Err(ApiError::ShuttingDown);
+        }
+        match queue.waiting.len() >= self.max_queued as usize {
+            true => Err(ApiError::QueueFull {
+                limit: self.max_queued,
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// What a fit thread does all its life.
-    fn work(&self) {
+    fn work_off(&self) {
         while let Some(Waiting { fit, order, need }) = self.next() {
-            self.run(&fit, order);
+            self.runner.run(&fit, &order);
             drop(need);
         }
     }
@@ -288,75 +354,16 @@ impl Shared {
         });
         Some(waiting)
     }
-
-    fn run(&self, fit: &Fit, order: Order) {
-        let name = fit.now().name;
-        let span = tracing::info_span!("fit", name, mesh = order.mesh_name, preset = %order.settings.preset);
-        let _entered = span.enter();
-        tracing::info!("started");
-        // Whatever panics in a fit ends this fit and nothing else.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.fit_and_keep(fit, &order)));
-        let error = match outcome {
-            Ok(Ok((model, warnings))) => {
-                tracing::info!(model = model.name, "succeeded");
-                fit.end(|message| {
-                    message.state = FitState::Succeeded.into();
-                    message.model = model.name;
-                    message.metrics = model.metrics;
-                    message.warnings = warnings;
-                });
-                return;
-            }
-            Ok(Err(FitError::Cancelled)) => {
-                tracing::info!("cancelled");
-                fit.end(|message| message.state = FitState::Cancelled.into());
-                return;
-            }
-            Ok(Err(error)) => ApiError::Fit(error),
-            Err(panic) => ApiError::of_panic(panic),
-        };
-        tracing::warn!(%error, "failed");
-        fit.end(|message| {
-            message.state = FitState::Failed.into();
-            message.error = Some(proto::FitError {
-                reason: error.reason().to_owned(),
-                message: error.to_string(),
-            });
-        });
-    }
-
-    /// The model, kept already, and what the user should know about it.
-    fn fit_and_keep(
-        &self,
-        fit: &Fit,
-        order: &Order,
-    ) -> Result<(proto::Model, Vec<String>), FitError> {
-        let mut observer = fit;
-        let model = (self.function)(
-            &order.mesh.mesh,
-            &order.display_name,
-            &order.settings,
-            &fit.cancel,
-            &mut observer,
-        )?;
-        fit.update(|message| {
-            let progress = message.progress.get_or_insert_default();
-            progress.set_phase(proto::Phase::Save);
-            progress.fraction = 1.0;
-        });
-        let mut warnings = model.training.warnings.clone();
-        let (model, unsaved) = self.models.keep(&fit.id, model);
-        if let Some(error) = unsaved {
-            tracing::warn!(%error, "the model is not on disk");
-            warnings.push(format!(
-                "The model is in the daemon's memory only, and gone when it stops: {error}. Export it, or make room."
-            ));
-        }
-        Ok((model, warnings))
-    }
 }
 
 impl Queue {
+    /// Appends a fit, and gives it as it is now.
+    fn push(&mut self, waiting: Waiting) -> proto::Fit {
+        let message = waiting.fit.now();
+        self.waiting.push_back(waiting);
+        message
+    }
+
     fn find(&self, id: &str) -> Result<&Arc<Fit>, ApiError> {
         self.all.get(id).ok_or_else(|| ApiError::NotFound {
             collection: Collection::Fits,
@@ -364,16 +371,15 @@ impl Queue {
         })
     }
 
-    fn forget_oldest(&mut self) {
+    /// Makes room for another. Gives the ids of those that are forgotten.
+    fn forget_oldest(&mut self) -> Vec<String> {
         let ended = self.all.iter().filter(|(_, fit)| fit.has_ended());
         let mut ended: Vec<(Place, String)> = ended
             .map(|(id, fit)| (fit.place.clone(), id.clone()))
             .collect();
-        if ended.len() >= REMEMBERED {
-            ended.sort_unstable();
-            for (_, id) in &ended[..=ended.len() - REMEMBERED] {
-                self.all.remove(id);
-            }
-        }
+        ended.sort_unstable();
+        ended.truncate((ended.len() + 1).saturating_sub(REMEMBERED));
+        let forgotten = ended.into_iter().map(|(_, id)| id);
+        forgotten.inspect(|id| drop(self.all.remove(id))).collect()
     }
 }

@@ -1,7 +1,9 @@
 //! `overfit.v1.MeshService`.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -12,10 +14,10 @@ use super::closest::answer;
 use super::error::ApiError;
 use super::memory_budget::Held;
 use super::mesh_data::{check_metadata, decode, raw_length};
-use super::meshes::Meshes;
+use super::meshes::{Meshes, UploadId};
 use super::proto::mesh_service_server::MeshService;
 use super::proto::{self, MeshMetadata};
-use super::resource_name::Collection;
+use super::resource_name::{Collection, request_id};
 use super::settings::Limits;
 use super::upload::{Upload, UploadLimit};
 
@@ -35,13 +37,20 @@ impl MeshCalls {
         let meshes = self.meshes.clone();
         let largest = self.limits.max_decoded_mesh_bytes;
         run_blocking(move |cancel| {
+            let upload = upload_id(&metadata, data.as_ref())?;
+            if let Some(upload) = &upload
+                && let Some(mesh) = meshes.of_upload(upload)?
+            {
+                return Ok(mesh);
+            }
             let (mesh, cleanup) = decode(&metadata, data.as_ref(), largest, &mut held, cancel)?;
             // Freed before the report takes memory of its own.
             drop(data);
             if cancel.is_cancelled() {
                 return Err(ApiError::Cancelled);
             }
-            meshes.add(&metadata.display_name, mesh, &cleanup, held, cancel)
+            let name = &metadata.display_name;
+            meshes.add(upload, name, mesh, &cleanup, held, cancel)
         })
         .await
     }
@@ -49,6 +58,7 @@ impl MeshCalls {
     /// Refuses an upload whose counts say already that it is too large.
     fn check_announced(&self, metadata: &MeshMetadata) -> Result<(), ApiError> {
         check_metadata(metadata)?;
+        request_id(&metadata.request_id, "metadata.request_id")?;
         match raw_length(metadata)? {
             Some(length) if length > self.limits.max_mesh_bytes => Err(ApiError::TooLarge {
                 what: "mesh",
@@ -57,6 +67,18 @@ impl MeshCalls {
             _ => Ok(()),
         }
     }
+}
+
+/// What tells an upload from others, where the client gave it an id.
+fn upload_id(metadata: &MeshMetadata, data: &[u8]) -> Result<Option<UploadId>, ApiError> {
+    let Some(id) = request_id(&metadata.request_id, "metadata.request_id")? else {
+        return Ok(None);
+    };
+    let mut hasher = DefaultHasher::new();
+    metadata.encode_to_vec().hash(&mut hasher);
+    data.hash(&mut hasher);
+    let digest = hasher.finish();
+    Ok(Some(UploadId { id, digest }))
 }
 
 #[tonic::async_trait]

@@ -1,6 +1,7 @@
 //! The meshes that clients uploaded. They live in memory and are gone when the daemon stops.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -22,6 +23,17 @@ struct Stored {
     place: Place,
     message: proto::Mesh,
     mesh: Arc<HeldMesh>,
+    /// Of the upload that it came of, where that had an id.
+    digest: Option<u64>,
+}
+
+/// An upload that can be told from others.
+#[derive(Clone, Debug)]
+pub(super) struct UploadId {
+    /// The id that the client gave it, and the mesh's.
+    pub(super) id: String,
+    /// Tells its content from others.
+    pub(super) digest: u64,
 }
 
 /// A mesh and its share of the budget, which is given back when the last user lets go of it.
@@ -48,12 +60,28 @@ impl Meshes {
         self.budget.share()
     }
 
+    /// The mesh that this very upload has led to before; `None` for a new one.
+    ///
+    /// # Errors
+    /// [`ApiError::RequestIdUsed`] if the id is another upload's.
+    pub(super) fn of_upload(&self, upload: &UploadId) -> Result<Option<proto::Mesh>, ApiError> {
+        match self.all().get(&upload.id) {
+            None => Ok(None),
+            Some(stored) if stored.digest == Some(upload.digest) => {
+                Ok(Some(stored.message.clone()))
+            }
+            Some(stored) => Err(ApiError::RequestIdUsed(stored.message.name.clone())),
+        }
+    }
+
     /// Examines a mesh, of which `cleanup` was told on the way in, and keeps it. `held` is what its upload held.
     ///
     /// # Errors
-    /// [`ApiError::NoMemory`] if there is no room, [`ApiError::Cancelled`] if nobody waits for it any more.
+    /// [`ApiError::NoMemory`] if there is no room, [`ApiError::Cancelled`] if nobody waits for it any more, and as
+    /// [`of_upload`](Self::of_upload).
     pub(super) fn add(
         &self,
+        upload: Option<UploadId>,
         display_name: &str,
         mesh: Mesh,
         cleanup: &Cleanup,
@@ -71,7 +99,11 @@ impl Meshes {
                 limit: held.limit(),
             });
         }
-        let (id, now) = (new_id(), SystemTime::now());
+        let (id, digest) = match &upload {
+            Some(upload) => (upload.id.clone(), Some(upload.digest)),
+            None => (new_id(), None),
+        };
+        let now = SystemTime::now();
         let message = proto::Mesh {
             name: Collection::Meshes.name(&id),
             display_name: display_name.to_owned(),
@@ -87,9 +119,30 @@ impl Meshes {
                 turned: cleanup.turned.clone(),
                 _held: held,
             }),
+            digest,
         };
-        self.all().insert(id, stored);
-        Ok(message)
+        if let Entry::Vacant(place) = self.all().entry(id) {
+            place.insert(stored);
+            return Ok(message);
+        }
+        // The same upload came twice at once.
+        let first = upload.and_then(|upload| self.of_upload(&upload).transpose());
+        first.unwrap_or(Ok(message))
+    }
+
+    /// Holds a mesh that no client can ask for. It counts among the others, and is held even if there is no room for it.
+    pub(super) fn hold(&self, mesh: Mesh) -> Arc<HeldMesh> {
+        let mut held = self.share();
+        let bytes = size_of_val(&*mesh.positions) + size_of_val(&*mesh.triangles);
+        if !held.resize(bytes as u64) {
+            tracing::warn!(bytes, "a mesh is held beyond the limit of memory");
+        }
+        Arc::new(HeldMesh {
+            mesh,
+            uploaded_numbers: None,
+            turned: Vec::new(),
+            _held: held,
+        })
     }
 
     /// What clients see of a mesh, and the mesh.
@@ -154,7 +207,8 @@ mod tests {
         let bytes = 42 * 24 + 80 * 12;
         let meshes = Meshes::new(bytes);
         let waits = CancelToken::new();
-        let add = |name: &str| meshes.add(name, mesh.clone(), &cleanup, meshes.share(), &waits);
+        let add =
+            |name: &str| meshes.add(None, name, mesh.clone(), &cleanup, meshes.share(), &waits);
         let message = add("ball").unwrap();
         let id = Collection::Meshes.id(&message.name, "name").unwrap();
         assert!(matches!(add("second"), Err(ApiError::NoMemory { limit }) if limit == bytes));

@@ -13,7 +13,7 @@ use super::meshes::Meshes;
 use super::models::Models;
 use super::proto;
 use super::proto::model_service_server::ModelService;
-use super::resource_name::Collection;
+use super::resource_name::{Collection, request_id};
 use super::settings::Limits;
 use super::upload::{Upload, UploadLimit};
 use crate::field::Model;
@@ -99,6 +99,7 @@ impl ModelService for ModelCalls {
         let mut upload = Upload::new(request.into_inner(), limit);
         let metadata = upload.metadata().await?;
         check_display_name(&metadata.display_name)?;
+        let request_id = request_id(&metadata.request_id, "metadata.request_id")?;
         let mut held = self.meshes.share();
         let data = upload.data(&mut held).await?;
         let models = self.models.clone();
@@ -107,7 +108,7 @@ impl ModelService for ModelCalls {
             if !metadata.display_name.is_empty() {
                 model.training.name = metadata.display_name;
             }
-            let added = models.import(&model);
+            let added = models.import(&model, request_id);
             drop(held);
             added
         })

@@ -1,7 +1,9 @@
 //! The finished models: files in the data folder, and the few of them that are ready to be asked.
+//!
+//! A file that cannot be used is listed as damaged and never asked; what a daemon left that was killed between a model's last byte and its name is
+//! given its name.
 
 use std::collections::{HashMap, VecDeque};
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,13 +16,11 @@ use super::error::ApiError;
 use super::page::{Place, page};
 use super::proto;
 use super::resource_name::{Collection, is_id, new_id};
-use crate::atomic_file::sync_folder;
+use crate::atomic_file::{folder_of, is_temporary, sync_folder, target_name};
 use crate::field::{Engine, Model, ModelError};
 use crate::query::LoadedModel;
 
 const EXTENSION: &str = "safetensors";
-/// How the names of files begin that are being written, see [`crate::atomic_file`].
-const UNFINISHED: &str = ".overfit-";
 /// Models that stay ready to be asked.
 const READY: usize = 8;
 
@@ -41,18 +41,19 @@ struct Stored {
 }
 
 impl Models {
-    /// Reads the folder. Files that are no models are left alone; they are named in a warning.
+    /// Reads the folder. Files whose names are no names of models are left alone; they are named in a warning.
     ///
     /// # Errors
     /// Fails if the folder cannot be listed.
     pub(super) fn open(folder: PathBuf, engine: Arc<dyn Engine>) -> io::Result<Self> {
         let mut all = HashMap::new();
         for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(is_unfinished) {
-                // Half a file of a daemon that was killed; nobody else works in this folder.
-                let _ = fs::remove_file(&path);
-                continue;
+            let mut path = entry?.path();
+            if path.file_name().is_some_and(is_temporary) {
+                match adopt(&path)? {
+                    Some(adopted) => path = adopted,
+                    None => continue,
+                }
             }
             if path
                 .extension()
@@ -60,11 +61,15 @@ impl Models {
             {
                 continue;
             }
-            match read_stored(&path) {
-                Ok((id, stored)) => {
-                    all.insert(id, stored);
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            match stem.filter(|stem| is_id(stem)) {
+                Some(id) => {
+                    all.insert(id.to_owned(), read_stored(id, &path));
                 }
-                Err(error) => tracing::warn!(path = %path.display(), error, "not taken as a model"),
+                None => tracing::warn!(
+                    path = %path.display(),
+                    "not taken as a model: its name may hold letters, digits, '-', '_' and '.' only"
+                ),
             }
         }
         tracing::info!(folder = %folder.display(), models = all.len(), "models are read");
@@ -90,29 +95,50 @@ impl Models {
         (message, saved.err())
     }
 
-    /// Adds a model that a client sent.
+    /// Adds a model that a client sent, or gives the one that its very request has led to before.
     ///
     /// # Errors
-    /// Fails if it cannot be written: the client still has it.
-    pub(super) fn import(&self, model: &Model) -> Result<proto::Model, ApiError> {
-        let id = new_id();
+    /// Fails if it cannot be written: the client still has it; [`ApiError::RequestIdUsed`] if the id is another request's.
+    pub(super) fn import(
+        &self,
+        model: &Model,
+        request_id: Option<String>,
+    ) -> Result<proto::Model, ApiError> {
+        // No fit's model has such an id.
+        let id = request_id.map_or_else(new_id, |id| format!("import-{id}"));
+        if let Ok(known) = self.get(&id) {
+            return match self.file(&id).is_ok_and(|file| file == model.to_bytes()) {
+                true => Ok(known),
+                false => Err(ApiError::RequestIdUsed(known.name)),
+            };
+        }
         model.save(&self.path(&id))?;
         Ok(self.insert(&id, model, None))
     }
 
-    /// Tries once more to write what could not be written. Called before the daemon ends.
-    pub(super) fn save_unsaved(&self) {
-        for (id, stored) in self.all().iter_mut() {
-            let Some(model) = &stored.unsaved else {
-                continue;
-            };
-            match model.save(&self.path(id)) {
-                Ok(()) => stored.unsaved = None,
-                Err(error) => {
-                    tracing::error!(model = stored.message.name, %error, "a model is lost")
-                }
-            }
+    /// The ids of models that could not be written.
+    pub(super) fn unsaved(&self) -> Vec<String> {
+        let all = self.all();
+        let unsaved = all.iter().filter(|(_, stored)| stored.unsaved.is_some());
+        unsaved.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Tries once more to write a model that could not be written.
+    ///
+    /// # Errors
+    /// What writing says; the model is still in memory then.
+    pub(super) fn save_again(&self, id: &str) -> Result<(), ModelError> {
+        let Ok(Some(model)) = self.unsaved_model(id) else {
+            return Ok(());
+        };
+        // With no lock held: a disk may take its time.
+        model.save(&self.path(id))?;
+        match self.all().get_mut(id) {
+            Some(stored) => stored.unsaved = None,
+            // Deleted meanwhile.
+            None => drop(self.remove_file(id)),
         }
+        Ok(())
     }
 
     /// What clients see of a model.
@@ -163,22 +189,25 @@ impl Models {
     /// The bytes of a model's file.
     ///
     /// # Errors
-    /// [`ApiError::NotFound`], or what reading says.
+    /// [`ApiError::NotFound`], [`ApiError::ModelDamaged`], or what reading says.
     pub(super) fn file(&self, id: &str) -> Result<Bytes, ApiError> {
-        if let Some(model) = self.unsaved(id)? {
+        if let Some(model) = self.unsaved_model(id)? {
             return Ok(model.to_bytes().into());
         }
         let path = self.path(id);
         let bytes = fs::read(&path).map_err(|source| ModelError::Read { path, source })?;
-        Ok(bytes.into())
+        match Model::from_bytes(&bytes) {
+            Ok(_) => Ok(bytes.into()),
+            Err(error) => Err(self.damaged(id, error)),
+        }
     }
 
     /// A model, ready to be asked. Reads its file unless it was asked lately.
     ///
     /// # Errors
-    /// [`ApiError::NotFound`], or what reading says.
+    /// [`ApiError::NotFound`], [`ApiError::ModelDamaged`], or what reading says.
     pub(super) fn load(&self, id: &str) -> Result<LoadedModel, ApiError> {
-        let unsaved = self.unsaved(id)?;
+        let unsaved = self.unsaved_model(id)?;
         {
             let mut ready = self.ready();
             if let Some(index) = ready.iter().position(|(ready, _)| ready == id)
@@ -192,7 +221,10 @@ impl Models {
         // With no lock held: two calls may both read the file, which does no harm.
         let model = match unsaved {
             Some(model) => model,
-            None => Arc::new(Model::load(&self.path(id))?),
+            None => match Model::load(&self.path(id)) {
+                Ok(model) => Arc::new(model),
+                Err(error) => return Err(self.damaged(id, error)),
+            },
         };
         let loaded = LoadedModel::new(model, &*self.engine);
         let mut ready = self.ready();
@@ -221,7 +253,20 @@ impl Models {
         }
     }
 
-    fn unsaved(&self, id: &str) -> Result<Option<Arc<Model>>, ApiError> {
+    /// Marks a model whose file could not be read.
+    fn damaged(&self, id: &str, error: ModelError) -> ApiError {
+        if let ModelError::Read { .. } = error {
+            return error.into();
+        }
+        let why = error.to_string();
+        if let Some(stored) = self.all().get_mut(id) {
+            stored.message.damage.clone_from(&why);
+        }
+        let id = id.to_owned();
+        ApiError::ModelDamaged { id, why }
+    }
+
+    fn unsaved_model(&self, id: &str) -> Result<Option<Arc<Model>>, ApiError> {
         let all = self.all();
         let stored = all.get(id).ok_or_else(|| not_found(id))?;
         Ok(stored.unsaved.clone())
@@ -260,25 +305,53 @@ impl Stored {
             unsaved,
         }
     }
+
+    fn damaged(id: &str, time: SystemTime, size_bytes: u64, damage: String) -> Self {
+        let message = proto::Model {
+            name: Collection::Models.name(id),
+            create_time: Some(time.into()),
+            size_bytes,
+            damage,
+            ..Default::default()
+        };
+        Self {
+            place: Place::new(time, id),
+            message,
+            unsaved: None,
+        }
+    }
 }
 
-fn is_unfinished(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+/// Gives a file its name that a daemon had written to the end but not named, and gives its path; any other temporary file is removed. Nobody else
+/// works in this folder.
+fn adopt(path: &Path) -> io::Result<Option<PathBuf>> {
+    let named = path.file_name().and_then(target_name);
+    // One of an older version does not tell whose it is.
+    let named = named.unwrap_or_else(|| format!("{}.{EXTENSION}", new_id()));
+    let target = path.with_file_name(named);
+    if target.exists() || Model::load(path).is_err() {
+        let _ = fs::remove_file(path);
+        return Ok(None);
+    }
+    fs::rename(path, &target)?;
+    sync_folder(folder_of(&target))?;
+    tracing::warn!(path = %target.display(), "a model that was written but not named yet is there after all");
+    Ok(Some(target))
 }
 
-/// The model in a file of the folder; the error is in words.
-fn read_stored(path: &Path) -> Result<(String, Stored), String> {
-    let stem = path.file_stem().and_then(|stem| stem.to_str());
-    let Some(id) = stem.filter(|stem| is_id(stem)) else {
-        return Err("its name may hold letters, digits, '-', '_' and '.' only".to_owned());
-    };
-    let model = Model::load(path).map_err(|error| error.to_string())?;
-    let file = fs::metadata(path).map_err(|error| error.to_string())?;
-    let time = file.modified().unwrap_or_else(|_| SystemTime::now());
-    Ok((
-        id.to_owned(),
-        Stored::new(id, time, file.len(), &model, None),
-    ))
+/// What there is to know of a model's file.
+fn read_stored(id: &str, path: &Path) -> Stored {
+    let file = fs::metadata(path).ok();
+    let time = file.as_ref().and_then(|file| file.modified().ok());
+    let time = time.unwrap_or_else(SystemTime::now);
+    let size_bytes = file.map_or(0, |file| file.len());
+    match Model::load(path) {
+        Ok(model) => Stored::new(id, time, size_bytes, &model, None),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "a model is damaged");
+            Stored::damaged(id, time, size_bytes, error.to_string())
+        }
+    }
 }
 
 fn not_found(id: &str) -> ApiError {

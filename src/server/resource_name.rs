@@ -74,6 +74,29 @@ pub(super) fn new_id() -> String {
     random_hex::<8>()
 }
 
+/// The id that a client gave its request, in small letters; `None` if it gave none. What comes of the request has it as its own, so that the same
+/// request once more finds it; a UUID, so that no two requests have the same.
+///
+/// # Errors
+/// [`ApiError::Field`] for anything but a UUID.
+pub(super) fn request_id(text: &str, field: &'static str) -> Result<Option<String>, ApiError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_uuid = text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    match is_uuid {
+        true => Ok(Some(text.to_ascii_lowercase())),
+        false => Err(ApiError::field(
+            field,
+            format!("'{text}' is no UUID, such as 123e4567-e89b-42d3-a456-426614174000"),
+        )),
+    }
+}
+
 /// Whether this can be an id. Ids of models are names of files: nothing that leads elsewhere may pass.
 pub(super) fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -83,6 +106,24 @@ pub(super) fn is_id(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_have_uuids_or_none() {
+        assert_eq!(request_id("", "request_id").unwrap(), None);
+        let upper = "123E4567-E89B-42D3-A456-426614174000";
+        let id = request_id(upper, "request_id").unwrap().unwrap();
+        assert!(id == upper.to_lowercase() && is_id(&id));
+        let longer = format!("{upper}0");
+        for text in [
+            "1",
+            "123e4567-e89b-42d3-a456-42661417400g",
+            &upper.replace('-', "0"),
+            &longer,
+            "../../../../../../../../../../../etc",
+        ] {
+            assert!(request_id(text, "request_id").is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn names_round_trip_and_malformed_ones_are_refused() {

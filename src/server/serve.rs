@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::spawn_blocking;
 use tokio_stream::{Stream, StreamExt};
 use tonic::server::NamedService;
 use tonic::service::{InterceptorLayer, Routes};
@@ -21,8 +23,10 @@ use tower::util::MapResponseLayer;
 use super::activity::{Activity, Counted};
 use super::authorization::Authorization;
 use super::data_dir::{DataDir, default_data_dir};
+use super::fit_run::{FitFunction, FitRunner};
 use super::fit_service::FitCalls;
-use super::fits::{FitFunction, Fits};
+use super::fits::Fits;
+use super::journal::Journal;
 use super::mesh_service::MeshCalls;
 use super::meshes::Meshes;
 use super::model_service::ModelCalls;
@@ -36,6 +40,7 @@ use super::proto::query_service_server::QueryServiceServer;
 use super::proto::server_service_server::ServerServiceServer;
 use super::query_service::QueryCalls;
 use super::responses;
+use super::restore::restored;
 use super::runtime_file::RuntimeFile;
 use super::serve_error::ServeError;
 use super::server_service::ServerCalls;
@@ -83,10 +88,10 @@ impl Server {
     /// Settings that would leave the daemon open to other machines, a token or TLS files that are none, a data folder that
     /// cannot be used or is another daemon's, no working device.
     pub fn open(settings: ServerSettings) -> Result<Self, ServeError> {
-        Self::open_with(settings, Arc::new(crate::train::fit))
+        Self::open_with(settings, Arc::new(crate::train::fit_from))
     }
 
-    /// As [`open`](Self::open), with another function in the place of [`train::fit`](crate::train::fit).
+    /// As [`open`](Self::open), with another function in the place of [`train::fit_from`](crate::train::fit_from).
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -112,14 +117,29 @@ impl Server {
         })?);
         let limits = &settings.limits;
         let activity = Activity::new();
+        let meshes = Arc::new(Meshes::new(limits.max_mesh_memory));
+        let folder = data_dir.fits();
+        let opened = Journal::open(folder.clone());
+        let (journal, before) = opened.map_err(|source| ServeError::DataDir {
+            path: folder,
+            source,
+        })?;
+        let before = restored(before, &models, &journal);
+        let runner = FitRunner {
+            activity: activity.clone(),
+            function: fit,
+            meshes: meshes.clone(),
+            models: models.clone(),
+            journal,
+            checkpoint_interval: settings.checkpoint_interval,
+        };
         Ok(Self {
             devices: available_devices().into(),
             engine,
-            meshes: Arc::new(Meshes::new(limits.max_mesh_memory)),
+            meshes,
             fits: Arc::new(Fits::start(
-                activity.clone(),
-                fit,
-                models.clone(),
+                runner,
+                before,
                 limits.max_running_fits,
                 limits.max_queued_fits,
             )),
@@ -157,11 +177,11 @@ impl Server {
     /// Writes the file by which clients find the daemon, serves until `shutdown` completes or
     /// [`ServerSettings::exit_when_idle`] has passed with nothing to do, and removes the file.
     ///
-    /// Then nothing new is taken, fits are cancelled (models of those that have finished are saved), and open calls get
-    /// [`ServerSettings::shutdown_grace`] to end.
+    /// Then nothing new is taken, fits are put down for the next daemon to go on with (models of those that have finished are saved), and open calls
+    /// get [`ServerSettings::shutdown_grace`] to end.
     ///
     /// # Errors
-    /// [`ServeError::DataDir`] if the file cannot be written, [`ServeError::Transport`].
+    /// [`ServeError::DataDir`] if the file cannot be written, [`ServeError::ModelsLost`], [`ServeError::Transport`].
     pub async fn run(
         self,
         listener: TcpListener,
@@ -197,7 +217,7 @@ impl Server {
     /// Like [`run`](Self::run), for connections that come from elsewhere than the port: no file is written.
     ///
     /// # Errors
-    /// [`ServeError::Transport`].
+    /// [`ServeError::ModelsLost`], [`ServeError::Transport`].
     pub async fn run_on<C, E>(
         self,
         connections: impl Stream<Item = Result<C, E>>,
@@ -269,7 +289,7 @@ impl Server {
             tracing::info!("stopping");
             report_health(&health, ServingStatus::NotServing).await;
             // Their watchers are told, and so their streams end.
-            fits.close();
+            suspend(fits).await;
             // The receiver is gone only when nobody waits any more.
             let _ = stop.send(());
         };
@@ -282,6 +302,10 @@ impl Server {
                 std::future::pending::<()>().await;
             }
         };
+        let retrying = tokio::spawn(save_again_and_again(
+            self.fits.clone(),
+            self.settings.save_interval,
+        ));
         let outcome = tokio::select! {
             outcome = router.serve_with_incoming_shutdown(connections, stopping) => outcome,
             () = patience => {
@@ -289,14 +313,21 @@ impl Server {
                 Ok(())
             }
         };
-        self.fits.close();
+        retrying.abort();
+        suspend(self.fits.clone()).await;
         if tokio::time::timeout(grace, self.fits.ended())
             .await
             .is_err()
         {
-            tracing::warn!("a fit did not end in time");
+            tracing::warn!("a fit did not end in time: it goes on from its last checkpoint");
         }
-        self.models.save_unsaved();
+        let fits = self.fits.clone();
+        let unsaved = spawn_blocking(move || fits.save_unsaved()).await;
+        let (names, errors): (Vec<_>, Vec<_>) = unsaved.unwrap_or_default().into_iter().unzip();
+        if let Some(error) = errors.last() {
+            let why = error.to_string();
+            return Err(ServeError::ModelsLost { names, why });
+        }
         Ok(outcome?)
     }
 
@@ -353,6 +384,25 @@ impl Server {
             // Older clients know the alpha of reflection only.
             .add_service(open.layer(reflection().build_v1().expect(valid)))
             .add_service(open.layer(reflection().build_v1alpha().expect(valid)))
+    }
+}
+
+/// Puts down all fits, which waits for the disk.
+async fn suspend(fits: Arc<Fits>) {
+    // It does not panic, and the runtime is still there.
+    let _ = spawn_blocking(move || fits.suspend()).await;
+}
+
+/// Tries again and again to write models that could not be written.
+async fn save_again_and_again(fits: Arc<Fits>, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        let fits = fits.clone();
+        if let Ok(unsaved) = spawn_blocking(move || fits.save_unsaved()).await
+            && let Some((_, error)) = unsaved.last()
+        {
+            tracing::warn!(models = unsaved.len(), %error, "not on disk yet");
+        }
     }
 }
 

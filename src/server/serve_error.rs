@@ -71,6 +71,17 @@ pub enum ServeError {
     /// No device computes.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// Models stayed in memory to the end, because the disk did not take them.
+    #[error(
+        "{} could not be written into the data folder ({why}). Make room and start the daemon again: a fit whose \
+         checkpoint is there goes on from that", names.join(", ")
+    )]
+    ModelsLost {
+        /// Their names.
+        names: Vec<String>,
+        /// What was said about the last of them.
+        why: String,
+    },
     /// The connections' machinery failed.
     #[error("the daemon failed: {0}")]
     Transport(#[from] tonic::transport::Error),

@@ -23,8 +23,13 @@ pub struct ServerSettings {
     pub tls: Option<TlsFiles>,
     /// What is refused beyond.
     pub limits: Limits,
-    /// How long open calls and running fits may take to end once the daemon is asked to stop.
+    /// How long open calls may take to end, and running fits to put down their state, once the daemon is asked to stop.
     pub shutdown_grace: Duration,
+    /// Time between two checkpoints of a fit that runs: so much of it is lost at most where the daemon is killed. Writing one takes some
+    /// hundredths of a second.
+    pub checkpoint_interval: Duration,
+    /// Time between two tries to write a model that could not be written.
+    pub save_interval: Duration,
     /// The daemon ends by itself once no connection was open and no fit waited or ran for so long; `None` never.
     pub exit_when_idle: Option<Duration>,
 }
@@ -72,6 +77,8 @@ impl Default for ServerSettings {
             tls: None,
             limits: Limits::default(),
             shutdown_grace: Duration::from_secs(3),
+            checkpoint_interval: Duration::from_secs(5),
+            save_interval: Duration::from_secs(5),
             exit_when_idle: None,
         }
     }

@@ -54,36 +54,27 @@ pub fn fit(
     cancel: &CancelToken,
     observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {
-    fit_from(None, mesh, name, settings, cancel, observer)
+    fit_from(mesh, name, settings, None, cancel, observer)
 }
 
-/// Goes on with a fit of the same mesh with the same settings, of which the budget may be another.
+/// As [`fit`], and where there is a checkpoint of the same mesh with the same settings, goes on from that. Its budget may have been another.
 ///
 /// # Errors
 /// As [`fit`], and [`FitError::Checkpoint`] if the checkpoint is another fit's.
-pub fn resume(
-    checkpoint: Checkpoint,
+pub fn fit_from(
     mesh: &Mesh,
     name: &str,
     settings: &FitSettings,
-    cancel: &CancelToken,
-    observer: &mut dyn Observer,
-) -> Result<Model, FitError> {
-    checkpoint.check(settings, mesh)?;
-    fit_from(Some(checkpoint), mesh, name, settings, cancel, observer)
-}
-
-fn fit_from(
     checkpoint: Option<Checkpoint>,
-    mesh: &Mesh,
-    name: &str,
-    settings: &FitSettings,
     cancel: &CancelToken,
     observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {
+    if let Some(checkpoint) = &checkpoint {
+        checkpoint.check(settings, mesh)?;
+    }
     // A device that fails in the middle of work panics.
     let work =
-        AssertUnwindSafe(|| fit_on_device(checkpoint, mesh, name, settings, cancel, observer));
+        AssertUnwindSafe(|| fit_on_device(mesh, name, settings, checkpoint, cancel, observer));
     catch_unwind(work).unwrap_or_else(|panic| match device_failure(panic) {
         Ok(error) => Err(error.into()),
         Err(panic) => resume_unwind(panic),
@@ -91,10 +82,10 @@ fn fit_from(
 }
 
 fn fit_on_device(
-    checkpoint: Option<Checkpoint>,
     mesh: &Mesh,
     name: &str,
     settings: &FitSettings,
+    checkpoint: Option<Checkpoint>,
     cancel: &CancelToken,
     observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {

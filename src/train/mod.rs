@@ -28,7 +28,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use choice::{Chosen, PresetChoice};
 pub use configuration::{Configuration, ConfigurationError};
 pub use evaluate::{Evaluation, Protocol, evaluate};
-pub use fit::{fit, resume};
+pub use fit::{fit, fit_from};
 pub use fit_error::FitError;
 pub use observer::Observer;
 pub use preset::{Preset, UnknownPreset};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use overfit::CancelToken;
 use overfit::geometry::Mesh;
 use overfit::server::FitFunction;
-use overfit::train::{FitError, FitSettings, Observer, Phase, Progress};
+use overfit::train::{Checkpoint, FitError, FitSettings, Observer, Phase, Progress};
 
 use crate::octahedron;
 
@@ -18,6 +18,7 @@ pub fn busy(phase: Phase, released: Arc<AtomicBool>) -> Arc<FitFunction> {
         move |mesh: &Mesh,
               name: &str,
               settings: &FitSettings,
+              _: Option<Checkpoint>,
               cancel: &CancelToken,
               observer: &mut dyn Observer| {
             let model = octahedron::model(mesh, name, settings);

@@ -126,8 +126,14 @@ impl Daemon {
 
     /// Stops the daemon and waits until it has ended.
     pub async fn stop(self) {
+        self.stopped().await.unwrap();
+    }
+
+    /// Stops the daemon and gives how it ended.
+    pub async fn stopped(self) -> Result<(), ServeError> {
         self.stop.send(()).unwrap();
-        Self::wait(self.running).await;
+        let ended = tokio::time::timeout(PATIENCE, self.running).await;
+        ended.expect("the daemon ends").unwrap()
     }
 
     /// Waits until the daemon has ended by itself.

@@ -9,7 +9,7 @@ use overfit::field::Model;
 use overfit::geometry::Mesh;
 use overfit::server::proto::{self, FitState};
 use overfit::server::{FitFunction, Limits};
-use overfit::train::{FitError, FitSettings, Observer, Phase};
+use overfit::train::{Checkpoint, FitError, FitSettings, Observer, Phase};
 use tonic::Code;
 
 use crate::busy_fit::busy;
@@ -136,6 +136,7 @@ async fn so_many_fits_run_at_once_and_no_more() {
         move |mesh: &Mesh,
               name: &str,
               settings: &FitSettings,
+              _: Option<Checkpoint>,
               _: &CancelToken,
               _: &mut dyn Observer| {
             let running = RUNNING.fetch_add(1, Ordering::AcqRel) + 1;
@@ -166,6 +167,7 @@ async fn a_panic_fails_its_fit_and_nothing_else() {
     let fit = move |mesh: &Mesh,
                     name: &str,
                     settings: &FitSettings,
+                    _: Option<Checkpoint>,
                     _: &CancelToken,
                     _: &mut dyn Observer| {
         match calls.fetch_add(1, Ordering::AcqRel) {

@@ -13,6 +13,8 @@ mod octahedron;
 mod previews;
 mod queries;
 mod real_fit;
+mod restarts;
+mod retries;
 mod shutdown;
 mod upload_limits;
 mod watchers;

@@ -1,14 +1,15 @@
 //! Models: what stays of a fit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use overfit::field::Model;
-use overfit::server::Limits;
 use overfit::server::proto::{self, FitState, ImportModelRequest, import_model_request::Part};
+use overfit::server::{Limits, ServeError, ServerSettings};
 use prost::bytes::Bytes;
 use tonic::Code;
 
-use crate::daemon::{Clients, Daemon, blamed, reason, start, start_with};
+use crate::daemon::{Clients, Daemon, PATIENCE, blamed, reason, start, start_with};
 use crate::octahedron;
 
 async fn export(clients: &mut Clients, name: &str) -> Vec<u8> {
@@ -39,8 +40,18 @@ fn import(
     display_name: &str,
     file: &[u8],
 ) -> impl tonic::IntoStreamingRequest<Message = ImportModelRequest> + use<> {
-    let display_name = display_name.to_owned();
-    let metadata = Part::Metadata(proto::ImportModelMetadata { display_name });
+    import_as("", display_name, file)
+}
+
+fn import_as(
+    request_id: &str,
+    display_name: &str,
+    file: &[u8],
+) -> impl tonic::IntoStreamingRequest<Message = ImportModelRequest> + use<> {
+    let metadata = Part::Metadata(proto::ImportModelMetadata {
+        display_name: display_name.to_owned(),
+        request_id: request_id.to_owned(),
+    });
     let chunks: Vec<Part> = file
         .chunks(100)
         .map(|chunk| Part::Chunk(Bytes::copy_from_slice(chunk)))
@@ -132,6 +143,29 @@ async fn a_model_goes_out_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_model_with_a_request_id_is_imported_once() {
+    const ID: &str = "123e4567-e89b-42d3-a456-426614174000";
+    let (daemon, folder) = start();
+    let mut clients = daemon.clients().await;
+    let name = clients.model().await;
+    let file = export(&mut clients, &name).await;
+    let import_copy = import_as(ID, "copy", &file);
+    let first = clients.models.import_model(import_copy).await.unwrap();
+    drop(clients);
+    daemon.stop().await;
+    let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
+    let mut clients = daemon.clients().await;
+    let import_copy = import_as(ID, "copy", &file);
+    let again = clients.models.import_model(import_copy).await.unwrap();
+    let names = [first, again].map(|answer| answer.into_inner().model.unwrap().name);
+    assert_eq!(names[0], format!("models/import-{ID}"));
+    assert_eq!(names[0], names[1]);
+    let other = import_as(ID, "another", &file);
+    let status = clients.models.import_model(other).await.unwrap_err();
+    assert_eq!(reason(&status), "REQUEST_ID_USED");
+}
+
+#[tokio::test]
 async fn what_is_no_model_is_not_taken() {
     let limits = Limits {
         max_model_bytes: 10_000,
@@ -178,36 +212,92 @@ async fn models_are_there_after_a_restart_and_damaged_files_hurt_nobody() {
     std::fs::write(models.join("damaged.safetensors"), &file[..file.len() / 2]).unwrap();
     std::fs::write(models.join("not a name.safetensors"), &file).unwrap();
     std::fs::write(models.join("notes.txt"), "mine").unwrap();
-    // What a daemon leaves that is killed while it writes.
-    std::fs::write(models.join(".overfit-abc"), &file[..9]).unwrap();
+    // What a daemon leaves that is killed while it writes, or before it gives the file its name.
+    std::fs::write(models.join(".overfit-half.safetensors~abc"), &file[..9]).unwrap();
+    let mut zeros = file.clone();
+    zeros[file.len() - 32..].fill(0);
+    std::fs::write(models.join(".overfit-zeros.safetensors~abc"), zeros).unwrap();
+    let there = format!(
+        ".overfit-{}.safetensors~abc",
+        name.split_once('/').unwrap().1
+    );
+    std::fs::write(models.join(there), &file).unwrap();
+    std::fs::write(models.join(".overfit-whole.safetensors~abc"), &file).unwrap();
+    std::fs::write(models.join(".overfit-abc"), &file).unwrap();
     // A user may put a model there by hand.
     std::fs::write(models.join("by-hand.safetensors"), &file).unwrap();
 
     let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
     let mut clients = daemon.clients().await;
-    let mut after = list(&mut clients).await;
-    // Both files may be of the same moment.
-    after.sort_by_key(|model| model.name == name);
-    let names: Vec<&str> = after.iter().map(|model| model.name.as_str()).collect();
-    assert_eq!(names, ["models/by-hand", name.as_str()]);
+    let after = list(&mut clients).await;
+    let known = |name: &str| after.iter().find(|model| model.name == name);
     // The same but for the time, which is the file's now.
     assert_eq!(
         proto::Model {
             create_time: before[0].create_time,
-            ..after[1].clone()
+            ..known(&name).unwrap().clone()
         },
         before[0]
     );
     assert_eq!(export(&mut clients, &name).await, file);
+    for whole in ["models/by-hand", "models/whole"] {
+        assert!(known(whole).unwrap().damage.is_empty());
+        assert_eq!(export(&mut clients, whole).await, file);
+    }
+    // These, the damaged one, and one whose name nobody knows.
+    assert_eq!(after.len(), 5, "{after:?}");
+    assert!(!known("models/damaged").unwrap().damage.is_empty());
+    let request = proto::EvaluateRequest {
+        model: "models/damaged".to_owned(),
+        points: Bytes::copy_from_slice(bytemuck::cast_slice(&octahedron::CENTER)),
+        ..Default::default()
+    };
+    let status = clients.query.evaluate(request).await.unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::DataLoss, "MODEL_DAMAGED")
+    );
     for untouched in ["damaged.safetensors", "not a name.safetensors", "notes.txt"] {
         assert!(models.join(untouched).exists());
     }
-    assert!(!models.join(".overfit-abc").exists());
+    let temporary = |entry: std::io::Result<std::fs::DirEntry>| {
+        let name = entry.unwrap().file_name();
+        name.to_string_lossy().starts_with('.')
+    };
+    assert!(!std::fs::read_dir(&models).unwrap().any(temporary));
+    let request = proto::DeleteModelRequest {
+        name: "models/damaged".to_owned(),
+    };
+    clients.models.delete_model(request).await.unwrap();
+    assert!(!models.join("damaged.safetensors").exists());
+}
+
+#[tokio::test]
+async fn damage_that_comes_later_is_found_before_a_model_is_asked() {
+    let (daemon, folder) = start();
+    let mut clients = daemon.clients().await;
+    let name = clients.model().await;
+    let file = format!("{name}.safetensors");
+    let path = folder.path().join(file);
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let request = proto::ExportModelRequest { name };
+    let status = clients.models.export_model(request).await.unwrap_err();
+    assert_eq!(reason(&status), "MODEL_DAMAGED");
+    let damage = &list(&mut clients).await[0].damage;
+    assert!(damage.contains("checksum"), "{damage}");
 }
 
 #[tokio::test]
 async fn a_model_that_cannot_be_written_is_not_lost() {
-    let (daemon, folder) = start();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ServerSettings {
+        save_interval: Duration::from_millis(10),
+        ..Default::default()
+    };
+    let fit = Arc::new(octahedron::fit);
+    let daemon = Daemon::start_as(folder.path(), fit, settings);
     let mut clients = daemon.clients().await;
     // Writing into the folder fails for every user, root included.
     let models = folder.path().join("models");
@@ -239,8 +329,26 @@ async fn a_model_that_cannot_be_written_is_not_lost() {
         .await
         .unwrap_err();
     assert_eq!(reason(&status), "DISK_WRITE_FAILED");
-    // and once the disk is well, it is written after all.
+    // and once the disk is well, it is written after all, which the fit says.
     std::fs::create_dir(&models).unwrap();
+    let saved = async {
+        loop {
+            let warnings = clients.get_fit(&ended.name).await.warnings;
+            if warnings
+                .iter()
+                .any(|warning| warning.contains("on the disk now"))
+            {
+                return warnings;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let warnings = tokio::time::timeout(PATIENCE, saved).await.unwrap();
+    assert!(
+        !warnings
+            .iter()
+            .any(|warning| warning.contains("memory only"))
+    );
     daemon.stop().await;
     let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
     let mut clients = daemon.clients().await;
@@ -249,4 +357,26 @@ async fn a_model_that_cannot_be_written_is_not_lost() {
         Model::from_bytes(&saved).unwrap(),
         Model::from_bytes(&file).unwrap()
     );
+}
+
+#[tokio::test]
+async fn a_daemon_that_ends_without_a_model_on_disk_says_so_and_the_next_one_makes_it_again() {
+    let (daemon, folder) = start();
+    let mut clients = daemon.clients().await;
+    let models = folder.path().join("models");
+    std::fs::remove_dir(&models).unwrap();
+    let mesh = clients.upload().await;
+    let fit = clients.fit(&mesh).await.name;
+    let model = clients.ended(&fit).await.model;
+    drop(clients);
+    match daemon.stopped().await {
+        Err(ServeError::ModelsLost { names, .. }) => {
+            assert_eq!(names, std::slice::from_ref(&model))
+        }
+        outcome => panic!("{outcome:?}"),
+    }
+    let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
+    let mut clients = daemon.clients().await;
+    assert_eq!(clients.ended(&fit).await.state(), FitState::Succeeded);
+    assert_eq!(list(&mut clients).await[0].name, model);
 }

@@ -5,7 +5,7 @@ use overfit::field::{Bodies, Body, Metrics, Model, Training};
 use overfit::geometry::{Mesh, Similarity};
 use overfit::network::{Activation, Architecture, Encoding, Identity, Mlp, Relu};
 use overfit::server::proto;
-use overfit::train::{FitError, FitSettings, Observer, Progress};
+use overfit::train::{Checkpoint, FitError, FitSettings, Observer, Progress};
 
 /// Distance of the corners from the centre.
 pub const RADIUS: f32 = 3.0;
@@ -82,6 +82,7 @@ pub fn fit(
     mesh: &Mesh,
     name: &str,
     settings: &FitSettings,
+    _: Option<Checkpoint>,
     _: &CancelToken,
     observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use overfit::CancelToken;
 use overfit::geometry::{Mesh, shapes};
 use overfit::server::proto::{self, FitState, Phase};
-use overfit::train::{self, FitSettings, Observer, Progress, fit};
+use overfit::train::{self, Checkpoint, FitSettings, Observer, Progress, fit_from};
 
 use crate::daemon::{Clients, start_with};
 use crate::previews::preview;
@@ -44,7 +44,7 @@ async fn upload(clients: &mut Clients, mesh: &Mesh) -> String {
 
 #[tokio::test]
 async fn a_box_is_fitted_and_its_distances_come_back() {
-    let (daemon, _folder) = start_with(Arc::new(fit), Default::default());
+    let (daemon, _folder) = start_with(Arc::new(fit_from), Default::default());
     let mut clients = daemon.clients().await;
     let center = [1000.0, 0.0, -500.0];
     let shape = shapes::cuboid([-50.0, -40.0, -30.0], [50.0, 40.0, 30.0]);
@@ -59,6 +59,7 @@ async fn a_box_is_fitted_and_its_distances_come_back() {
         mesh,
         settings: Some(settings),
         display_name: String::new(),
+        ..Default::default()
     };
     let fit = clients
         .fits
@@ -166,6 +167,7 @@ async fn cancel_ends_a_fit_in_every_phase() {
         let held = move |mesh: &Mesh,
                          name: &str,
                          settings: &FitSettings,
+                         checkpoint: Option<Checkpoint>,
                          cancel: &CancelToken,
                          observer: &mut dyn Observer| {
             let mut held = Held {
@@ -173,7 +175,7 @@ async fn cancel_ends_a_fit_in_every_phase() {
                 cancel,
                 observer,
             };
-            fit(mesh, name, settings, cancel, &mut held)
+            fit_from(mesh, name, settings, checkpoint, cancel, &mut held)
         };
         let (daemon, _folder) = start_with(Arc::new(held), Default::default());
         let mut clients = daemon.clients().await;
@@ -186,6 +188,7 @@ async fn cancel_ends_a_fit_in_every_phase() {
             mesh,
             settings: Some(settings),
             display_name: String::new(),
+            ..Default::default()
         };
         let created = clients.fits.create_fit(request).await.unwrap();
         let fit = created.into_inner().fit.unwrap();
@@ -200,7 +203,7 @@ async fn cancel_ends_a_fit_in_every_phase() {
 
 #[tokio::test]
 async fn a_fit_can_be_looked_at_and_ended_while_it_trains() {
-    let (daemon, _folder) = start_with(Arc::new(fit), Default::default());
+    let (daemon, _folder) = start_with(Arc::new(fit_from), Default::default());
     let mut clients = daemon.clients().await;
     let mesh = upload(&mut clients, &shapes::icosphere(5, 10.0)).await;
     let settings = proto::FitSettings {
@@ -213,6 +216,7 @@ async fn a_fit_can_be_looked_at_and_ended_while_it_trains() {
         mesh,
         settings: Some(settings),
         display_name: String::new(),
+        ..Default::default()
     };
     let created = clients.fits.create_fit(request).await.unwrap();
     let fit = created.into_inner().fit.unwrap().name;

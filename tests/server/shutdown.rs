@@ -5,19 +5,24 @@ use std::time::Duration;
 
 use overfit::CancelToken;
 use overfit::geometry::Mesh;
-use overfit::server::proto::{self, FitState, watch_fit_response::Event};
+use overfit::server::proto::{self, watch_fit_response::Event};
 use overfit::server::{FitFunction, Limits, ServerSettings};
-use overfit::train::{FitError, FitSettings, Observer, Preset};
+use overfit::train::{Checkpoint, FitError, FitSettings, Observer, Preset};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::daemon::{Clients, Daemon, PATIENCE, start_with};
+use crate::daemon::{Clients, Daemon, PATIENCE, reason, start_with};
 use crate::octahedron;
 
 /// Runs until it is cancelled.
 fn endless() -> Arc<FitFunction> {
     Arc::new(
-        |_: &Mesh, _: &str, _: &FitSettings, cancel: &CancelToken, _: &mut dyn Observer| {
+        |_: &Mesh,
+         _: &str,
+         _: &FitSettings,
+         _: Option<Checkpoint>,
+         cancel: &CancelToken,
+         _: &mut dyn Observer| {
             while !cancel.is_cancelled() {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -74,15 +79,17 @@ async fn watchers_are_told_and_the_daemon_ends_whatever_is_open() {
     answers.message().await.unwrap().unwrap();
 
     daemon.stop().await;
+    // The fits have not ended: they go on in the next daemon.
     for mut messages in streams {
-        let mut last = None;
-        while let Some(message) = messages.message().await.unwrap() {
-            last = message.event;
-        }
-        let Some(Event::Ended(fit)) = last else {
-            panic!("the last message tells the end");
+        let status = loop {
+            match messages.message().await {
+                Ok(Some(message)) => assert!(!matches!(message.event, Some(Event::Ended(_)))),
+                Ok(None) => panic!("watchers are told why"),
+                Err(status) => break status,
+            }
         };
-        assert_eq!(fit.state(), FitState::Cancelled);
+        let told = (status.code(), reason(&status));
+        assert_eq!(told, (tonic::Code::Unavailable, "SHUTTING_DOWN".to_owned()));
     }
 }
 
@@ -93,6 +100,7 @@ async fn a_model_that_is_finished_during_the_shutdown_is_saved() {
         |mesh: &Mesh,
          name: &str,
          settings: &FitSettings,
+         _: Option<Checkpoint>,
          cancel: &CancelToken,
          _: &mut dyn Observer| {
             while !cancel.is_cancelled() {

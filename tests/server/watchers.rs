@@ -7,7 +7,7 @@ use overfit::CancelToken;
 use overfit::geometry::Mesh;
 use overfit::server::proto::{self, Fit, FitState, WatchFitResponse, watch_fit_response::Event};
 use overfit::server::{FitFunction, Limits};
-use overfit::train::{FitSettings, Observer, Phase, Progress};
+use overfit::train::{Checkpoint, FitSettings, Observer, Phase, Progress};
 use tonic::Streaming;
 
 use crate::busy_fit::busy;
@@ -72,6 +72,7 @@ async fn a_fit_succeeds_and_two_watchers_see_it() {
             steps: Some(5),
             ..Default::default()
         }),
+        ..Default::default()
     };
     let fit = one
         .fits
@@ -150,6 +151,7 @@ async fn a_watcher_that_does_not_read_neither_slows_a_fit_nor_fills_memory() {
         |mesh: &Mesh,
          name: &str,
          settings: &FitSettings,
+         _: Option<Checkpoint>,
          _: &CancelToken,
          tell: &mut dyn Observer| {
             for step in 1..=STEPS {

@@ -459,19 +459,17 @@ def test_one_asks_for_the_fits(fake, monkeypatch):
     assert connection().fits_there == 2 and len(session().fit_list.left) == 2
 
 
-@pytest.mark.parametrize("name", ["stop_daemon", "restart_daemon"])
-def test_fits_are_not_lost_unasked(fake, sleeper, name):
+def test_fits_do_not_pause_unasked(fake, sleeper):
     fit_pb2 = part("api.fit_pb2")
     fake.write_file(pid=sleeper.pid)
     use_daemon(fake.data_dir, fake.pump)
     # They came after the last look: what the panel knew is not what counts.
     fake.fit_states = [fit_pb2.FIT_STATE_QUEUED, fit_pb2.FIT_STATE_RUNNING, fit_pb2.FIT_STATE_SUCCEEDED]
-    press = getattr(bpy.ops.overfit, name)
-    press()
-    pump_until(lambda: "would be lost" in connection().message, fake.pump)
+    bpy.ops.overfit.stop_daemon()
+    pump_until(lambda: "would pause" in connection().message, fake.pump)
     assert ready() and sleeper.poll() is None and connection().fits_there == 2
     assert connection().message.startswith("2 fits run or wait")
-    press(lose_fits=True)
+    bpy.ops.overfit.stop_daemon(pause_fits=True)
     pump_until(lambda: sleeper.poll() is not None, fake.pump)
 
 
@@ -489,6 +487,49 @@ def test_stop_ends_no_stranger(fake, sleeper, folder):
     bpy.ops.overfit.stop_daemon()
     pump_until(lambda: "not running" in connection().message, fake.pump)
     assert sleeper.poll() is None
+
+
+def training(job) -> bool:
+    assert job.running, job.message
+    return job.training and job.progress.step > 0
+
+
+def test_a_daemon_that_dies_in_a_fit_is_started_again_and_goes_on(suzanne, by_steps, folder, binary, monkeypatch):
+    monkeypatch.setattr(part("client.daemon_process"), "SHORT_LIFE_SECONDS", 0.0)
+    by_steps(10**9)
+    preferences().program, preferences().start_when_needed = binary, True
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    pump_until(lambda: training(job))
+    name = job.fit_name
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        before = pid(folder)
+        os.kill(before, number)
+        pump_until(lambda before=before: ready() and pid(folder) != before and training(job))
+    # A restart that the user asks for is none of the fit's business, and neither is a question.
+    before = pid(folder)
+    bpy.ops.overfit.restart_daemon()
+    pump_until(lambda: ready() and pid(folder) != before and training(job))
+    assert job.fit_name == name
+    bpy.ops.overfit.cancel()
+    pump_until(job._task.done)
+
+
+def test_a_fit_does_not_start_a_daemon_that_was_stopped(suzanne, by_steps, folder, binary):
+    by_steps(10**9)
+    preferences().program, preferences().start_when_needed = binary, True
+    bpy.ops.overfit.fit()
+    (job,) = session().jobs
+    pump_until(lambda: training(job))
+    bpy.ops.overfit.stop_daemon(pause_fits=True)
+    pump_until(lambda: failed() and job.step == "Waiting for the daemon" and not connection()._lock.locked())
+    for _ in range(200):
+        session().pump(0.01)
+    assert failed() and job.running and not (folder / "daemon.json").exists()
+    bpy.ops.overfit.start_daemon()
+    pump_until(lambda: training(job))
+    bpy.ops.overfit.cancel()
+    pump_until(job._task.done)
 
 
 # Log and panel.

@@ -365,7 +365,7 @@ def test_a_daemon_there_is_not_started_or_stopped_from_here(far, authority):
     for name in ("start_daemon", "stop_daemon", "restart_daemon", "show_log"):
         with pytest.raises(RuntimeError, match="on another computer"):
             getattr(bpy.ops.overfit, name)()
-    task = session().loop.start(connection().stop_daemon(lose_fits=True))
+    task = session().loop.start(connection().stop_daemon(pause_fits=True))
     pump_until(task.done)
     assert far.process.poll() is None
 

@@ -1,7 +1,9 @@
 """docs/model-format.md as code: a model file needs nothing of ours, only `safetensors` and NumPy."""
 
 import json
+import re
 import subprocess
+import zlib
 
 import numpy as np
 import pytest
@@ -259,6 +261,9 @@ def test_numpy_reproduces_the_field(binary, tmp_path, name):
     far = 7 + side * ways * np.concatenate([random.uniform(0.5, 0.8, 200), random.uniform(0.8, 10, 100)])[:, None]
     p = np.concatenate([near, far]).astype(np.float32)
     np.save(points, p)
+    with safe_open(model, framework="numpy") as file:
+        told, description = checksum_and_rest(file)
+        assert told == checksum(file, description)
     older = tmp_path / "older.safetensors"
     without_outer_surface(model, older)
     for file in (model, older):
@@ -280,9 +285,27 @@ def test_numpy_reproduces_the_field(binary, tmp_path, name):
     assert error.mean() < 0.02 and error.max() < 0.25 if name == "compact" else error.max() < 0.01
 
 
+def checksum_and_rest(file):
+    """The checksum that a file tells, and its description without it."""
+    told, rest = re.fullmatch(r'\{"checksum":"([0-9a-f]{8})",(.*)', file.metadata()["overfit"], re.DOTALL).groups()
+    return told, "{" + rest
+
+
+def checksum(file, description):
+    """That of a file's description and tensors."""
+    types = {"float32": "F32", "float16": "F16", "uint8": "U8", "uint32": "U32", "uint64": "U64"}
+    crc = zlib.crc32(description.encode())
+    for name in sorted(file.keys()):
+        tensor = file.get_tensor(name)
+        head = f"\n{name} {types[tensor.dtype.name]} {list(tensor.shape)}\n"
+        crc = zlib.crc32(head.encode() + tensor.tobytes(), crc)
+    return f"{crc:08x}"
+
+
 def without_outer_surface(model, older):
-    """Writes a model's file as programs did before they wrote outer surfaces."""
+    """Writes a model's file as programs did before they wrote outer surfaces and checksums."""
     with safe_open(model, framework="numpy") as file:
         names = [name for name in file.keys() if not name.startswith("outer.")]  # noqa: SIM118
         assert len(names) + 3 == len(file.keys())
-        save_file({name: file.get_tensor(name) for name in names}, older, file.metadata())
+        tensors = {name: file.get_tensor(name) for name in names}
+        save_file(tensors, older, {"overfit": checksum_and_rest(file)[1]})

@@ -1,0 +1,232 @@
+//! One fit's turn: what it goes on with, its training, its model, and its end in the journal.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::activity::Activity;
+use super::error::ApiError;
+use super::fit::Fit;
+use super::journal::{Journal, Work};
+use super::journaled_fit::JournaledFit;
+use super::meshes::{HeldMesh, Meshes};
+use super::models::Models;
+use super::proto::{self, FitState};
+use crate::CancelToken;
+use crate::field::{Model, ModelError};
+use crate::geometry::Mesh;
+use crate::train::{Checkpoint, FitError, FitSettings, Observer};
+
+/// What a fit runs: mesh, name, settings, the state that it goes on from, cancel token, observer.
+/// [`train::fit_from`](crate::train::fit_from), or in tests something that takes as long and fails as they wish.
+pub type FitFunction = dyn Fn(
+        &Mesh,
+        &str,
+        &FitSettings,
+        Option<Checkpoint>,
+        &CancelToken,
+        &mut dyn Observer,
+    ) -> Result<Model, FitError>
+    + Send
+    + Sync;
+
+/// How the warning begins of a model that is not on disk.
+const UNSAVED: &str = "The model is in the daemon's memory only";
+
+/// A fit that is asked for.
+pub(super) struct Order {
+    /// The mesh's name.
+    pub(super) mesh_name: String,
+    /// The mesh itself: deleting it does not hurt the fit. `None` for a fit of an earlier daemon, whose mesh is in the journal.
+    pub(super) mesh: Option<Arc<HeldMesh>>,
+    /// The name of the model that comes out.
+    pub(super) display_name: String,
+    /// The settings as the client sent them.
+    pub(super) asked: proto::FitSettings,
+    /// The settings.
+    pub(super) settings: FitSettings,
+    /// The id that the client gave its request, and the fit's then.
+    pub(super) request_id: Option<String>,
+}
+
+/// Runs the fits of a daemon.
+pub(super) struct FitRunner {
+    pub(super) activity: Activity,
+    pub(super) function: Arc<FitFunction>,
+    pub(super) meshes: Arc<Meshes>,
+    pub(super) models: Arc<Models>,
+    pub(super) journal: Journal,
+    /// Time between two checkpoints of a fit.
+    pub(super) checkpoint_interval: Duration,
+}
+
+/// What comes of a fit.
+struct Kept {
+    /// In memory, if not on disk.
+    model: proto::Model,
+    /// What the user should know about it.
+    warnings: Vec<String>,
+    /// Why it is not on disk.
+    unsaved: Option<ModelError>,
+}
+
+impl FitRunner {
+    /// The end of a fit, which is written down before it is told.
+    fn end(&self, fit: &Fit, change: impl FnOnce(&mut proto::Fit)) {
+        let mut message = fit.now();
+        change(&mut message);
+        message.end_time.get_or_insert(SystemTime::now().into());
+        if let Err(error) = self.journal.end(&message) {
+            tracing::warn!(name = message.name, %error, "the end of a fit is not on disk");
+        }
+        fit.end(message);
+    }
+
+    /// The end of a fit that nobody wants.
+    pub(super) fn end_cancelled(&self, fit: &Fit) {
+        tracing::info!(fit = fit.id, "cancelled");
+        self.end(fit, |message| message.state = FitState::Cancelled.into());
+    }
+
+    /// Leaves a fit to the next daemon, if that will find it.
+    pub(super) fn leave(&self, fit: &Fit) {
+        match self.journal.leave(&fit.id) {
+            Ok(true) => {
+                tracing::info!(fit = fit.id, "goes on when the daemon starts again");
+                fit.leave();
+            }
+            Ok(false) => self.end_cancelled(fit),
+            Err(error) => {
+                tracing::warn!(fit = fit.id, %error, "not sure to go on when the daemon starts again");
+                fit.leave();
+            }
+        }
+    }
+
+    /// Runs a fit to its end, or to that of the daemon.
+    pub(super) fn run(&self, fit: &Fit, order: &Order) {
+        let name = fit.now().name;
+        let span = tracing::info_span!("fit", name, mesh = order.mesh_name, preset = %order.settings.preset);
+        let _entered = span.enter();
+        // Whatever panics in a fit ends this fit and nothing else.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.fit_and_keep(fit, order)));
+        let error = match outcome {
+            Ok(Ok(kept)) => return self.succeed(fit, kept),
+            Ok(Err(ApiError::Fit(FitError::Cancelled))) if fit.is_suspended() => {
+                return self.leave(fit);
+            }
+            Ok(Err(ApiError::Fit(FitError::Cancelled))) => return self.end_cancelled(fit),
+            Ok(Err(error)) => error,
+            Err(panic) => ApiError::of_panic(panic),
+        };
+        tracing::warn!(%error, "failed");
+        self.end(fit, |message| {
+            message.state = FitState::Failed.into();
+            message.error = Some(proto::FitError {
+                reason: error.reason().to_owned(),
+                message: error.to_string(),
+            });
+        });
+    }
+
+    fn succeed(&self, fit: &Fit, kept: Kept) {
+        let Kept {
+            model,
+            mut warnings,
+            unsaved,
+        } = kept;
+        tracing::info!(model = model.name, "succeeded");
+        let is_saved = unsaved.is_none();
+        if let Some(error) = unsaved {
+            tracing::warn!(%error, "the model is not on disk");
+            warnings.push(format!(
+                "{UNSAVED}, and gone when it stops: {error}. It is tried again every few seconds: make room, or export it."
+            ));
+        }
+        let change = |message: &mut proto::Fit| {
+            message.state = FitState::Succeeded.into();
+            message.model = model.name;
+            message.metrics = model.metrics;
+            message.warnings = warnings;
+        };
+        if is_saved {
+            return self.end(fit, change);
+        }
+        // Not written down as its end: should the daemon end before the model is saved, the next one makes it again from the last checkpoint.
+        let mut message = fit.now();
+        change(&mut message);
+        message.end_time = Some(SystemTime::now().into());
+        fit.end(message);
+    }
+
+    /// The model of a fit that has ended is on the disk after all.
+    pub(super) fn saved(&self, fit: &Fit) {
+        self.end(fit, |message| {
+            let other = |warning: &String| !warning.starts_with(UNSAVED);
+            message.warnings.retain(other);
+            let words = "The model could not be written at first; it is on the disk now.";
+            message.warnings.push(words.to_owned());
+        });
+    }
+
+    /// The mesh of a fit, and the state that it goes on from.
+    fn work(
+        &self,
+        fit: &Fit,
+        order: &Order,
+    ) -> Result<(Arc<HeldMesh>, Option<Checkpoint>), ApiError> {
+        if let Some(mesh) = &order.mesh {
+            return Ok((mesh.clone(), None));
+        }
+        let Work { mesh, checkpoint } = (self.journal.work(&fit.id)).map_err(ApiError::FitLost)?;
+        Ok((self.meshes.hold(mesh), checkpoint))
+    }
+
+    /// Fits, and keeps the model.
+    fn fit_and_keep(&self, fit: &Fit, order: &Order) -> Result<Kept, ApiError> {
+        let Self {
+            function,
+            models,
+            journal,
+            checkpoint_interval,
+            ..
+        } = self;
+        let (mesh, checkpoint) = self.work(fit, order)?;
+        let step = checkpoint.as_ref().map(Checkpoint::step);
+        tracing::info!(step, "started");
+        if let Err(error) = journal.count_start(&fit.id) {
+            tracing::warn!(%error, "the start is not on disk");
+        }
+        let mut observer = JournaledFit::new(fit, journal, *checkpoint_interval);
+        let mut fitted = |checkpoint| {
+            function(
+                &mesh.mesh,
+                &order.display_name,
+                &order.settings,
+                checkpoint,
+                &fit.cancel,
+                &mut observer,
+            )
+        };
+        let model = match fitted(checkpoint) {
+            // Of another version, which has other settings.
+            Err(FitError::Checkpoint(error)) => {
+                tracing::warn!(%error, "begins anew");
+                fitted(None)?
+            }
+            model => model?,
+        };
+        fit.update(|message| {
+            let progress = message.progress.get_or_insert_default();
+            progress.set_phase(proto::Phase::Save);
+            progress.fraction = 1.0;
+        });
+        let warnings = model.training.warnings.clone();
+        let (model, unsaved) = models.keep(&fit.id, model);
+        Ok(Kept {
+            model,
+            warnings,
+            unsaved,
+        })
+    }
+}
