@@ -335,6 +335,8 @@ class FitJob(Job):
             raise Problem("The fit was cancelled by another program")
         if fit.state != FIT_STATE_SUCCEEDED:
             raise Problem(fit.error.message or "The fit failed in the daemon, which gave no reason")
+        if fit.preset_reason:
+            self.notes.append(fit.preset_reason)
         # A warning may come with the mesh and with the fit.
         self.notes += [warning for warning in fit.warnings if warning not in self.notes]
         self._field = Field(fit.model, name=self.places[0].name)

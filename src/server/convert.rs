@@ -9,7 +9,9 @@ use crate::extract::Resolution;
 use crate::field::{Bodies, Metrics, Model};
 use crate::geometry::{Bounds, HealthReport};
 use crate::loss::{Absolute, Squared};
-use crate::train::{Budget, Configuration, FitSettings, Phase, Preset, Progress, SampleShares};
+use crate::train::{
+    Budget, Chosen, Configuration, FitSettings, Phase, PresetChoice, Progress, SampleShares,
+};
 
 impl From<&Bounds> for proto::Bounds {
     fn from(bounds: &Bounds) -> Self {
@@ -55,6 +57,7 @@ impl From<&HealthReport> for proto::HealthReport {
             merged_faces: report.merged_faces,
             turned_faces: report.turned_faces,
             turned_bodies: report.turned_bodies,
+            points: report.points,
         }
     }
 }
@@ -129,18 +132,24 @@ fn architecture_in_words(model: &Model) -> String {
     format!("spline {finest} {thousands}k + {network}")
 }
 
-/// The settings that a request asks for: the preset's, where it says nothing.
+/// The preset that a request names, or its word for the choice by the mesh.
+///
+/// # Errors
+/// Names the field for any other word.
+pub(super) fn preset_choice(asked: &proto::FitSettings) -> Result<PresetChoice, ApiError> {
+    let choice = asked.preset.parse::<PresetChoice>();
+    choice.map_err(|error| ApiError::field("settings.preset", error.to_string()))
+}
+
+/// The settings that a request asks for: those of the preset that was chosen, where it says nothing.
 ///
 /// # Errors
 /// Names the field that is not what it must be.
-pub(super) fn fit_settings(asked: &proto::FitSettings) -> Result<FitSettings, ApiError> {
-    let preset: Preset = asked
-        .preset
-        .parse()
-        .map_err(|error: crate::train::UnknownPreset| {
-            ApiError::field("settings.preset", error.to_string())
-        })?;
-    let mut settings = preset.settings();
+pub(super) fn fit_settings(
+    asked: &proto::FitSettings,
+    chosen: Chosen,
+) -> Result<FitSettings, ApiError> {
+    let mut settings = chosen.settings();
     settings.device = asked.device.parse()?;
     if asked.seconds.is_some() || asked.steps.is_some() {
         // Steps alone mean steps alone: only then does the same model come out again.
@@ -217,6 +226,11 @@ pub(super) fn known<E: TryFrom<i32>>(number: i32, field: &'static str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::Preset;
+
+    fn fit_settings(asked: &proto::FitSettings) -> Result<FitSettings, ApiError> {
+        super::fit_settings(asked, preset_choice(asked)?.without_mesh())
+    }
 
     #[test]
     fn what_is_not_set_comes_from_the_preset() {

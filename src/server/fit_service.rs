@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::blocking::run_blocking;
-use super::convert::fit_settings;
+use super::convert::{fit_settings, preset_choice};
 use super::error::ApiError;
 use super::extraction::Messages;
 use super::fit_run::Order;
@@ -45,10 +45,19 @@ impl FitService for FitCalls {
         }
         let request_id = request_id(&request.request_id, "request_id")?;
         let asked = request.settings.clone().unwrap_or_default();
-        let settings = fit_settings(&asked)?;
+        let choice = preset_choice(&asked)?;
+        // What will not do with one preset hardly does with another: told before the mesh is looked at.
+        fit_settings(&asked, choice.without_mesh())?;
         let (mesh_message, mesh) = self
             .meshes
             .get(Collection::Meshes.id(&request.mesh, "mesh")?)?;
+        let points = mesh_message
+            .health
+            .as_ref()
+            .map_or(0, |health| health.points);
+        let looked_at = mesh.clone();
+        let chosen = run_blocking(move |_| Ok(choice.for_mesh(&looked_at.mesh, points))).await?;
+        let settings = fit_settings(&asked, chosen)?;
         if let DeviceChoice::Named(device) = settings.device
             && !self.devices.iter().any(|known| known.device == device)
         {

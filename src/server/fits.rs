@@ -128,6 +128,8 @@ impl Fits {
             display_name: order.display_name.clone(),
             mesh: order.mesh_name.clone(),
             settings: Some(order.asked.clone()),
+            preset: order.settings.preset.to_string(),
+            preset_reason: order.settings.preset_reason.clone().unwrap_or_default(),
             state: FitState::Queued.into(),
             create_time: Some(now.into()),
             sequence: 1,

@@ -10,6 +10,7 @@ use super::journal::Journal;
 use super::models::Models;
 use super::proto::{self, FitState};
 use super::resource_name::Collection;
+use crate::train::{Chosen, Preset};
 
 /// What becomes of each: those that have ended are listed, the others wait for their turn again.
 pub(super) fn restored(
@@ -51,7 +52,16 @@ fn order(fit: &mut proto::Fit, models: &Models) -> Option<Order> {
         return None;
     }
     let asked = fit.settings.clone().unwrap_or_default();
-    match fit_settings(&asked) {
+    // Chosen when the fit was asked for.
+    let chosen = fit.preset.parse::<Preset>().map(|preset| Chosen {
+        preset,
+        reason: Some(fit.preset_reason.clone()).filter(|reason| !reason.is_empty()),
+    });
+    let settings = match chosen {
+        Ok(chosen) => fit_settings(&asked, chosen),
+        Err(error) => Err(ApiError::FitLost(error.to_string())),
+    };
+    match settings {
         Ok(settings) => {
             fit.state = FitState::Queued.into();
             (fit.start_time, fit.progress) = (None, None);
