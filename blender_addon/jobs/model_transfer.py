@@ -14,20 +14,19 @@ from ..scene.field import Field
 async def ensure_model(connection: Connection, field: Field) -> str:
     """The model's name in the daemon that is connected now.
 
-    A daemon that does not know the model gets it from the .blend, under a new name, which `field` then has;
-    `field.settle()` tells it to the objects when the job places its result. Raises `Problem`.
+    A daemon that does not know the model, or has a damaged file of it, gets it from the .blend, under a new name, which
+    `field` then has; `field.settle()` tells it to the objects when the job places its result. Raises `Problem`.
     """
     await connection.ensure()
     try:
         describe(field, await get_model(connection, field.model))
         return field.model
-    except NotFound:
-        data = field.embedded_file()
+    except NotFound as missing:
+        data, why = field.embedded_file(), str(missing)
     if data is None:
         raise Problem(
-            f"The daemon {connection.peer.which} does not have the field of "
-            f"'{field.name}' ({field.model}), and it is not in this .blend. Connect to the daemon that fitted it, load "
-            "its .safetensors file, or fit again"
+            f"The daemon {connection.peer.which} does not have the field of '{field.name}' ({why}), and it is not in "
+            "this .blend. Connect to the daemon that fitted it, load its .safetensors file, or fit again"
         )
     model = await import_model(connection, data, field.name)
     field.former_model, field.model = field.model, model.name
@@ -48,9 +47,12 @@ async def complete_field(
 
 
 async def get_model(connection: Connection, name: str) -> Model:
-    """What the daemon knows of a model. Raises `NotFound` if it has none of that name, and `Problem`."""
+    """What the daemon knows of a model. Raises `NotFound` if it has no whole one of that name, and `Problem`."""
     with connection.speaking():
-        return (await connection.models.GetModel(GetModelRequest(name=name))).model
+        model = (await connection.models.GetModel(GetModelRequest(name=name))).model
+    if model.damage:
+        raise NotFound(f"{name} is damaged: {model.damage}")
+    return model
 
 
 async def download_model(connection: Connection, name: str, report: Callable[[float], None]) -> bytearray:

@@ -121,6 +121,11 @@ impl Fit {
         *self.suspension.borrow() != Suspension::No
     }
 
+    /// Whether nothing more happens to it here.
+    pub(super) fn is_left(&self) -> bool {
+        *self.suspension.borrow() == Suspension::Done
+    }
+
     /// Nothing more happens to it here: its watchers are sent away.
     pub(super) fn leave(&self) {
         self.suspension.send_replace(Suspension::Done);

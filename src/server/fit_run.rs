@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::activity::Activity;
 use super::error::ApiError;
-use super::fit::Fit;
+use super::fit::{Fit, has_ended};
 use super::journal::{Journal, Work};
 use super::journaled_fit::JournaledFit;
 use super::meshes::{HeldMesh, Meshes};
@@ -68,6 +68,13 @@ struct Kept {
     warnings: Vec<String>,
     /// Why it is not on disk.
     unsaved: Option<ModelError>,
+}
+
+/// Whether a fit has ended with a model that is in memory only.
+pub(super) fn is_unsaved(fit: &Fit) -> bool {
+    let message = fit.state.borrow();
+    let mut warnings = message.warnings.iter();
+    has_ended(&message) && warnings.any(|words| words.starts_with(UNSAVED))
 }
 
 impl FitRunner {
@@ -159,13 +166,15 @@ impl FitRunner {
         fit.end(message);
     }
 
-    /// The model of a fit that has ended is on the disk after all.
-    pub(super) fn saved(&self, fit: &Fit) {
+    /// The model of a fit that has ended is not in memory alone any more: it is on the disk, or was deleted.
+    pub(super) fn settle(&self, fit: &Fit) {
+        let is_there = self.models.get(&fit.id).is_ok();
         self.end(fit, |message| {
-            let other = |warning: &String| !warning.starts_with(UNSAVED);
-            message.warnings.retain(other);
-            let words = "The model could not be written at first; it is on the disk now.";
-            message.warnings.push(words.to_owned());
+            message.warnings.retain(|words| !words.starts_with(UNSAVED));
+            if is_there {
+                let words = "The model could not be written at first; it is on the disk now.";
+                message.warnings.push(words.to_owned());
+            }
         });
     }
 

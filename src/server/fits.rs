@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::activity::Need;
 use super::error::ApiError;
 use super::fit::Fit;
-use super::fit_run::{FitRunner, Order};
+use super::fit_run::{FitRunner, Order, is_unsaved};
 use super::page::{Place, page};
 use super::proto::{self, FitState};
 use super::resource_name::{Collection, new_id, request_id};
@@ -212,15 +212,16 @@ impl Fits {
     /// # Errors
     /// [`ApiError::NotFound`].
     pub(super) fn cancel(&self, id: &str) -> Result<proto::Fit, ApiError> {
-        let (fit, waited) = {
+        let (fit, at_rest) = {
             let mut queue = self.0.queue();
             let fit = queue.find(id)?.clone();
             fit.cancel();
             let before = queue.waiting.len();
             (queue.waiting).retain(|waiting| !Arc::ptr_eq(&waiting.fit, &fit));
-            (fit, queue.waiting.len() < before)
+            let at_rest = queue.waiting.len() < before || fit.is_left();
+            (fit, at_rest)
         };
-        if waited {
+        if at_rest {
             self.0.runner.end_cancelled(&fit);
         }
         Ok(fit.now())
@@ -282,19 +283,20 @@ impl Fits {
         let models = &self.0.runner.models;
         let mut still = Vec::new();
         for id in models.unsaved() {
-            let fit = self.find(&id).ok();
-            if fit.as_ref().is_some_and(|fit| !fit.has_ended()) {
-                // About to be told that its model is in memory.
-                continue;
-            }
-            match (models.save_again(&id), fit) {
-                (Err(error), _) => still.push((Collection::Models.name(&id), error)),
-                (Ok(()), Some(fit)) => self.0.runner.saved(&fit),
-                // Nobody is left to be told.
-                (Ok(()), None) => {}
+            if let Err(error) = models.save_again(&id) {
+                still.push((id, error));
             }
         }
-        still
+        let all: Vec<Arc<Fit>> = self.0.queue().all.values().cloned().collect();
+        for fit in all.iter().filter(|fit| is_unsaved(fit)) {
+            if still.iter().all(|(id, _)| *id != fit.id) {
+                self.0.runner.settle(fit);
+            }
+        }
+        let named = still.into_iter();
+        named
+            .map(|(id, error)| (Collection::Models.name(&id), error))
+            .collect()
     }
 
     /// Waits until every thread has ended, after [`suspend`](Self::suspend).

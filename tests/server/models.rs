@@ -379,4 +379,18 @@ async fn a_daemon_that_ends_without_a_model_on_disk_says_so_and_the_next_one_mak
     let mut clients = daemon.clients().await;
     assert_eq!(clients.ended(&fit).await.state(), FitState::Succeeded);
     assert_eq!(list(&mut clients).await[0].name, model);
+
+    // One that is deleted before it could be written is not made again.
+    std::fs::remove_dir_all(&models).unwrap();
+    let mesh = clients.upload().await;
+    let fit = clients.fit(&mesh).await.name;
+    let name = clients.ended(&fit).await.model;
+    let delete = proto::DeleteModelRequest { name };
+    clients.models.delete_model(delete).await.unwrap();
+    drop(clients);
+    daemon.stop().await;
+    let daemon = Daemon::start(folder.path(), Arc::new(octahedron::fit), Limits::default());
+    let mut clients = daemon.clients().await;
+    assert_eq!(clients.get_fit(&fit).await.state(), FitState::Succeeded);
+    assert!(list(&mut clients).await.is_empty());
 }

@@ -64,6 +64,8 @@ class FakeDaemon:
         """What its running fit is called."""
         self.models: dict[str, bytes] = {}
         """The files of its models by name."""
+        self.model_damage = ""
+        """What is wrong with the files of its models."""
         self.gradient_degrees: float | None = 3.14
         """The median angle of its models' gradients; `None` for an older daemon, which measures none."""
         self.chosen_resolution, self.resolution_needed = 256, 0
@@ -267,6 +269,7 @@ class FakeDaemon:
         if name not in self.models:
             raise GRPCError(Status.NOT_FOUND, f"there is no model '{name}'")
         model = model_pb2.Model(name=name, display_name="Suzanne", architecture="a fake network")
+        model.damage = self.model_damage
         model.size_bytes = len(self.models[name])
         model.metrics.near_mae, model.metrics.sign_agreement = 1e-3, 0.98
         model.metrics.uniform_mae, model.metrics.iou = 2e-3, 0.99

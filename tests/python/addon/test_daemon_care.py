@@ -505,11 +505,11 @@ def test_a_daemon_that_dies_in_a_fit_is_started_again_and_goes_on(suzanne, by_st
     for number in (signal.SIGKILL, signal.SIGTERM):
         before = pid(folder)
         os.kill(before, number)
-        pump_until(lambda before=before: ready() and pid(folder) != before and training(job))
+        pump_until(lambda before=before: ready() and connection().peer.file.pid != before and training(job))
     # A restart that the user asks for is none of the fit's business, and neither is a question.
     before = pid(folder)
     bpy.ops.overfit.restart_daemon()
-    pump_until(lambda: ready() and pid(folder) != before and training(job))
+    pump_until(lambda: ready() and connection().peer.file.pid != before and training(job))
     assert job.fit_name == name
     bpy.ops.overfit.cancel()
     pump_until(job._task.done)

@@ -405,14 +405,19 @@ def test_remove_from_file(suzanne, fake):
         bpy.ops.overfit.unembed_model()
 
 
-def test_a_field_that_is_nowhere_is_said_in_words(suzanne, fake):
+@pytest.mark.parametrize("damage", ["", "its checksum is 1, that of its content 2"])
+def test_a_field_that_is_nowhere_is_said_in_words(suzanne, fake, damage):
     result = result_of(bpy.ops.overfit.fit, fake)
-    fake.models.clear()
+    if damage:
+        fake.model_damage = damage
+    else:
+        fake.models.clear()
     activate(result)
     for operator in (bpy.ops.overfit.extract_mesh, bpy.ops.overfit.extract_volume, bpy.ops.overfit.embed_model):
         job = start(operator, fake)
         assert job.state is state("FAILED")
         assert str(fake.data_dir) in job.message and "fit again" in job.message, job.message
+        assert damage in job.message
 
 
 def test_a_model_that_comes_short(suzanne, fake):
