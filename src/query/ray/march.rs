@@ -81,10 +81,10 @@ pub(super) struct Found {
 }
 
 /// So much more than the last slope is expected of the next: the balls of a step should meet more often than not.
-const CAUTION: f64 = 0.08;
+const CAUTION: f64 = 0.2;
 
 /// A step is at most so many times as long as one within its ball.
-const BOLDEST: f64 = 3.0;
+const BOLDEST: f64 = 2.0;
 
 impl March {
     /// A ray that enters the box at `origin` and leaves it at `end`.
@@ -241,7 +241,7 @@ impl Bracket {
         }
         self.rounds += 1;
         // Newton where it stays within; halving in between, so that the end is sure.
-        self.at = match fits && newton > low && newton < high && self.rounds % 3 != 0 {
+        self.at = match fits && newton > low && newton < high && !self.rounds.is_multiple_of(3) {
             true => newton,
             false => 0.5 * (low + high),
         };
