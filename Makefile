@@ -19,7 +19,7 @@ PACKAGE := $(CARGO_TARGET_DIR)/package
 .DEFAULT_GOAL := help
 # One target at a time: cargo and Blender use every core by themselves.
 .NOTPARALLEL:
-.PHONY: help setup build debug test demo bench bench-scaling bench-addon addon addon-full repository lint docs clean window-test docs-pictures package-test bare-test test-wgpu check-cuda compiler tools
+.PHONY: help setup build debug test demo bench bench-scaling bench-rays bench-addon addon addon-full repository lint docs clean window-test docs-pictures package-test bare-test test-wgpu check-cuda compiler tools
 
 help: ## this list
 	@echo "Overfit $(VERSION): neural signed distance fields of meshes"
@@ -49,6 +49,10 @@ bench: build ## ours beside PyTorch, Open3D, libigl and scikit-image: a table in
 bench-scaling: build ## speed against threads, table size, triangles and resolution: a figure in bench/
 	peers=$${OVERFIT_PEERS:-$$(scripts/venv.sh peers)} && "$$peers/bin/python" benches/scaling.py \
 	--overfit "$(RELEASE)" --out bench $(ARGS)
+
+bench-rays: build ## rays against a model beside Open3D's against the mesh that it was fitted to (MODEL=file MESH=file)
+	peers=$${OVERFIT_PEERS:-$$(scripts/venv.sh peers)} && "$$peers/bin/python" benches/rays.py --overfit "$(RELEASE)" \
+	--model "$(MODEL)" --mesh "$(MESH)" $(ARGS)
 
 bench-addon: debug tools $(ZIP) ## how long the add-on holds the main thread at a time, in every Blender that fits: a table in bench/
 	"$(TOOLS)/python" benches/slices.py --binary "$(DEBUG)" --addon "$(ZIP)" --out bench $(ARGS)

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Data flows one way, and so do the imports: [`geometry`] → [`distance`] → [`network`], [`loss`], [`optimizer`] → [`backend`] → [`field`] → [`train`] → [`extract`] →
-//! [`query`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
+//! [`query`] → [`render`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
 
 mod atomic_file;
 pub mod backend;
@@ -42,6 +42,7 @@ pub mod network;
 pub mod optimizer;
 pub mod query;
 pub mod reconstruct;
+pub mod render;
 pub mod server;
 mod setting;
 pub mod study;

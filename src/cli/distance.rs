@@ -27,7 +27,7 @@ pub(super) struct DistanceArguments {
     /// The mesh file
     mesh: PathBuf,
 
-    /// The points: .npy, float32 or float64 [N, 3], in the mesh's own units
+    /// The points: .npy, float32 or float64 [N, 3], in the mesh's own units; or text, three numbers a line (.csv, .txt, - for standard input)
     #[arg(long, value_name = "POINTS")]
     points: PathBuf,
 

@@ -24,8 +24,12 @@ mod peak;
 mod points;
 mod presets;
 mod progress;
+mod project;
+mod raycast;
+mod render;
 mod serve;
 mod study;
+mod text_rows;
 mod volume;
 mod workload;
 
@@ -69,6 +73,9 @@ enum Command {
     Bench(bench::BenchArguments),
     Serve(serve::ServeArguments),
     Completions(completions::CompletionsArguments),
+    Raycast(raycast::RaycastArguments),
+    Project(project::ProjectArguments),
+    Render(render::RenderArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -113,6 +120,9 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Raycast(arguments) => raycast::run(&arguments),
+        Command::Project(arguments) => project::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 
+use super::text_rows::{RowWriter, is_text};
+
 /// Prints one JSON object as a line on standard output.
 pub(super) fn print_json(report: &impl Serialize) -> anyhow::Result<()> {
     let line = serde_json::to_string(report).context("the report is no JSON")?;
@@ -90,6 +92,33 @@ pub(super) fn write_whole(
     match failure {
         Some(error) => Err(error),
         None => written.with_context(|| format!("cannot write {}", path.display())),
+    }
+}
+
+/// Writes rows of float64 to a `.npy` or text file, or as text to standard output. `next` gives whole rows of the named columns, then
+/// nothing; there are `count` of them.
+pub(super) fn write_rows(
+    path: Option<&Path>,
+    count: u64,
+    columns: &[&str],
+    mut next: impl FnMut() -> anyhow::Result<Option<Vec<f64>>>,
+) -> anyhow::Result<()> {
+    let name = path.map_or("standard output".to_owned(), |path| {
+        path.display().to_string()
+    });
+    let cannot_write = || format!("cannot write {name}");
+    let mut fill = |file: &mut dyn Write| {
+        let text = path.is_none_or(is_text);
+        let writer = RowWriter::begin(file, text, count, columns);
+        let mut writer = writer.with_context(cannot_write)?;
+        while let Some(rows) = next()? {
+            writer.extend(&rows).with_context(cannot_write)?;
+        }
+        writer.finish().with_context(cannot_write)
+    };
+    match path {
+        Some(path) => write_whole(path, fill),
+        None => fill(&mut std::io::stdout().lock()),
     }
 }
 

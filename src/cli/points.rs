@@ -1,49 +1,79 @@
-//! NumPy files: points in, columns of numbers out, a chunk at a time.
+//! NumPy files: points and rays in, columns of numbers out, a chunk at a time. Both may be text instead.
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use npyz::{Deserialize, NpyFile, Order, WriterBuilder};
+use npyz::{AutoSerialize, Deserialize, NpyFile, Order, WriterBuilder};
 
-/// Points of a `.npy` file, float32 or float64 `[N, 3]` in C or Fortran order, read as they are needed.
-pub(super) struct PointFile {
+use super::text_rows::{is_text, text_rows};
+
+/// Rows of numbers of a `.npy` file, float32 or float64 `[N, W]` in C or Fortran order, read as they are needed. Standard input (`-`) and
+/// files that end in .csv or .txt are text, a row a line.
+pub(super) struct RowFile<const W: usize> {
     path: PathBuf,
     count: u64,
     read: u64,
-    rows: Box<dyn Iterator<Item = io::Result<[f64; 3]>>>,
+    rows: Rows<W>,
 }
 
-/// Points in one chunk: enough to fill any device, and a few megabytes.
+/// Points.
+pub(super) type PointFile = RowFile<3>;
+
+/// Rays: origin, then direction.
+pub(super) type RayFile = RowFile<6>;
+
+type Rows<const W: usize> = Box<dyn Iterator<Item = io::Result<[f64; W]>>>;
+
+/// Rows in one chunk: enough to fill any device, and a few megabytes.
 const CHUNK: usize = 1 << 18;
 
-impl PointFile {
+impl<const W: usize> RowFile<W> {
+    /// What a row is.
+    const WHAT: &'static str = match W {
+        3 => "points are",
+        _ => "rays are",
+    };
+
     /// Opens a file and checks its header.
     ///
     /// # Errors
     /// Names the file and says what it is instead.
-    pub(super) fn open(path: &Path) -> anyhow::Result<PointFile> {
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        if is_text(path) {
+            let rows = text_rows::<W>(path, Self::WHAT)?;
+            return Ok(RowFile {
+                path: path.to_owned(),
+                count: rows.len() as u64,
+                read: 0,
+                rows: Box::new(rows.into_iter().map(Ok)),
+            });
+        }
         let name = path.display();
         let file = open(path).with_context(|| format!("cannot read {name}"))?;
         let header = NpyFile::new(file)
             .with_context(|| format!("{name} is no .npy file: write one with numpy.save"))?
             .header()
             .clone();
-        let &[count, 3] = header.shape() else {
-            let shape: Vec<String> = header.shape().iter().map(u64::to_string).collect();
-            bail!(
-                "{name} has the shape [{}]: points are [N, 3]",
-                shape.join(", ")
-            );
+        let count = match header.shape() {
+            &[count, width] if width == W as u64 => count,
+            shape => {
+                let shape: Vec<String> = shape.iter().map(u64::to_string).collect();
+                bail!(
+                    "{name} has the shape [{}]: {} [N, {W}]",
+                    shape.join(", "),
+                    Self::WHAT
+                );
+            }
         };
         let kind = header.dtype().descr();
         let rows = match kind.trim_matches('\'') {
-            "<f4" | ">f4" => rows::<f32>(path, header.order(), count),
-            "<f8" | ">f8" => rows::<f64>(path, header.order(), count),
-            _ => bail!("{name} holds {kind}: points are float32 or float64"),
+            "<f4" | ">f4" => rows::<f32, W>(path, header.order(), count),
+            "<f8" | ">f8" => rows::<f64, W>(path, header.order(), count),
+            _ => bail!("{name} holds {kind}: {} float32 or float64", Self::WHAT),
         };
-        Ok(PointFile {
+        Ok(RowFile {
             path: path.to_owned(),
             count,
             read: 0,
@@ -51,33 +81,33 @@ impl PointFile {
         })
     }
 
-    /// Number of points in the whole file.
+    /// Number of rows in the whole file.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// The next points; empty after the last one.
+    /// The next rows; empty after the last one.
     ///
     /// # Errors
-    /// A file that is cut off, and points that are not finite: both with their row.
-    pub(super) fn next_chunk(&mut self) -> anyhow::Result<Vec<[f64; 3]>> {
+    /// A file that is cut off, and numbers that are not finite: both with their row.
+    pub(super) fn next_chunk(&mut self) -> anyhow::Result<Vec<[f64; W]>> {
         let wanted = (self.count - self.read).min(CHUNK as u64);
         let mut chunk = Vec::with_capacity(wanted as usize);
         for row in self.read..self.read + wanted {
             let name = self.path.display();
-            let point = match self.rows.next() {
-                Some(Ok(point)) => point,
+            let numbers = match self.rows.next() {
+                Some(Ok(numbers)) => numbers,
                 Some(Err(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
                     return Err(error).with_context(|| format!("cannot read {name}"));
                 }
                 _ => bail!("{name} is cut off: row {row} of {} is missing", self.count),
             };
-            if point.iter().any(|x| !x.is_finite()) {
+            if numbers.iter().any(|x| !x.is_finite()) {
                 bail!(
-                    "{name}: row {row} (counted from 0) is {point:?}: every coordinate must be a finite number"
+                    "{name}: row {row} (counted from 0) is {numbers:?}: every coordinate must be a finite number"
                 );
             }
-            chunk.push(point);
+            chunk.push(numbers);
         }
         self.read += wanted;
         Ok(chunk)
@@ -90,12 +120,12 @@ fn open(path: &Path) -> io::Result<Input> {
     Ok(BufReader::with_capacity(1 << 20, File::open(path)?))
 }
 
-/// Every row of a `[count, 3]` array as `f64`.
-fn rows<T: Deserialize + Into<f64> + 'static>(
+/// Every row of a `[count, W]` array as `f64`.
+fn rows<T: Deserialize + Into<f64> + 'static, const W: usize>(
     path: &Path,
     order: Order,
     count: u64,
-) -> io::Result<Box<dyn Iterator<Item = io::Result<[f64; 3]>>>>
+) -> io::Result<Rows<W>>
 where
     T::TypeReader: 'static,
 {
@@ -112,35 +142,37 @@ where
     Ok(match order {
         Order::C => {
             let mut flat = numbers(0)?;
-            let mut next = move || flat.next().unwrap_or_else(|| Err(ended()));
-            Box::new((0..count).map(move |_| Ok([next()?, next()?, next()?])))
+            Box::new((0..count).map(move |_| {
+                let mut row = [0.0; W];
+                for x in &mut row {
+                    *x = flat.next().unwrap_or_else(|| Err(ended()))?;
+                }
+                Ok(row)
+            }))
         }
         // One column after the other: one reader each, so that such a file is no more held in memory than another.
         Order::Fortran => {
-            let mut columns = [numbers(0)?, numbers(count)?, numbers(2 * count)?];
+            let columns = (0..W as u64).map(|column| numbers(column * count));
+            let mut columns = columns.collect::<io::Result<Vec<_>>>()?;
             Box::new((0..count).map(move |_| {
-                let mut point = [0.0; 3];
-                for (x, column) in point.iter_mut().zip(&mut columns) {
+                let mut row = [0.0; W];
+                for (x, column) in row.iter_mut().zip(&mut columns) {
                     *x = column.next().unwrap_or_else(|| Err(ended()))?;
                 }
-                Ok(point)
+                Ok(row)
             }))
         }
     })
 }
 
-/// Writes a float32 `.npy` file of a known shape, in C order.
-pub(super) struct NumberWriter<'a> {
-    npy: npyz::NpyWriter<f32, &'a mut dyn Write>,
+/// Writes a `.npy` file of a known shape, float32 or float64, in C order.
+pub(super) struct NumberWriter<'a, T: AutoSerialize + Copy = f32> {
+    npy: npyz::NpyWriter<T, &'a mut dyn Write>,
 }
 
-impl<'a> NumberWriter<'a> {
+impl<'a, T: AutoSerialize + Copy> NumberWriter<'a, T> {
     /// Begins an array `[rows]` if there is one column, else `[rows, columns]`.
-    pub(super) fn begin(
-        file: &'a mut dyn Write,
-        rows: u64,
-        columns: u64,
-    ) -> io::Result<NumberWriter<'a>> {
+    pub(super) fn begin(file: &'a mut dyn Write, rows: u64, columns: u64) -> io::Result<Self> {
         let shape = [rows, columns];
         let npy = npyz::WriteOptions::new()
             .default_dtype()
@@ -151,7 +183,7 @@ impl<'a> NumberWriter<'a> {
     }
 
     /// Appends numbers, row by row.
-    pub(super) fn extend(&mut self, numbers: &[f32]) -> io::Result<()> {
+    pub(super) fn extend(&mut self, numbers: &[T]) -> io::Result<()> {
         self.npy.extend(numbers.iter().copied())
     }
 

@@ -1,6 +1,7 @@
 //! The first triangle that a ray hits.
 
 use super::bvh::{Bvh, Child, Slot, Target, WIDTH};
+use crate::geometry::Bounds;
 
 impl Bvh {
     /// The first hit of the ray from `origin` along the unit vector `direction`: how far, and where.
@@ -20,11 +21,12 @@ impl Bvh {
                     let node = &self.nodes[index];
                     let first = pending.len();
                     for lane in (0..WIDTH).filter(|&lane| node.lo[0][lane] <= node.hi[0][lane]) {
-                        let lo = node.lo.map(|axis| f64::from(axis[lane]));
-                        let hi = node.hi.map(|axis| f64::from(axis[lane]));
-                        if let Some(entry) =
-                            enter_box(lo, hi, origin, inverse).filter(|&entry| entry <= limit)
-                        {
+                        let bounds = Bounds {
+                            min: node.lo.map(|axis| f64::from(axis[lane])),
+                            max: node.hi.map(|axis| f64::from(axis[lane])),
+                        };
+                        let stretch = bounds.stretch_within(origin, inverse);
+                        if let Some((entry, _)) = stretch.filter(|&(entry, _)| entry <= limit) {
                             pending.push((entry, node.children[lane]));
                         }
                     }
@@ -48,20 +50,6 @@ impl Bvh {
         }
         nearest
     }
-}
-
-/// How far a ray goes until it enters a box; `None` if it misses it.
-fn enter_box(lo: [f64; 3], hi: [f64; 3], origin: [f64; 3], inverse: [f64; 3]) -> Option<f64> {
-    let (mut entry, mut exit) = (0.0_f64, f64::INFINITY);
-    for axis in 0..3 {
-        let to_lo = (lo[axis] - origin[axis]) * inverse[axis];
-        let to_hi = (hi[axis] - origin[axis]) * inverse[axis];
-        // Zero times infinity, where a parallel ray runs in a face, is no number: min and max pass over it.
-        entry = entry.max(to_lo.min(to_hi));
-        exit = exit.min(to_lo.max(to_hi));
-    }
-    // A little more room, so that rounding loses no triangle that lies in the face of its box.
-    (entry <= exit * (1.0 + 1e-12) + 1e-12).then_some(entry)
 }
 
 /// How far a ray goes until it hits a triangle (Möller and Trumbore 1997).

@@ -19,6 +19,7 @@ mod spline;
 
 pub use bodies::{Bodies, Body};
 pub use bounded::BoundedBelow;
+pub(crate) use bounded::box_with_slack;
 pub use corrected::Corrected;
 pub use device::{Device, DeviceChoice, DeviceError};
 pub use device_failure::{device_failure, panic_message};

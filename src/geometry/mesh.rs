@@ -133,6 +133,23 @@ impl Bounds {
         }
     }
 
+    /// Where a ray enters the box, 0 if it begins in it, and where it leaves it, in lengths of its direction; `None` if it passes by.
+    /// `inverse` has one over each coordinate of the direction.
+    pub(crate) fn stretch_within(&self, origin: [f64; 3], inverse: [f64; 3]) -> Option<(f64, f64)> {
+        let (mut entry, mut exit) = (0.0_f64, f64::INFINITY);
+        for axis in 0..3 {
+            let to_min = (self.min[axis] - origin[axis]) * inverse[axis];
+            let to_max = (self.max[axis] - origin[axis]) * inverse[axis];
+            // Zero times infinity: the ray runs in a face, and its axis says nothing.
+            if !to_min.is_nan() && !to_max.is_nan() {
+                entry = entry.max(to_min.min(to_max));
+                exit = exit.min(to_min.max(to_max));
+            }
+        }
+        // A little more room, so that rounding loses nothing that lies in a face of the box.
+        (entry <= exit * (1.0 + 1e-12) + 1e-12).then_some((entry, exit.max(entry)))
+    }
+
     /// The box grown by `margin` on each of its six sides.
     pub fn grown(&self, margin: f64) -> Bounds {
         Bounds {

@@ -6,11 +6,15 @@ mod evaluate;
 mod hessian;
 mod loaded;
 mod measure;
+mod project;
 mod quantity;
+mod ray;
 
 pub use compare::{DirectedDistance, MeshComparison, compare_meshes};
 pub use evaluate::{Column, Evaluation, EvaluationError, evaluate};
 pub use hessian::{NotTwiceDifferentiable, ensure_twice_differentiable};
 pub use loaded::LoadedModel;
 pub use measure::{MeasureError, MeasureErrors, MeasureSettings, Measurement, measure};
+pub use project::{Foot, GradientDrift, ProjectError, ProjectSettings, Projection, project_points};
 pub use quantity::{Quantity, UnknownQuantity};
+pub use ray::{Hit, MOST_HITS, Ray, RayError, RayHits, RaySettings, RayStats, cast_rays};

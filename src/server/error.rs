@@ -15,8 +15,9 @@ use super::resource_name::Collection;
 use crate::extract::ExtractError;
 use crate::field::{DeviceError, ModelError, device_failure, panic_message};
 use crate::geometry::{MeshError, PointCloudError, ReadError};
-use crate::query::MeasureError;
+use crate::query::{MeasureError, ProjectError, RayError};
 use crate::reconstruct::ReconstructError;
+use crate::render::RenderError;
 use crate::train::{FitError, SettingsError};
 
 /// `ErrorInfo.domain` of every error.
@@ -95,6 +96,12 @@ pub(super) enum ApiError {
     Extract(#[from] ExtractError),
     #[error(transparent)]
     Measure(#[from] MeasureError),
+    #[error(transparent)]
+    Ray(#[from] RayError),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Render(#[from] RenderError),
     #[error("the result cannot be written: {0}")]
     Encode(io::Error),
     #[error("the call was cancelled")]
@@ -211,6 +218,19 @@ impl ApiError {
             ApiError::Extract(error) => extract_verdict(error),
             ApiError::Measure(MeasureError::Extract(error)) => extract_verdict(error),
             ApiError::Measure(MeasureError::Error(_)) => blame("FIELD_INVALID", "error"),
+            ApiError::Ray(error) | ApiError::Render(RenderError::Ray(error)) => ray_verdict(error),
+            ApiError::Project(error) => match error {
+                ProjectError::NotFinite { .. } => blame("FIELD_INVALID", "points"),
+                ProjectError::Setting { name, .. } => blame("FIELD_INVALID", name),
+                ProjectError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
+            },
+            ApiError::Render(error) => match error {
+                RenderError::Setting { name: "size", .. } => blame("FIELD_INVALID", "width"),
+                RenderError::Setting { name, .. } => blame("FIELD_INVALID", name),
+                RenderError::NoMesh => blame("FIELD_INVALID", "mesh"),
+                RenderError::NoDirection => blame("FIELD_INVALID", "eye"),
+                RenderError::Ray(_) | RenderError::Evaluation(_) => blame("FIELD_INVALID", "mode"),
+            },
             ApiError::Encode(_) => verdict(Code::Internal, "RESULT_NOT_WRITTEN"),
             ApiError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
             ApiError::Panic(_) => verdict(Code::Internal, "PANIC"),
@@ -222,6 +242,22 @@ impl ApiError {
                 field: Some("request_id"),
             },
         }
+    }
+}
+
+fn ray_verdict(error: &RayError) -> Verdict {
+    let (code, reason, field) = match error {
+        RayError::NotFinite { .. } | RayError::NoDirection { .. } => {
+            (Code::InvalidArgument, "FIELD_INVALID", Some("rays"))
+        }
+        RayError::Setting { name, .. } => (Code::InvalidArgument, "FIELD_INVALID", Some(*name)),
+        RayError::FieldNotFinite { .. } => (Code::FailedPrecondition, "MODEL_NOT_FINITE", None),
+        RayError::Cancelled => (Code::Cancelled, "CANCELLED", None),
+    };
+    Verdict {
+        code,
+        reason,
+        field,
     }
 }
 

@@ -51,40 +51,54 @@ impl Asked {
 /// The points of a request: `[N, 3]`.
 ///
 /// # Errors
-/// [`ApiError::Field`] for a length that is no multiple of 12 bytes, too many points, and coordinates that are no numbers.
+/// As [`decode_rows`].
 pub(super) fn decode_points(bytes: &[u8], limit: u64) -> Result<Vec<[f64; 3]>, ApiError> {
+    decode_rows("points", bytes, limit)
+}
+
+/// The points or rays of a request, in its field `what`: `[N, W]`.
+///
+/// # Errors
+/// [`ApiError::Field`] for a length that is no whole number of rows, too many rows, and coordinates that are no numbers.
+pub(super) fn decode_rows<const W: usize>(
+    what: &'static str,
+    bytes: &[u8],
+    limit: u64,
+) -> Result<Vec<[f64; W]>, ApiError> {
     let (numbers, rest) = bytes.as_chunks::<4>();
-    let (rows, more) = numbers.as_chunks::<3>();
+    let (rows, more) = numbers.as_chunks::<W>();
     if !rest.is_empty() || !more.is_empty() {
         let message = format!(
-            "points has {} bytes: f32 [N, 3] is a multiple of 12",
-            bytes.len()
+            "{what} has {} bytes: f32 [N, {W}] is a multiple of {}",
+            bytes.len(),
+            4 * W
         );
-        return Err(ApiError::field("points", message));
+        return Err(ApiError::field(what, message));
     }
     if rows.len() as u64 > limit {
         let message = format!(
-            "{} points in one request: at most {limit} are taken; send them in several, over one stream",
+            "{} {what} in one request: at most {limit} are taken; send them in several",
             rows.len()
         );
-        return Err(ApiError::field("points", message));
+        return Err(ApiError::field(what, message));
     }
-    let points: Vec<[f64; 3]> = rows
+    let rows: Vec<[f64; W]> = rows
         .iter()
         .map(|row| row.map(|x| f64::from(f32::from_le_bytes(x))))
         .collect();
-    match points
+    match rows
         .iter()
-        .position(|point| !point.iter().all(|x| x.is_finite()))
+        .position(|row| !row.iter().all(|x| x.is_finite()))
     {
         Some(index) => {
             let message = format!(
-                "point {index} is at {:?}: every coordinate must be a finite number",
-                points[index]
+                "{} {index} is {:?}: every coordinate must be a finite number",
+                what.trim_end_matches('s'),
+                rows[index]
             );
-            Err(ApiError::field("points", message))
+            Err(ApiError::field(what, message))
         }
-        None => Ok(points),
+        None => Ok(rows),
     }
 }
 

@@ -42,6 +42,8 @@ mod page;
 mod preview;
 pub mod proto;
 mod query_service;
+mod rays;
+mod rendering;
 mod resource_name;
 mod responses;
 mod restore;

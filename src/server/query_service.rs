@@ -12,12 +12,15 @@ use super::answers::send_answer;
 use super::blocking::run_blocking;
 use super::convert::{known, resolution};
 use super::error::ApiError;
-use super::evaluation::{Asked, decode_points, evaluate};
+use super::evaluation::{Asked, decode_points, decode_rows, evaluate};
 use super::extraction::{Messages, dense_messages, surface_messages, vdb_messages};
 use super::measuring::measured;
+use super::meshes::Meshes;
 use super::models::Models;
 use super::proto;
 use super::proto::query_service_server::QueryService;
+use super::rays::{cast, projected};
+use super::rendering::{render_settings, rendered, send_parts};
 use super::resource_name::Collection;
 use super::settings::Limits;
 use crate::CancelToken;
@@ -31,6 +34,7 @@ const BAND: f64 = 3.0;
 #[derive(Clone)]
 pub(super) struct QueryCalls {
     pub(super) models: Arc<Models>,
+    pub(super) meshes: Arc<Meshes>,
     pub(super) limits: Arc<Limits>,
     /// Extractions may take much memory each: so many run at once, and the others wait.
     pub(super) extractions: Arc<Semaphore>,
@@ -80,6 +84,7 @@ impl QueryService for QueryCalls {
     type MeasureStream = ReceiverStream<Result<proto::MeasureResponse, Status>>;
     type ExtractMeshStream = Messages<proto::ExtractMeshResponse>;
     type ExtractVolumeStream = Messages<proto::ExtractVolumeResponse>;
+    type RenderStream = ReceiverStream<Result<proto::RenderResponse, Status>>;
 
     async fn evaluate(
         &self,
@@ -200,6 +205,66 @@ impl QueryService for QueryCalls {
             })
             .await?;
         Ok(Response::new(messages))
+    }
+
+    async fn raycast(
+        &self,
+        request: Request<proto::RaycastRequest>,
+    ) -> Result<Response<proto::RaycastResponse>, Status> {
+        let request = request.into_inner();
+        let id = Collection::Models.id(&request.model, "model")?.to_owned();
+        let rays = decode_rows("rays", &request.rays, self.limits.max_points)?;
+        let models = self.models.clone();
+        let most_bytes = self.limits.max_message_bytes;
+        let work = run_blocking(move |cancel| {
+            cast(&models.load(&id)?, &rays, &request, most_bytes, cancel)
+        });
+        Ok(Response::new(work.await?))
+    }
+
+    async fn project(
+        &self,
+        request: Request<proto::ProjectRequest>,
+    ) -> Result<Response<proto::ProjectResponse>, Status> {
+        let proto::ProjectRequest { model, points, iso } = request.into_inner();
+        let id = Collection::Models.id(&model, "model")?.to_owned();
+        let points = decode_points(&points, self.limits.max_points)?;
+        let models = self.models.clone();
+        let most_bytes = self.limits.max_message_bytes;
+        let work = run_blocking(move |cancel| {
+            projected(&models.load(&id)?, &points, iso, most_bytes, cancel)
+        });
+        Ok(Response::new(work.await?))
+    }
+
+    async fn render(
+        &self,
+        request: Request<proto::RenderRequest>,
+    ) -> Result<Response<Self::RenderStream>, Status> {
+        let request = request.into_inner();
+        // Told at once.
+        self.models
+            .get(Collection::Models.id(&request.model, "model")?)?;
+        let settings = render_settings(&request, self.limits.max_pixels)?;
+        let mesh = match request.mesh.is_empty() {
+            true => None,
+            false => Some(
+                self.meshes
+                    .get(Collection::Meshes.id(&request.mesh, "mesh")?)?
+                    .1,
+            ),
+        };
+        let calls = self.clone();
+        let (answers, receiver) = mpsc::channel(2);
+        let rendering = async move {
+            let fractions = answers.clone();
+            let work = calls.extracted(&request.model, move |model, cancel| {
+                rendered(model, &settings, mesh.as_deref(), cancel, &fractions)
+            });
+            send_parts(&answers, work).await;
+        };
+        tokio::spawn(rendering.in_current_span());
+        Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }
 

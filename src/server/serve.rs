@@ -356,6 +356,7 @@ impl Server {
         });
         let query = QueryServiceServer::new(QueryCalls {
             models: self.models.clone(),
+            meshes: self.meshes.clone(),
             limits: limits.clone(),
             extractions: Arc::new(Semaphore::new(
                 limits.max_running_extractions.max(1) as usize

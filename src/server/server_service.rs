@@ -41,6 +41,7 @@ impl ServerService for ServerCalls {
                 max_points: limits.max_points,
                 max_extract_bytes: limits.max_extract_bytes,
                 max_decoded_mesh_bytes: limits.max_decoded_mesh_bytes,
+                max_pixels: limits.max_pixels,
             }),
             quantities: Quantity::ALL.map(quantity).to_vec(),
             settings_schema: self.settings_schema.clone(),

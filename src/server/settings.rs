@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::extract::DEFAULT_MEMORY_LIMIT;
 use crate::geometry::SizeLimit;
+use crate::render::MOST_PIXELS;
 
 /// Everything that decides how the daemon runs. Start from [`Default`].
 #[derive(Clone, Debug)]
@@ -60,12 +61,14 @@ pub struct Limits {
     pub max_running_fits: u32,
     /// Fits that wait at once.
     pub max_queued_fits: u32,
-    /// Points in one evaluation request.
+    /// Points in one evaluation or projection request, rays in one raycast.
     pub max_points: u64,
     /// Memory of one extraction, about, in bytes.
     pub max_extract_bytes: u64,
-    /// Extractions that run at once; more wait.
+    /// Extractions and pictures that are made at once; more wait.
     pub max_running_extractions: u32,
+    /// Pixels of a picture.
+    pub max_pixels: u64,
 }
 
 impl Default for ServerSettings {
@@ -98,6 +101,7 @@ impl Default for Limits {
             max_points: 1_000_000,
             max_extract_bytes: DEFAULT_MEMORY_LIMIT,
             max_running_extractions: 2,
+            max_pixels: MOST_PIXELS,
         }
     }
 }

@@ -12,6 +12,7 @@ mod models;
 mod octahedron;
 mod previews;
 mod queries;
+mod rays;
 mod real_fit;
 mod restarts;
 mod retries;
