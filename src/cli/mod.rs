@@ -9,9 +9,11 @@ mod bench;
 mod checkpoint;
 mod compare;
 mod completions;
+mod compress;
 mod devices;
 mod distance;
 mod eval;
+mod export;
 mod failure;
 mod fit;
 mod inspect;
@@ -69,6 +71,8 @@ enum Command {
     Bench(bench::BenchArguments),
     Serve(serve::ServeArguments),
     Completions(completions::CompletionsArguments),
+    Export(export::ExportArguments),
+    Compress(compress::CompressArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -113,6 +117,8 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Compress(arguments) => compress::run(&arguments),
     }
 }
 

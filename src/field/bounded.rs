@@ -19,14 +19,19 @@ pub struct BoundedBelow<F> {
     max: [f32; 3],
 }
 
+/// The corners of the box, the distance to which a field is raised to; `bounds` is the shape's bounding box in the unit frame.
+pub(crate) fn box_with_slack(bounds: &Bounds) -> [[f32; 3]; 2] {
+    [
+        bounds.min.map(|x| x as f32 - SLACK),
+        bounds.max.map(|x| x as f32 + SLACK),
+    ]
+}
+
 impl<F> BoundedBelow<F> {
     /// `bounds` is the shape's bounding box in the unit frame.
     pub fn new(field: F, bounds: &Bounds) -> Self {
-        Self {
-            field,
-            min: bounds.min.map(|x| x as f32 - SLACK),
-            max: bounds.max.map(|x| x as f32 + SLACK),
-        }
+        let [min, max] = box_with_slack(bounds);
+        Self { field, min, max }
     }
 
     /// The way to `point` from the nearest point of the box with its slack, and its length; `None` inside.

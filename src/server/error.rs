@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::resource_name::Collection;
+use crate::export::ExportError;
 use crate::extract::ExtractError;
 use crate::field::{DeviceError, ModelError, device_failure, panic_message};
 use crate::geometry::{MeshError, PointCloudError, ReadError};
@@ -93,6 +94,8 @@ pub(super) enum ApiError {
     Extract(#[from] ExtractError),
     #[error(transparent)]
     Measure(#[from] MeasureError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("the result cannot be written: {0}")]
     Encode(io::Error),
     #[error("the call was cancelled")]
@@ -200,6 +203,11 @@ impl ApiError {
             ApiError::Extract(error) => extract_verdict(error),
             ApiError::Measure(MeasureError::Extract(error)) => extract_verdict(error),
             ApiError::Measure(MeasureError::Error(_)) => blame("FIELD_INVALID", "error"),
+            ApiError::Export(_) => Verdict {
+                code: Code::FailedPrecondition,
+                reason: "MODEL_TOO_LARGE_FOR_FORMAT",
+                field: Some("format"),
+            },
             ApiError::Encode(_) => verdict(Code::Internal, "RESULT_NOT_WRITTEN"),
             ApiError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
             ApiError::Panic(_) => verdict(Code::Internal, "PANIC"),

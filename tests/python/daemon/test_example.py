@@ -36,3 +36,18 @@ def test_measure_over_grpc(daemon, tmp_path):
     assert abs(found["normal"][0] - 1.0) < 0.05 and found["mean-curvature"][0] > 0.5
     assert len(found["principal-directions"]) == 6
     assert abs(found["volume"][0] / 4.18879 - 1.0) < 0.05 and abs(found["area"][0] / 12.56637 - 1.0) < 0.05
+
+
+def test_export_over_grpc(daemon, tmp_path):
+    ball, graph = tmp_path / "ball.obj", tmp_path / "ball.onnx"
+    ball.write_bytes(obj(sphere()))
+
+    def run(*command: object) -> str:
+        command = [sys.executable, *map(str, command)]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    model = run("examples/fit_over_grpc.py", daemon.folder, ball, 0, 0, 0).split()[0]
+    formats = run("examples/export_over_grpc.py", daemon.folder, model, "onnx", graph)
+    assert "glsl" in formats and graph.stat().st_size > 10_000
