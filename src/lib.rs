@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Data flows one way, and so do the imports: [`geometry`] → [`distance`] → [`network`], [`loss`], [`optimizer`] → [`backend`] → [`field`] → [`train`] → [`extract`] →
-//! [`query`] → [`render`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
+//! [`query`] → [`render`], [`export`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
 
 mod atomic_file;
 pub mod backend;
@@ -33,6 +33,7 @@ mod calculus;
 mod cancel;
 pub mod cli;
 pub mod distance;
+pub mod export;
 pub mod extract;
 pub mod field;
 pub mod geometry;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use overfit::geometry::shapes;
-use program::{json, overfit, read_npy, write_npy, write_obj};
+use program::{failure, json, overfit, read_npy, write_npy, write_obj};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -633,4 +633,83 @@ fn a_model_is_measured_in_its_own_units() {
     );
     let warning = nothing["warnings"][0].as_str().unwrap();
     assert!(warning.contains("nowhere below -3"), "{warning}");
+}
+
+#[test]
+fn models_go_out_for_other_programs() {
+    let small = "fit sphere.obj -o small.safetensors --preset compact --steps 20 --set architecture.mlp.hidden_width=8 --json";
+    json(folder(), small);
+    for format in ["glsl", "wgsl", "osl", "onnx"] {
+        let report = json(
+            folder(),
+            &format!("export small.safetensors -o small.{format} --json"),
+        );
+        let file = std::fs::read(folder().join(format!("small.{format}"))).unwrap();
+        assert_eq!(report["format"], format);
+        assert_eq!(report["bytes"], file.len());
+    }
+    let glsl = std::fs::read_to_string(folder().join("small.glsl")).unwrap();
+    assert!(glsl.contains("float sdf(vec3 p) {"));
+    let refused = failure(folder(), "export sphere.safetensors -o sphere.glsl");
+    assert!(
+        refused.contains("spline") && refused.contains("preset compact"),
+        "{refused}"
+    );
+    let unknown = failure(folder(), "export sphere.safetensors -o sphere.fbx");
+    assert!(unknown.contains(".onnx, .glsl"), "{unknown}");
+}
+
+#[test]
+fn a_compact_file_is_read_by_every_command() {
+    let report = json(
+        folder(),
+        "compress sphere.safetensors -o compact.safetensors --error 5e-4 --json",
+    );
+    let (bytes, before) = (
+        report["bytes"].as_u64().unwrap(),
+        report["bytes_before"].as_u64().unwrap(),
+    );
+    assert!(5 * bytes < before, "{report}");
+    let largest = report["largest_error"].as_f64().unwrap();
+    assert!(
+        largest <= 5e-4 * 2.0 * RADIUS && report["mean_error"].as_f64().unwrap() < 0.5 * largest
+    );
+    let mesh = json(
+        folder(),
+        "mesh compact.safetensors -o compact.ply --resolution 64 --json",
+    );
+    assert_eq!(mesh["watertight"], true);
+    let inspected = json(folder(), "inspect compact.safetensors --json");
+    assert_eq!(
+        inspected["training"]["compact"]["largest_error"],
+        report["largest_error"]
+    );
+    json(
+        folder(),
+        "export compact.safetensors -o plain.safetensors --json",
+    );
+    let points: Vec<f32> = (0..300)
+        .map(|index| CENTER[index % 3] as f32 + (index as f32 * 0.7).sin() * 3.0)
+        .collect();
+    write_npy(
+        &folder().join("around.npy"),
+        npyz::Order::C,
+        &[100, 3],
+        &points,
+    );
+    let values = ["compact", "plain", "sphere"].map(|name| {
+        json(
+            folder(),
+            &format!("eval {name}.safetensors --points around.npy -o around-{name}.npy --json"),
+        );
+        read_npy(&folder().join(format!("around-{name}.npy"))).1
+    });
+    for ((compact, plain), before) in values[0].iter().zip(&values[1]).zip(&values[2]) {
+        assert!((compact - plain).abs() < 1e-4 && (compact - before).abs() < 0.02);
+    }
+    let refused = failure(
+        folder(),
+        "compress sphere.safetensors -o x.safetensors --error 0",
+    );
+    assert!(refused.contains("1e-6"), "{refused}");
 }

@@ -9,9 +9,11 @@ mod bench;
 mod checkpoint;
 mod compare;
 mod completions;
+mod compress;
 mod devices;
 mod distance;
 mod eval;
+mod export;
 mod failure;
 mod fit;
 mod inspect;
@@ -76,6 +78,8 @@ enum Command {
     Raycast(raycast::RaycastArguments),
     Project(project::ProjectArguments),
     Render(render::RenderArguments),
+    Export(export::ExportArguments),
+    Compress(compress::CompressArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -123,6 +127,8 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Raycast(arguments) => raycast::run(&arguments),
         Command::Project(arguments) => project::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Compress(arguments) => compress::run(&arguments),
     }
 }
 

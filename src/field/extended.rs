@@ -21,7 +21,7 @@ pub struct Extended<F> {
 }
 
 /// How far below the border of the cube the outer surface has a part in the value.
-const SHELL: f32 = 1.0 / 16.0;
+pub(crate) const SHELL: f32 = 1.0 / 16.0;
 
 impl<F: ScalarField> Extended<F> {
     /// `field` answers within the cube; `outer` is its shape's outer surface, if one is known.

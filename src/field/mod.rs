@@ -3,6 +3,7 @@
 mod bodies;
 mod bounded;
 mod checksum;
+mod coded;
 mod corrected;
 mod device;
 mod device_failure;
@@ -20,12 +21,14 @@ mod spline;
 pub use bodies::{Bodies, Body};
 pub use bounded::BoundedBelow;
 pub(crate) use bounded::box_with_slack;
+pub use coded::CompactForm;
 pub use corrected::Corrected;
 pub use device::{Device, DeviceChoice, DeviceError};
 pub use device_failure::{device_failure, panic_message};
 pub use devices::{DeviceReport, available_devices, devices};
 pub use engine::{Engine, Learner, LearnerState, SharedField, open_engine};
 pub use extended::Extended;
+pub(crate) use extended::SHELL;
 pub use metrics::Metrics;
 pub use model::{Model, ModelError, Training};
 pub use outer_surface::{OuterDetail, OuterSurface};
@@ -33,3 +36,4 @@ pub use scalar_field::ScalarField;
 pub use spline::{
     Degree, MOST_CELLS, Refinement, SparseSpline, SplineField, SplineLevel, interpolate,
 };
+pub(crate) use spline::{Lattice, SIDE, weights, whole_bricks};

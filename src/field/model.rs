@@ -15,10 +15,13 @@ use thiserror::Error;
 
 use super::bodies::Bodies;
 use super::checksum::{verify, with_checksum};
+use super::coded::{self, CompactForm, Contents, Numbers};
 use super::corrected::Corrected;
 use super::engine::{Engine, SharedField};
 use super::metrics::Metrics;
-use super::model_tensors::{Stored, outer_tensors, read_outer, read_spline, spline_tensors};
+use super::model_tensors::{
+    Stored, check_outer, check_spline, outer_tensors, read_outer, read_spline, spline_tensors,
+};
 use super::outer_surface::OuterSurface;
 use super::spline::{Degree, SparseSpline, SplineField};
 use crate::geometry::{Bounds, Similarity};
@@ -79,6 +82,9 @@ pub struct Training {
     /// The mesh's bodies; `None` where the surface does not tell how many the field has (an open one), and in older
     /// models.
     pub bodies: Option<Bodies>,
+    /// The steps that its numbers are kept in, where its file is the compact one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compact: Option<CompactForm>,
 }
 
 /// A model file that cannot be written or read.
@@ -130,6 +136,15 @@ struct Description {
     frame: Similarity,
     bounds: Bounds,
     training: Training,
+    /// What is in the numbers of a compact file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contents: Option<Contents>,
+}
+
+/// What every file says first.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct FormatOnly {
+    format: String,
 }
 
 /// What a file says of its spline beside its tensors.
@@ -160,8 +175,16 @@ impl Model {
         }
     }
 
-    /// The file's bytes.
+    /// The file's bytes; those of the compact form where [`Training::compact`] has its steps.
     pub fn to_bytes(&self) -> Vec<u8> {
+        match &self.training.compact {
+            None => self.to_plain_bytes(),
+            Some(form) => self.compact_bytes(form),
+        }
+    }
+
+    /// The bytes of a file whose numbers are tensors, whatever form the model has; levels of the spline but the first in half precision.
+    pub fn to_plain_bytes(&self) -> Vec<u8> {
         let bytes: &[u8] = bytemuck::cast_slice(&self.parameters);
         let tensors = self.architecture.tensors().into_iter().map(|spec| {
             let range = spec.offset * 4..(spec.offset + spec.len()) * 4;
@@ -170,8 +193,56 @@ impl Model {
         });
         let outer = self.outer.iter().flat_map(outer_tensors);
         let spline = self.spline.iter().flat_map(|spline| spline_tensors(spline));
-        let description = serde_json::json!(Description {
-            format: FORMAT.to_owned(),
+        let mut description = self.description(FORMAT, None);
+        description.training.compact = None;
+        let description = serde_json::json!(description);
+        file_bytes(tensors.chain(outer).chain(spline), &description)
+    }
+
+    fn compact_bytes(&self, form: &CompactForm) -> Vec<u8> {
+        let (words, contents) = coded::write(&self.architecture, form, &self.numbers());
+        let description = serde_json::json!(self.description(coded::FORMAT, Some(contents)));
+        let tensors = coded::tensors(&description.to_string(), &words);
+        let format = FormatOnly {
+            format: coded::FORMAT.to_owned(),
+        };
+        file_bytes(tensors, &serde_json::json!(format))
+    }
+
+    /// The same model with its numbers rounded to steps, as its compact file has them.
+    ///
+    /// # Panics
+    /// Panics if there is no step for a tensor or a level.
+    pub fn compacted(&self, form: CompactForm) -> Model {
+        assert_eq!(form.network.len(), self.architecture.tensors().len());
+        assert_eq!(
+            form.spline.len(),
+            self.spline.as_ref().map_or(0, |spline| spline.levels.len())
+        );
+        let numbers = coded::rounded(&self.architecture, &form, &self.numbers());
+        Model {
+            parameters: numbers.parameters,
+            spline: numbers.spline.map(Arc::new),
+            outer: numbers.outer,
+            training: Training {
+                compact: Some(form),
+                ..self.training.clone()
+            },
+            ..self.clone()
+        }
+    }
+
+    fn numbers(&self) -> Numbers {
+        Numbers {
+            parameters: self.parameters.clone(),
+            spline: self.spline.as_deref().cloned(),
+            outer: self.outer.clone(),
+        }
+    }
+
+    fn description(&self, format: &str, contents: Option<Contents>) -> Description {
+        Description {
+            format: format.to_owned(),
             spline: self.spline.as_ref().map(|spline| SplineDescription {
                 degree: spline.degree,
                 cells: spline.levels.iter().map(|level| level.cells).collect(),
@@ -180,12 +251,8 @@ impl Model {
             frame: self.frame,
             bounds: self.bounds,
             training: self.training.clone(),
-        });
-        let tensors: Vec<(String, Stored)> = tensors.chain(outer).chain(spline).collect();
-        let description = with_checksum(&description.to_string(), &tensors);
-        // One entry: several would come out in a new order each time, and the same model would not be the same file.
-        let metadata = HashMap::from([(METADATA_KEY.to_owned(), description)]);
-        serialize(tensors, Some(metadata)).expect("names are unique and sizes match")
+            contents,
+        }
     }
 
     /// Reads a file's bytes.
@@ -202,40 +269,24 @@ impl Model {
             ModelError::Incomplete(format!("its metadata has no '{METADATA_KEY}'"))
         })?;
         verify(entry, &tensors)?;
-        let Description {
-            format,
-            spline,
-            architecture,
-            frame,
-            bounds,
-            training,
-        } = parse_description(entry)?;
-        if format != FORMAT {
-            let text = format!("its format is '{format}', this version reads '{FORMAT}'");
-            return Err(ModelError::Incomplete(text));
-        }
-        architecture.validate()?;
-        let mut parameters = Vec::with_capacity(architecture.parameter_count());
-        for spec in architecture.tensors() {
-            let tensor = tensors.tensor(&spec.name).map_err(|_| {
-                ModelError::Incomplete(format!("tensor '{}' is missing", spec.name))
-            })?;
-            if tensor.dtype() != Dtype::F32 || tensor.shape() != spec.shape {
-                return Err(ModelError::Incomplete(format!(
-                    "tensor '{}' is {:?} {:?}, its architecture needs F32 {:?}",
-                    spec.name,
-                    tensor.dtype(),
-                    tensor.shape(),
-                    spec.shape
-                )));
+        let FormatOnly { format } = parse(entry)?;
+        let mut description: Description = match format.as_str() {
+            FORMAT => parse(entry)?,
+            coded::FORMAT => parse(&coded::description(&tensors)?)?,
+            other => {
+                let text = format!(
+                    "its format is '{other}', this version reads '{FORMAT}' and '{}'",
+                    coded::FORMAT
+                );
+                return Err(ModelError::Incomplete(text));
             }
-            let (chunks, _) = tensor.data().as_chunks::<4>();
-            parameters.extend(chunks.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+        };
+        if format == FORMAT {
+            // Only compact files have steps.
+            description.training.compact = None;
         }
-        if let Some(index) = parameters.iter().position(|x| !x.is_finite()) {
-            let text = format!("parameter {index} is {}", parameters[index]);
-            return Err(ModelError::Incomplete(text));
-        }
+        description.architecture.validate()?;
+        let frame = description.frame;
         if !(frame.scale.is_finite()
             && frame.scale > 0.0
             && frame.center.iter().all(|c| c.is_finite()))
@@ -244,17 +295,28 @@ impl Model {
                 "its frame is no similarity".to_owned(),
             ));
         }
-        let spline = spline.map(|SplineDescription { degree, cells }| {
-            read_spline(&tensors, degree, &cells).map(Arc::new)
-        });
+        let numbers = match (&description.training.compact, &description.contents) {
+            (Some(form), Some(contents)) if format == coded::FORMAT => {
+                let spline = description.spline.as_ref();
+                let levels = spline.map(|spline| (spline.degree, spline.cells.as_slice()));
+                coded::read(&tensors, &description.architecture, levels, form, contents)?
+            }
+            _ => plain_numbers(&tensors, &description)?,
+        };
+        if let Some(index) = numbers.parameters.iter().position(|x| !x.is_finite()) {
+            let text = format!("parameter {index} is {}", numbers.parameters[index]);
+            return Err(ModelError::Incomplete(text));
+        }
+        check_spline(numbers.spline.as_ref())?;
+        check_outer(numbers.outer.as_ref())?;
         Ok(Model {
-            spline: spline.transpose()?,
-            architecture,
-            parameters,
+            spline: numbers.spline.map(Arc::new),
+            architecture: description.architecture,
+            parameters: numbers.parameters,
             frame,
-            bounds,
-            outer: read_outer(&tensors)?,
-            training,
+            bounds: description.bounds,
+            outer: numbers.outer,
+            training: description.training,
         })
     }
 
@@ -285,7 +347,53 @@ impl Model {
     }
 }
 
-fn parse_description(text: &str) -> Result<Description, ModelError> {
+/// A file of tensors and of what it says of itself.
+fn file_bytes<'a>(
+    tensors: impl IntoIterator<Item = (String, Stored<'a>)>,
+    description: &serde_json::Value,
+) -> Vec<u8> {
+    let tensors: Vec<(String, Stored)> = tensors.into_iter().collect();
+    let description = with_checksum(&description.to_string(), &tensors);
+    // One entry: several would come out in a new order each time, and the same model would not be the same file.
+    let metadata = HashMap::from([(METADATA_KEY.to_owned(), description)]);
+    serialize(tensors, Some(metadata)).expect("names are unique and sizes match")
+}
+
+/// The numbers of a file that has them as tensors.
+fn plain_numbers(
+    tensors: &SafeTensors<'_>,
+    description: &Description,
+) -> Result<Numbers, ModelError> {
+    let architecture = &description.architecture;
+    let mut parameters = Vec::with_capacity(architecture.parameter_count());
+    for spec in architecture.tensors() {
+        let tensor = tensors
+            .tensor(&spec.name)
+            .map_err(|_| ModelError::Incomplete(format!("tensor '{}' is missing", spec.name)))?;
+        if tensor.dtype() != Dtype::F32 || tensor.shape() != spec.shape {
+            return Err(ModelError::Incomplete(format!(
+                "tensor '{}' is {:?} {:?}, its architecture needs F32 {:?}",
+                spec.name,
+                tensor.dtype(),
+                tensor.shape(),
+                spec.shape
+            )));
+        }
+        let (chunks, _) = tensor.data().as_chunks::<4>();
+        parameters.extend(chunks.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+    }
+    let spline = description.spline.as_ref().map(|spline| {
+        let SplineDescription { degree, cells } = spline;
+        read_spline(tensors, *degree, cells)
+    });
+    Ok(Numbers {
+        parameters,
+        spline: spline.transpose()?,
+        outer: read_outer(tensors)?,
+    })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ModelError> {
     serde_json::from_str(text).map_err(|error| {
         ModelError::Incomplete(format!(
             "its metadata '{METADATA_KEY}' does not parse: {error}"

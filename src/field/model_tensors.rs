@@ -88,18 +88,27 @@ pub(super) fn read_outer(tensors: &SafeTensors<'_>) -> Result<Option<OuterSurfac
     let places = rows_of(tensors, OUTER_PLACES, Dtype::U8, u8::from_le_bytes)?;
     let nearest = rows_of(tensors, OUTER_NEAREST, Dtype::F32, f32::from_le_bytes)?;
     let cells = rows_of(tensors, OUTER_CELLS, Dtype::U32, u32::from_le_bytes)?;
-    let outer = OuterSurface {
+    Ok(Some(OuterSurface {
         places,
         nearest,
         cells,
-    };
+    }))
+}
+
+/// Fails if what was read as an outer surface is none.
+pub(super) fn check_outer(outer: Option<&OuterSurface>) -> Result<(), ModelError> {
     let wrong = |text| ModelError::Incomplete(format!("its outer surface is damaged: {text}"));
-    outer.check().map_err(wrong)?;
-    Ok(Some(outer))
+    outer.map_or(Ok(()), |outer| outer.check().map_err(wrong))
+}
+
+/// Fails if what was read as a spline is none.
+pub(super) fn check_spline(spline: Option<&SparseSpline>) -> Result<(), ModelError> {
+    let wrong = |text| ModelError::Incomplete(format!("its spline is damaged: {text}"));
+    spline.map_or(Ok(()), |spline| spline.check().map_err(wrong))
 }
 
 /// The tensor of a name, if it is of this kind and, but for its first dimension, of this shape.
-fn checked<'a>(
+pub(super) fn checked<'a>(
     tensors: &SafeTensors<'a>,
     name: &str,
     dtype: Dtype,
@@ -202,13 +211,10 @@ pub(super) fn read_spline(
             },
         })
     });
-    let spline = SparseSpline {
+    Ok(SparseSpline {
         degree,
         levels: levels.collect::<Result<_, ModelError>>()?,
-    };
-    let wrong = |text| ModelError::Incomplete(format!("its spline is damaged: {text}"));
-    spline.check().map_err(wrong)?;
-    Ok(spline)
+    })
 }
 
 /// A tensor `[N]` of numbers of `BYTES` bytes.

@@ -220,9 +220,9 @@ impl OuterSurface {
         Bounds::around(nearest).longest_side() > 1e-6
     }
 
-    /// Two triangles for each cell, and for a place without a cell a triangle that is but a point: no point beyond the frame
-    /// has a nearer one. The first triangles are those of the cells, in order.
-    pub(super) fn mesh(&self) -> Mesh {
+    /// Two triangles of nearest points for each cell, and for a place without a cell a triangle that is but a point: no point beyond
+    /// the frame has a nearer one. The first triangles are those of the cells, in order.
+    pub(crate) fn triangles(&self) -> Vec<[u32; 3]> {
         let halves = |cell: &[u32; 4]| HALVES.map(|half| half.map(|corner| cell[corner]));
         let mut triangles: Vec<[u32; 3]> = self.cells.iter().flat_map(halves).collect();
         let mut alone = vec![true; self.nearest.len()];
@@ -231,7 +231,12 @@ impl OuterSurface {
         }
         let alone = (0..).zip(alone).filter(|&(_, alone)| alone);
         triangles.extend(alone.map(|(vertex, _)| [vertex; 3]));
-        Mesh::from_arrays(&self.nearest, &triangles)
+        triangles
+    }
+
+    /// Its [`triangles`](Self::triangles) as a mesh.
+    pub(super) fn mesh(&self) -> Mesh {
+        Mesh::from_arrays(&self.nearest, &self.triangles())
     }
 }
 

@@ -97,12 +97,10 @@ impl JsonSchema for Loss {
         let mut table = Terms::json_schema(generator);
         let terms = table.get_mut("properties").and_then(Value::as_object_mut);
         for term in terms.into_iter().flat_map(|terms| terms.values_mut()) {
-            let forms = term.get_mut("anyOf").and_then(Value::as_array_mut);
             let weight =
                 json!({"type": "number", "description": "The weight; all else is as usual"});
-            forms
-                .into_iter()
-                .for_each(|forms| forms.insert(0, weight.clone()));
+            let words = term["description"].take();
+            *term = json!({"description": words, "anyOf": [weight, term.take()]});
         }
         let words = json_schema!({"type": "string", "description": "Names of terms with commas between them, each with its weight behind a = if it has one"});
         json_schema!({"anyOf": [words, table]})

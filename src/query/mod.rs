@@ -2,6 +2,7 @@
 
 mod ball;
 mod compare;
+mod compress;
 mod evaluate;
 mod hessian;
 mod loaded;
@@ -11,6 +12,7 @@ mod quantity;
 mod ray;
 
 pub use compare::{DirectedDistance, MeshComparison, compare_meshes};
+pub use compress::{CompressError, compress};
 pub use evaluate::{Column, Evaluation, EvaluationError, evaluate};
 pub use hessian::{NotTwiceDifferentiable, ensure_twice_differentiable};
 pub use loaded::LoadedModel;

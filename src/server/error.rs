@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::resource_name::Collection;
+use crate::export::ExportError;
 use crate::extract::ExtractError;
 use crate::field::{DeviceError, ModelError, device_failure, panic_message};
 use crate::geometry::{MeshError, PointCloudError, ReadError};
@@ -102,6 +103,8 @@ pub(super) enum ApiError {
     Project(#[from] ProjectError),
     #[error(transparent)]
     Render(#[from] RenderError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("the result cannot be written: {0}")]
     Encode(io::Error),
     #[error("the call was cancelled")]
@@ -230,6 +233,11 @@ impl ApiError {
                 RenderError::NoMesh => blame("FIELD_INVALID", "mesh"),
                 RenderError::NoDirection => blame("FIELD_INVALID", "eye"),
                 RenderError::Ray(_) | RenderError::Evaluation(_) => blame("FIELD_INVALID", "mode"),
+            },
+            ApiError::Export(_) => Verdict {
+                code: Code::FailedPrecondition,
+                reason: "MODEL_TOO_LARGE_FOR_FORMAT",
+                field: Some("format"),
             },
             ApiError::Encode(_) => verdict(Code::Internal, "RESULT_NOT_WRITTEN"),
             ApiError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),

@@ -3,11 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use prost::bytes::Bytes;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::blocking::run_blocking;
 use super::chunks::chunks;
+use super::error::ApiError;
 use super::mesh_data::check_display_name;
 use super::meshes::Meshes;
 use super::models::Models;
@@ -16,6 +18,7 @@ use super::proto::model_service_server::ModelService;
 use super::resource_name::{Collection, request_id};
 use super::settings::Limits;
 use super::upload::{Upload, UploadLimit};
+use crate::export::{ExportFormat, UnknownFormat, export};
 use crate::field::Model;
 
 /// Lists, hands out and takes in model files.
@@ -72,16 +75,32 @@ impl ModelService for ModelCalls {
         &self,
         request: Request<proto::ExportModelRequest>,
     ) -> Result<Response<Self::ExportModelStream>, Status> {
-        let name = request.into_inner().name;
+        let proto::ExportModelRequest { name, format } = request.into_inner();
         let id = Collection::Models.id(&name, "name")?.to_owned();
+        let format: Option<ExportFormat> = match format.as_str() {
+            "" => None,
+            name => Some(
+                name.parse()
+                    .map_err(|error: UnknownFormat| ApiError::field("format", error.to_string()))?,
+            ),
+        };
         let models = self.models.clone();
-        let file = run_blocking(move |_| models.file(&id)).await?;
-        let mut size_bytes = file.len() as u64;
+        let (file, warnings) = run_blocking(move |_| match format {
+            None => Ok((models.file(&id)?, Vec::new())),
+            Some(format) => {
+                let exported = export(models.load(&id)?.model(), format)?;
+                Ok((Bytes::from(exported.bytes), exported.warnings))
+            }
+        })
+        .await?;
+        // On the first message only.
+        let mut first = (file.len() as u64, warnings);
         let messages = chunks(vec![file]).map(move |chunk| {
+            let (size_bytes, warnings) = std::mem::take(&mut first);
             Ok(proto::ExportModelResponse {
-                // On the first message only.
-                size_bytes: std::mem::take(&mut size_bytes),
+                size_bytes,
                 chunk,
+                warnings,
             })
         });
         Ok(Response::new(Box::pin(tokio_stream::iter(messages))))

@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status};
 use super::proto;
 use super::proto::server_service_server::ServerService;
 use super::settings::Limits;
+use crate::export::ExportFormat;
 use crate::field::DeviceReport;
 use crate::query::Quantity;
 use crate::train::{Preset, PresetChoice};
@@ -45,6 +46,7 @@ impl ServerService for ServerCalls {
             }),
             quantities: Quantity::ALL.map(quantity).to_vec(),
             settings_schema: self.settings_schema.clone(),
+            export_formats: ExportFormat::ALL.map(export_format).to_vec(),
         }))
     }
 }
@@ -91,6 +93,14 @@ fn quantity(quantity: Quantity) -> proto::Quantity {
         description: quantity.description().to_owned(),
         components: components.map(|&component| component.to_owned()).collect(),
         length_power: quantity.length_power(),
+    }
+}
+
+fn export_format(format: ExportFormat) -> proto::ExportFormat {
+    proto::ExportFormat {
+        name: format.name().to_owned(),
+        description: format.description().to_owned(),
+        max_numbers: format.most_numbers().unwrap_or(0) as u64,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::octahedron;
 async fn export(clients: &mut Clients, name: &str) -> Vec<u8> {
     let request = proto::ExportModelRequest {
         name: name.to_owned(),
+        ..Default::default()
     };
     let mut messages = clients
         .models
@@ -163,6 +164,64 @@ async fn a_model_with_a_request_id_is_imported_once() {
     let other = import_as(ID, "another", &file);
     let status = clients.models.import_model(other).await.unwrap_err();
     assert_eq!(reason(&status), "REQUEST_ID_USED");
+}
+
+#[tokio::test]
+async fn a_model_goes_out_for_other_programs() {
+    let (daemon, _folder) = start();
+    let mut clients = daemon.clients().await;
+    let name = clients.model().await;
+    let info = proto::GetServerInfoRequest {};
+    let info = clients
+        .server
+        .get_server_info(info)
+        .await
+        .unwrap()
+        .into_inner();
+    let formats: Vec<&str> = info
+        .export_formats
+        .iter()
+        .map(|f| f.name.as_str())
+        .collect();
+    assert_eq!(formats, ["onnx", "glsl", "wgsl", "osl", "safetensors"]);
+    assert_eq!(info.export_formats[0].max_numbers, 0);
+    let request = |format: &str| proto::ExportModelRequest {
+        name: name.clone(),
+        format: format.to_owned(),
+    };
+    for format in formats {
+        let messages = clients.models.export_model(request(format)).await;
+        let first = messages
+            .unwrap()
+            .into_inner()
+            .message()
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(first.size_bytes, first.chunk.len() as u64);
+        if format == "safetensors" {
+            assert_eq!(first.chunk, export(&mut clients, &name).await);
+            continue;
+        }
+        // It was written without an outer surface.
+        assert!(first.warnings[0].contains("a third too large"));
+        if format != "onnx" {
+            let text = String::from_utf8(first.chunk.to_vec()).unwrap();
+            assert!(
+                text.contains("sdf(") && text.contains("'octahedron'"),
+                "{text}"
+            );
+        }
+    }
+    let status = clients
+        .models
+        .export_model(request("fbx"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), blamed(&status).as_str()),
+        (Code::InvalidArgument, "format")
+    );
 }
 
 #[tokio::test]

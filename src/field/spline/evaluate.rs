@@ -166,19 +166,9 @@ impl Bricks<'_> {
 
 impl Level {
     fn new(level: &SplineLevel) -> Self {
-        let lattice = Lattice::new(level.cells);
-        let mut table = vec![0; lattice.bricks() as usize];
-        let mut coefficients = vec![[0.0; NODES]; 1 + level.bricks.len()];
-        let mut given = level.coefficients.iter();
-        let bricks = level.bricks.iter().zip(&level.masks);
-        for (index, (&number, &mask)) in bricks.enumerate() {
-            table[number as usize] = 1 + index as u32;
-            for (bit, &coefficient) in bits(mask).zip(&mut given) {
-                coefficients[1 + index][bit as usize] = coefficient;
-            }
-        }
+        let (table, coefficients) = whole_bricks(level);
         Self {
-            lattice,
+            lattice: Lattice::new(level.cells),
             table,
             coefficients,
         }
@@ -212,4 +202,20 @@ impl Level {
             first: first.map(|place| place % SIDE),
         })
     }
+}
+
+/// A level with whole bricks: which of them a place of the lattice has, by its number, and their coefficients. The first brick is all zero,
+/// for the places without any.
+pub(crate) fn whole_bricks(level: &SplineLevel) -> (Vec<u32>, Vec<[f32; NODES]>) {
+    let mut table = vec![0; Lattice::new(level.cells).bricks() as usize];
+    let mut coefficients = vec![[0.0; NODES]; 1 + level.bricks.len()];
+    let mut given = level.coefficients.iter();
+    let bricks = level.bricks.iter().zip(&level.masks);
+    for (index, (&number, &mask)) in bricks.enumerate() {
+        table[number as usize] = 1 + index as u32;
+        for (bit, &coefficient) in bits(mask).zip(&mut given) {
+            coefficients[1 + index][bit as usize] = coefficient;
+        }
+    }
+    (table, coefficients)
 }

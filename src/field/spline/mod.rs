@@ -20,9 +20,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use basis::weights;
 pub use evaluate::SplineField;
+pub(crate) use evaluate::whole_bricks;
 pub use interpolate::{Refinement, interpolate};
-use lattice::Lattice;
+pub(crate) use lattice::{Lattice, NODES, SIDE};
 
 /// A sum of uniform tensor-product B-splines over the unit frame `[-1, 1]³`, from coarse to fine.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calculus::Algebra;
+
 /// The degree of the pieces of which an interpolated feature is made, along each axis.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
@@ -72,6 +74,23 @@ pub(crate) const fn coefficient(taps: usize, tap: usize, power: usize) -> f32 {
         2 => LINEAR[tap][power],
         _ => QUADRATIC[tap][power],
     }
+}
+
+/// What a vertex along an axis weighs at a place within the cell, in numbers of any kind.
+pub(crate) fn share_of<A: Algebra>(
+    a: &mut A,
+    interpolation: Interpolation,
+    tap: usize,
+    place: &A::Number,
+) -> A::Number {
+    let taps = interpolation.taps();
+    let mut sum = a.constant(coefficient(taps, tap, taps - 1).into());
+    for power in (0..taps - 1).rev() {
+        let number = a.constant(coefficient(taps, tap, power).into());
+        let higher = a.mul(&sum, place);
+        sum = a.add(&higher, &number);
+    }
+    sum
 }
 
 /// What each vertex along an axis weighs at a place within the cell.

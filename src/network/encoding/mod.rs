@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::setting::{Refused, Setting, check};
 pub use interpolation::Interpolation;
-pub(crate) use interpolation::{coefficient, share_slopes, shares};
+pub(crate) use interpolation::{coefficient, share_of, share_slopes, shares};
 pub(crate) use level::GridLevel;
 pub(crate) use parts::Parts;
 

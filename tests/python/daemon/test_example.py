@@ -50,3 +50,11 @@ def test_rays_over_grpc(daemon, tmp_path):
     assert abs(found["distance"][0] - 2.0) < 0.05 and found["normal"][0] > 0.9
     assert abs(found["nearest"][0] - 1.0) < 0.05
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_export_over_grpc(daemon, tmp_path):
+    ball, graph = tmp_path / "ball.obj", tmp_path / "ball.onnx"
+    ball.write_bytes(obj(sphere()))
+    model = run("examples/fit_over_grpc.py", daemon.folder, ball, 0, 0, 0).split()[0]
+    formats = run("examples/export_over_grpc.py", daemon.folder, model, "onnx", graph)
+    assert "glsl" in formats and graph.stat().st_size > 10_000

@@ -5,6 +5,7 @@ import re
 import subprocess
 import zlib
 
+import compact_file
 import numpy as np
 import pytest
 from safetensors import safe_open
@@ -163,8 +164,11 @@ def evaluate(path, points):
     """The field's values at points in the mesh's own units."""
     with safe_open(path, framework="numpy") as file:
         metadata = json.loads(file.metadata()["overfit"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    assert metadata["format"] == "overfit.field.v1"
+        if metadata["format"] == "overfit.coded.v1":
+            metadata, tensors = compact_file.load(file, shapes)
+        else:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            assert metadata["format"] == "overfit.field.v1"
     frame = metadata["frame"]
     u = ((points.astype(np.float64) - frame["center"]) * frame["scale"]).astype(np.float32)
     q = np.clip(u, -1, 1)
@@ -182,6 +186,23 @@ def evaluate(path, points):
     else:
         value = value + np.linalg.norm(u - q, axis=1)
     return value / frame["scale"]
+
+
+def shapes(architecture):
+    """Names and shapes of the network's tensors, in their order."""
+    parts = flat(architecture["encoding"])
+    grids = [grid for part in parts for grid in levels(part)]
+    width = sum(3 for part in parts if part["kind"] == "identity") + sum(len(list(waves(part))) for part in parts)
+    if grids:
+        features = next(part["features"] for part in parts if "features" in part)
+        yield "encoding.grid", (sum(entries for _, entries, _, _ in grids), features)
+        width += len(grids) * features
+    mlp = architecture["mlp"]
+    for layer in range(mlp["hidden_layers"] + 1):
+        units = mlp["hidden_width"] if layer < mlp["hidden_layers"] else 1
+        yield f"mlp.{layer}.weight", (units, width)
+        yield f"mlp.{layer}.bias", (units,)
+        width = units
 
 
 def network(architecture, tensors, u):
@@ -233,6 +254,7 @@ ENCODINGS = {
 }
 ALONE = [100, "--preset=draft", "--set=spline=none"]
 FITS = {"draft": [100], "detail": [20], "smooth": [60], "compact": [100]}
+COMPACT = ["draft", "smooth", "compact", "joined"]
 FITS |= {kind: [*ALONE, f"--set=architecture.mlp.activation.kind={kind}"] for kind in ACTIVATIONS}
 FITS |= {kind: [*ALONE, f"--set=architecture.encoding={encoding}"] for kind, encoding in ENCODINGS.items()}
 
@@ -266,7 +288,12 @@ def test_numpy_reproduces_the_field(binary, tmp_path, name):
         assert told == checksum(file, description)
     older = tmp_path / "older.safetensors"
     without_outer_surface(model, older)
-    for file in (model, older):
+    files = [model, older]
+    if name in COMPACT:
+        files.append(tmp_path / "compact.safetensors")
+        subprocess.run([binary, "compress", model, "-o", files[-1]], check=True, capture_output=True)
+        assert files[-1].stat().st_size * 2 < model.stat().st_size
+    for file in files:
         run = [binary, "eval", file, "--points", points, "-o", values]
         subprocess.run(run, check=True, capture_output=True)
         ours, theirs = np.load(values), evaluate(file, p)
