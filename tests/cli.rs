@@ -669,7 +669,7 @@ fn a_compact_file_is_read_by_every_command() {
         report["bytes"].as_u64().unwrap(),
         report["bytes_before"].as_u64().unwrap(),
     );
-    assert!(5 * bytes < before, "{report}");
+    assert!(3 * bytes < before, "{report}");
     let largest = report["largest_error"].as_f64().unwrap();
     assert!(
         largest <= 5e-4 * 2.0 * RADIUS && report["mean_error"].as_f64().unwrap() < 0.5 * largest

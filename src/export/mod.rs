@@ -1,6 +1,6 @@
 //! A model for other programs: as a graph of operators (ONNX), or as source code of one function (GLSL, WGSL, OSL).
 //!
-//! Both are written over the [`Algebra`](crate::calculus::Algebra) in which the house's formulas are kept: an activation, a feature of an
+//! Both are written over the algebra (`calculus`) in which the house's formulas are kept: an activation, a feature of an
 //! encoding or a weight of a spline is written by the function that also computes it. docs/export.md shows how the results are used.
 
 mod formulas;

@@ -341,7 +341,10 @@ async fn damage_that_comes_later_is_found_before_a_model_is_asked() {
     let mut bytes = std::fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let request = proto::ExportModelRequest { name };
+    let request = proto::ExportModelRequest {
+        name,
+        ..Default::default()
+    };
     let status = clients.models.export_model(request).await.unwrap_err();
     assert_eq!(reason(&status), "MODEL_DAMAGED");
     let damage = &list(&mut clients).await[0].damage;

@@ -14,11 +14,14 @@ use crate::calculus::Algebra;
 pub(super) struct Graph {
     pub(super) nodes: Vec<NodeProto>,
     pub(super) tensors: Vec<TensorProto>,
-    /// The outcome of an operator with its inputs and attributes.
-    known: HashMap<(String, Vec<String>, Vec<(&'static str, i64)>), String>,
+    /// The outcomes of operators.
+    known: HashMap<Operation, String>,
     /// A small tensor by its contents.
     known_tensors: HashMap<(i32, Vec<i64>, Vec<u8>), String>,
 }
+
+/// An operator with its inputs and attributes.
+type Operation = (String, Vec<String>, Vec<(&'static str, i64)>);
 
 impl Graph {
     /// The outcome of an operator.

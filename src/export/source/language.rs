@@ -149,14 +149,6 @@ impl Language {
         }
     }
 
-    /// A whole number as one with a fraction.
-    pub(super) fn to_scalar(self, value: &str) -> String {
-        match self {
-            Language::Osl => format!("(float)({value})"),
-            _ => format!("{}({value})", self.type_name(Kind::Scalar)),
-        }
-    }
-
     /// The whole part of a number that is not negative.
     pub(super) fn to_whole(self, value: &str) -> String {
         match self {

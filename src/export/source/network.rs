@@ -1,6 +1,6 @@
 //! The network as source code: loops over constant arrays.
 
-use super::language::{Kind, Language};
+use super::language::Kind;
 use super::writer::{Writer, literal};
 use crate::calculus::Algebra;
 use crate::field::Model;

@@ -21,17 +21,17 @@ pub(super) fn code(
     let mut place = [0i32; 3];
     let mut foot = [0i32; 3];
     for index in 0..places {
-        for axis in 0..3 {
+        for (axis, last) in place.iter_mut().enumerate() {
             let value = given.map_or(0, |given| given.places[index][axis].into());
-            place[axis] = next(axis, value, place[axis]);
+            *last = next(axis, value, *last);
         }
         // What lies beyond is no place: the check of the surface says so.
         outer
             .places
             .push(place.map(|x| u8::try_from(x).unwrap_or(u8::MAX)));
-        for axis in 0..3 {
+        for (axis, last) in foot.iter_mut().enumerate() {
             let value = given.map_or(0, |given| in_steps(given.nearest[index][axis]));
-            foot[axis] = next(3 + axis, value, foot[axis]);
+            *last = next(3 + axis, value, *last);
         }
         outer.nearest.push(foot.map(|x| x as f32 * STEP));
     }
@@ -39,10 +39,10 @@ pub(super) fn code(
     for index in 0..cells {
         let mut cell = [0; 4];
         let mut before = first;
-        for corner in 0..4 {
+        for (corner, read) in cell.iter_mut().enumerate() {
             let value = given.map_or(0, |given| given.cells[index][corner] as i32);
             before = next(6 + corner, value, before);
-            cell[corner] = before as u32;
+            *read = before as u32;
         }
         first = cell[0] as i32;
         outer.cells.push(cell);

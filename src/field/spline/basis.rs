@@ -81,19 +81,17 @@ pub(crate) fn weights<A: Algebra>(a: &mut A, degree: Degree, t: &A::Number) -> V
             let (sixth, three) = (a.constant(1.0 / 6.0), a.constant(3.0));
             let (four, six) = (a.constant(4.0), a.constant(6.0));
             let rest = a.sub(&one, t);
-            let [far, near] = [&rest, t]
-                .map(|end| {
-                    let square = a.mul(end, end);
-                    let cube = a.mul(&square, end);
-                    let far = a.mul(&sixth, &cube);
-                    // (4 + x² (3 x - 6)) / 6
-                    let triple = a.mul(&three, end);
-                    let factor = a.sub(&triple, &six);
-                    let bend = a.mul(&square, &factor);
-                    let sum = a.add(&four, &bend);
-                    (far, a.mul(&sixth, &sum))
-                })
-                .into();
+            let [far, near] = [&rest, t].map(|end| {
+                let square = a.mul(end, end);
+                let cube = a.mul(&square, end);
+                let far = a.mul(&sixth, &cube);
+                // (4 + x² (3 x - 6)) / 6
+                let triple = a.mul(&three, end);
+                let factor = a.sub(&triple, &six);
+                let bend = a.mul(&square, &factor);
+                let sum = a.add(&four, &bend);
+                (far, a.mul(&sixth, &sum))
+            });
             vec![far.0, near.1, far.1, near.0]
         }
     }
