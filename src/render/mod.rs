@@ -1,7 +1,7 @@
 //! Pictures of a model, by rays against its field: no mesh in between.
 //!
-//! What each pixel sees is found first ([`surfel`]), then coloured ([`shading`]), so that a scale of colours can be chosen from all that is seen.
-//! Pixels along edges are looked at again, several times each ([`edges`]). A slice needs no rays ([`slice`]).
+//! What each pixel sees is found first (`surfel.rs`), then coloured (`shading.rs`), so that a scale of colours can be chosen from all that is seen.
+//! Pixels along edges are looked at again, several times each (`edges.rs`). A slice needs no rays (`slice.rs`).
 
 mod camera;
 mod colour;
