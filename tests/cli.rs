@@ -486,8 +486,11 @@ fn a_scan_is_taken_by_everything_that_takes_a_mesh() {
 
     let fitted = json(
         folder,
-        "fit scan.xyz -o scan.safetensors --preset draft --steps 150 --batch-size 2048 --json",
+        "fit scan.xyz -o scan.safetensors --preset auto --steps 150 --batch-size 2048 --json",
     );
+    assert_eq!(fitted["preset"], "points");
+    let reason = fitted["preset_reason"].as_str().unwrap();
+    assert!(reason.contains("2562 points"), "{reason}");
     assert!(
         said(&fitted).contains("was put through 2562 points"),
         "{fitted}"

@@ -28,10 +28,10 @@ pub struct Chosen {
 /// What stands for the choice by the mesh.
 const AUTO: &str = "auto";
 
-/// Cells of `standard` along the longest side of a shape.
+/// Cells of the preset `standard` along the longest side of a shape.
 const CELLS: f64 = 288.0;
 
-/// Creased shares of the area above which `detail` is worth its time, and below which `draft` shows all there is.
+/// A larger creased share of the area makes `detail` worth its time (docs/settings.md).
 const MUCH: f64 = 0.08;
 
 impl PresetChoice {
@@ -126,5 +126,48 @@ impl FromStr for PresetChoice {
             AUTO => Ok(PresetChoice::Auto),
             name => name.parse().map(PresetChoice::Named),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::shapes;
+
+    #[test]
+    fn what_is_fitted_decides_and_says_why() {
+        let chosen = |mesh: &Mesh, points| {
+            let chosen = PresetChoice::Auto.for_mesh(mesh, points);
+            let reason = chosen.reason.clone().unwrap();
+            assert!(reason.contains(chosen.preset.name()), "{reason}");
+            assert_eq!(chosen.clone().settings().preset_reason, chosen.reason);
+            chosen.preset
+        };
+        let ball = shapes::icosphere(4, 1.0);
+        assert_eq!(chosen(&ball, 0), Preset::Standard);
+        assert_eq!(chosen(&ball, 2562), Preset::Points);
+        assert_eq!(
+            chosen(&shapes::cuboid([0.0; 3], [1.0; 3]), 0),
+            Preset::Standard
+        );
+        // A wheel whose tread is as fine as the cells.
+        let tread = shapes::torus(1.0, 0.02, 400, 8);
+        assert_eq!(chosen(&tread, 0), Preset::Detail);
+        let named = PresetChoice::Named(Preset::Smooth).for_mesh(&tread, 7);
+        assert_eq!((named.preset, named.reason), (Preset::Smooth, None));
+    }
+
+    #[test]
+    fn names_are_those_of_presets_and_auto() {
+        for name in PresetChoice::names() {
+            let choice: PresetChoice = name.parse().unwrap();
+            assert_eq!(choice.to_string(), name);
+        }
+        assert_eq!("".parse(), Ok(PresetChoice::default()));
+        let unknown = "fancy".parse::<PresetChoice>().unwrap_err().to_string();
+        assert!(
+            unknown.contains("auto") && unknown.contains("points"),
+            "{unknown}"
+        );
     }
 }

@@ -39,7 +39,9 @@ pub enum Preset {
 
 /// A name that is no preset.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown preset '{0}': use auto, draft, standard, detail, smooth, compact or points")]
+#[error(
+    "unknown preset '{0}': use draft, standard, detail, smooth, compact or points, or for a single fit auto"
+)]
 pub struct UnknownPreset(pub String);
 
 impl Preset {

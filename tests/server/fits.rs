@@ -199,6 +199,37 @@ async fn a_panic_fails_its_fit_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn the_preset_is_chosen_by_the_mesh_where_that_is_asked_for() {
+    let (daemon, _folder) = start();
+    let mut client = daemon.clients().await;
+    let request = |mesh: &str, preset: &str| proto::CreateFitRequest {
+        mesh: mesh.to_owned(),
+        settings: Some(proto::FitSettings {
+            preset: preset.to_owned(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let mesh = client.upload().await;
+    let named = client.fits.create_fit(request(&mesh, "draft")).await;
+    let named = named.unwrap().into_inner().fit.unwrap();
+    assert_eq!(named.preset, "draft");
+    assert_eq!(named.preset_reason, "");
+    let chosen = client.fits.create_fit(request(&mesh, "auto")).await;
+    let chosen = chosen.unwrap().into_inner().fit.unwrap();
+    // Large plain faces.
+    assert_eq!(chosen.preset, "standard");
+    assert!(chosen.preset_reason.contains("standard"), "{chosen:?}");
+    assert_eq!(chosen.settings.unwrap().preset, "auto");
+    let model = client.ended(&chosen.name).await.model;
+    let model = client
+        .models
+        .get_model(proto::GetModelRequest { name: model });
+    let model = model.await.unwrap().into_inner().model.unwrap();
+    assert_eq!(model.preset, "standard");
+}
+
+#[tokio::test]
 async fn wrong_requests_are_refused_before_they_wait() {
     let (daemon, _folder) = start();
     let mut client = daemon.clients().await;

@@ -10,9 +10,9 @@ mod spline;
 
 use std::io::{Read, Write};
 
+use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use flate2::{Compression, Crc};
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
@@ -35,9 +35,9 @@ pub struct CompactForm {
     pub network: Vec<f32>,
     /// Steps of the spline's levels, from coarse to fine.
     pub spline: Vec<f32>,
-    /// Largest and mean difference to the field that it was made from, near its surface; own units.
+    /// Largest difference to the field that it was made from, near its surface; own units.
     pub largest_error: f32,
-    /// The mean one.
+    /// The mean difference.
     pub mean_error: f32,
 }
 
@@ -48,8 +48,6 @@ pub(super) struct Contents {
     coefficients: Vec<usize>,
     /// Places and cells of the outer surface.
     outer: Option<[usize; 2]>,
-    /// CRC-32 of the coded numbers.
-    crc: u32,
 }
 
 /// The numbers of a model.
@@ -122,7 +120,6 @@ pub(super) fn write(
     let contents = Contents {
         coefficients,
         outer,
-        crc: crc(bytemuck::cast_slice(&words)),
     };
     (words, contents)
 }
@@ -141,9 +138,6 @@ pub(super) fn read(
     let damaged =
         |text: &str| ModelError::Incomplete(format!("its coded numbers are damaged: {text}"));
     let tensor = checked(tensors, NUMBERS, Dtype::U32, &[])?;
-    if crc(tensor.data()) != contents.crc {
-        return Err(damaged("their checksum is another one"));
-    }
     let cells = levels.map_or(&[] as &[u32], |(_, cells)| cells);
     let (steps, counts) = (form.spline.len(), contents.coefficients.len());
     if steps != cells.len()
@@ -237,10 +231,4 @@ pub(super) fn description(tensors: &SafeTensors<'_>) -> Result<String, ModelErro
             "its description is damaged: {error}"
         ))),
     }
-}
-
-fn crc(bytes: &[u8]) -> u32 {
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    crc.sum()
 }

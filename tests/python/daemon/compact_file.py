@@ -70,7 +70,6 @@ def load(file, shapes):
     """Description and tensors of an open compact file; `shapes` tells names and shapes of a network's tensors."""
     description = json.loads(zlib.decompress(file.get_tensor("description").tobytes()))
     words, contents = file.get_tensor("numbers"), description["contents"]
-    assert zlib.crc32(words.tobytes()) == contents["crc"]
     form, bits, tensors = description["training"]["compact"], RangeDecoder(words), {}
     for (name, shape), step in zip(shapes(description["architecture"]), form["network"], strict=True):
         kind = Numbers()

@@ -1,5 +1,7 @@
 """A client that was given nothing but an address finds out what the daemon is: health and reflection."""
 
+import json
+
 import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -38,4 +40,6 @@ def test_reflection_is_enough_to_call_the_server(daemon):
     assert [preset["name"] for preset in info["presets"] if preset.get("seconds", 0) == 0] == ["auto"]
     assert "cpu" in {device["id"] for device in info["devices"]}
     assert all(int(limit) > 0 for limit in info["limits"].values())
-    assert len(info["limits"]) == 8
+    assert len(info["limits"]) == 9
+    schema = json.loads(info["settingsSchema"])
+    assert schema["properties"]["spline"]["anyOf"][0]["properties"]["finest"]["maximum"] == 1024
