@@ -98,7 +98,9 @@ pub(crate) fn share_of<A: Algebra>(
 pub(crate) fn shares<const TAPS: usize>(place: f32) -> [f32; TAPS] {
     let mut shares = [0.0; TAPS];
     for (tap, share) in shares.iter_mut().enumerate() {
-        for power in (0..TAPS).rev() {
+        // Beginning with 0 would cost a product that no compiler may leave out.
+        *share = coefficient(TAPS, tap, TAPS - 1);
+        for power in (0..TAPS - 1).rev() {
             *share = *share * place + coefficient(TAPS, tap, power);
         }
     }
@@ -110,7 +112,9 @@ pub(crate) fn shares<const TAPS: usize>(place: f32) -> [f32; TAPS] {
 pub(crate) fn share_slopes<const TAPS: usize>(place: f32) -> [f32; TAPS] {
     let mut slopes = [0.0; TAPS];
     for (tap, slope) in slopes.iter_mut().enumerate() {
-        for power in (1..TAPS).rev() {
+        let highest = TAPS - 1;
+        *slope = highest as f32 * coefficient(TAPS, tap, highest);
+        for power in (1..highest).rev() {
             *slope = *slope * place + power as f32 * coefficient(TAPS, tap, power);
         }
     }
