@@ -159,13 +159,13 @@ fn polynomial(place: Lanes, tap: u32, #[comptime] derived: usize, #[comptime] pl
     for index in 0..comptime!(taps - derived) {
         let power = comptime!(taps - 1 - index);
         // A unit learns which vertex it has only when it runs.
-        let mut number = f32::new(comptime!(number(taps, 0, power, derived)));
+        let mut own = f32::new(comptime!(number(taps, 0, power, derived)));
         #[unroll]
         for other in 1..taps {
             let of_other = f32::new(comptime!(number(taps, other, power, derived)));
-            number = select(tap == comptime!(other as u32), of_other, number);
+            own = select(tap == comptime!(other as u32), of_other, own);
         }
-        sum = fma(sum, place, Lanes::new(number));
+        sum = fma(sum, place, Lanes::new(own));
     }
     sum
 }
