@@ -1,17 +1,17 @@
 """Which daemon the user wants: the preferences, as far as a connection needs them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class LocalTarget:
-    """The daemon of a data folder on this computer."""
+    """The daemon of a data folder on this computer. How one is started does not make it another one."""
 
     data_dir: Path
-    program: str = ""
+    program: str = field(default="", compare=False)
     """The chosen program; empty: whichever is found."""
-    start_when_needed: bool = False
+    start_when_needed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -221,6 +221,15 @@ def test_port_taken_is_told_in_the_daemons_words(folder, tmp_path, binary):
         assert "in use" in connection().message and connection().cure is cure("START")
 
 
+def test_how_daemons_are_started_breaks_no_connection(fake):
+    use_daemon(fake.data_dir, fake.pump)
+    channel = connection()._open_channel()
+    preferences().program, preferences().start_when_needed = "another", True
+    looked = session().loop.start(connection().try_ensure())
+    pump_until(looked.done, fake.pump)
+    assert connection()._open_channel() is channel
+
+
 def test_no_respawn_storm_after_a_failed_start(suzanne, folder, tmp_path):
     preferences().start_when_needed = True
     stand_in(tmp_path, "echo 'no room left' >&2; exit 3")
