@@ -3,7 +3,7 @@
 //! Where points lie in a level is worked out for sixteen of them at a time and again on the way back: that costs less than
 //! keeping it, since the entries have to be fetched one by one either way.
 
-use pulp::Simd;
+use pulp::{NullaryFnOnce, Simd};
 
 use super::matrix::Matrix;
 use super::points::{GROUP, Points};
@@ -21,23 +21,27 @@ pub(super) struct Grid {
     pub entries: usize,
 }
 
-/// Calls a function of a grid with its sizes known when it is compiled: features of an entry, vertices along an axis that take part in
-/// a feature, and vertices of a cell, which are the cube of that.
-macro_rules! by_sizes {
-    ($grid:ident.$function:ident::<$simd:ty>($($argument:expr),*)) => {
-        match ($grid.interpolation, $grid.features) {
-            (Interpolation::Linear, 1) => $grid.$function::<$simd, 1, 2, 8>($($argument),*),
-            (Interpolation::Linear, 2) => $grid.$function::<$simd, 2, 2, 8>($($argument),*),
-            (Interpolation::Linear, 4) => $grid.$function::<$simd, 4, 2, 8>($($argument),*),
-            (Interpolation::Linear, _) => $grid.$function::<$simd, 8, 2, 8>($($argument),*),
-            (Interpolation::Quadratic, 1) => $grid.$function::<$simd, 1, 3, 27>($($argument),*),
-            (Interpolation::Quadratic, 2) => $grid.$function::<$simd, 2, 3, 27>($($argument),*),
-            (Interpolation::Quadratic, 4) => $grid.$function::<$simd, 4, 3, 27>($($argument),*),
-            (Interpolation::Quadratic, _) => $grid.$function::<$simd, 8, 3, 27>($($argument),*),
-        }
-    };
+/// A pass over the points of a tile, with sizes that are known when it is compiled: features of an entry, vertices along an axis that take
+/// part in a feature, and vertices of a cell, which are the cube of that.
+pub(super) trait Pass<S: Simd> {
+    fn run<const F: usize, const TAPS: usize, const CORNERS: usize>(self, simd: S, grid: &Grid);
 }
-pub(super) use by_sizes;
+
+/// A pass in a function of its own.
+struct Apart<'a, S, P> {
+    simd: S,
+    grid: &'a Grid,
+    pass: P,
+}
+
+impl<S: Simd, P: Pass<S>> NullaryFnOnce for Apart<'_, S, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.grid.by_features::<S, 3, 27>(self.simd, self.pass);
+    }
+}
 
 impl Grid {
     /// None without tables.
@@ -55,6 +59,34 @@ impl Grid {
         self.entries * self.features
     }
 
+    /// Does a pass, with the sizes of this grid.
+    #[inline(always)]
+    pub(super) fn pass<S: Simd>(&self, simd: S, pass: impl Pass<S>) {
+        match self.interpolation {
+            Interpolation::Linear => self.by_features::<S, 2, 8>(simd, pass),
+            // So that the usual one stays as small as if it were the only one.
+            Interpolation::Quadratic => simd.vectorize(Apart {
+                simd,
+                grid: self,
+                pass,
+            }),
+        }
+    }
+
+    #[inline(always)]
+    fn by_features<S: Simd, const TAPS: usize, const CORNERS: usize>(
+        &self,
+        simd: S,
+        pass: impl Pass<S>,
+    ) {
+        match self.features {
+            1 => pass.run::<1, TAPS, CORNERS>(simd, self),
+            2 => pass.run::<2, TAPS, CORNERS>(simd, self),
+            4 => pass.run::<4, TAPS, CORNERS>(simd, self),
+            _ => pass.run::<8, TAPS, CORNERS>(simd, self),
+        }
+    }
+
     /// Writes the features of each point, `[N, levels × features]`.
     #[inline(always)]
     pub(super) fn encode<S: Simd>(
@@ -64,37 +96,14 @@ impl Grid {
         points: &Points,
         features: &mut Matrix,
     ) {
-        by_sizes!(self.encode_features::<S>(simd, table, points, features));
-    }
-
-    #[inline(always)]
-    fn encode_features<S: Simd, const F: usize, const TAPS: usize, const CORNERS: usize>(
-        &self,
-        simd: S,
-        table: &[f32],
-        points: &Points,
-        features: &mut Matrix,
-    ) {
-        let table = &table.as_chunks::<F>().0[..self.entries];
-        for (index, level) in self.levels.iter().enumerate() {
-            let (start, step) = features.column(index * F);
-            for (group, count) in points.groups() {
-                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
-                let (rows, weights) = (cells.rows(level), cells.weights());
-                for lane in 0..count {
-                    let mut sum = [0.0; F];
-                    for corner in 0..CORNERS {
-                        let row = rows[corner][lane] as usize;
-                        debug_assert!(row < table.len());
-                        // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
-                        let entry = unsafe { table.get_unchecked(row) };
-                        sum = add_scaled::<S, F>(sum, weights[corner][lane], *entry);
-                    }
-                    let place = start + (group * GROUP + lane) * step;
-                    features.elements_mut()[place..place + F].copy_from_slice(&sum);
-                }
-            }
-        }
+        self.pass(
+            simd,
+            Encode {
+                table,
+                points,
+                features,
+            },
+        );
     }
 
     /// Adds the gradient by the table, given the gradient by the features, `[N, levels × features]`.
@@ -106,26 +115,90 @@ impl Grid {
         by_features: &Matrix,
         table_gradient: &mut [f32],
     ) {
-        by_sizes!(self.scatter_features::<S>(simd, points, by_features, table_gradient));
+        self.pass(
+            simd,
+            Scatter {
+                points,
+                by_features,
+                table_gradient,
+            },
+        );
     }
 
+    /// Adds the gradient by position of each point, given the gradient by the features, `[N, levels × features]`.
     #[inline(always)]
-    fn scatter_features<S: Simd, const F: usize, const TAPS: usize, const CORNERS: usize>(
+    pub(super) fn add_position_gradient<S: Simd>(
         &self,
         simd: S,
+        table: &[f32],
         points: &Points,
         by_features: &Matrix,
-        table_gradient: &mut [f32],
+        gradients: &mut [[f32; 3]],
     ) {
-        let table_gradient = &mut table_gradient.as_chunks_mut::<F>().0[..self.entries];
-        for (index, level) in self.levels.iter().enumerate() {
-            let (start, step) = by_features.column(index * F);
-            for (group, count) in points.groups() {
-                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
+        self.pass(
+            simd,
+            PositionGradient {
+                table,
+                points,
+                by_features,
+                gradients,
+            },
+        );
+    }
+}
+
+/// Features of points.
+struct Encode<'a> {
+    table: &'a [f32],
+    points: &'a Points,
+    features: &'a mut Matrix,
+}
+
+impl<S: Simd> Pass<S> for Encode<'_> {
+    #[inline(always)]
+    fn run<const F: usize, const TAPS: usize, const CORNERS: usize>(self, simd: S, grid: &Grid) {
+        let table = &self.table.as_chunks::<F>().0[..grid.entries];
+        for (index, level) in grid.levels.iter().enumerate() {
+            let (start, step) = self.features.column(index * F);
+            for (group, count) in self.points.groups() {
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, self.points.group(group));
+                let (rows, weights) = (cells.rows(level), cells.weights());
+                for lane in 0..count {
+                    let mut sum = [0.0; F];
+                    for corner in 0..CORNERS {
+                        let row = rows[corner][lane] as usize;
+                        debug_assert!(row < table.len());
+                        // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
+                        let entry = unsafe { table.get_unchecked(row) };
+                        sum = add_scaled::<S, F>(sum, weights[corner][lane], *entry);
+                    }
+                    let place = start + (group * GROUP + lane) * step;
+                    self.features.elements_mut()[place..place + F].copy_from_slice(&sum);
+                }
+            }
+        }
+    }
+}
+
+/// The gradient by the table.
+struct Scatter<'a> {
+    points: &'a Points,
+    by_features: &'a Matrix,
+    table_gradient: &'a mut [f32],
+}
+
+impl<S: Simd> Pass<S> for Scatter<'_> {
+    #[inline(always)]
+    fn run<const F: usize, const TAPS: usize, const CORNERS: usize>(self, simd: S, grid: &Grid) {
+        let table_gradient = &mut self.table_gradient.as_chunks_mut::<F>().0[..grid.entries];
+        for (index, level) in grid.levels.iter().enumerate() {
+            let (start, step) = self.by_features.column(index * F);
+            for (group, count) in self.points.groups() {
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, self.points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
                 for lane in 0..count {
                     let place = start + (group * GROUP + lane) * step;
-                    let gradient: [f32; F] = *by_features.elements()[place..]
+                    let gradient: [f32; F] = *self.by_features.elements()[place..]
                         .first_chunk()
                         .expect("features of a level lie together");
                     for corner in 0..CORNERS {
@@ -139,57 +212,30 @@ impl Grid {
             }
         }
     }
+}
 
-    /// Adds the gradient by position of each point, given the gradient by the features, `[N, levels × features]`.
-    #[inline(always)]
-    pub(super) fn add_position_gradient<S: Simd>(
-        &self,
-        simd: S,
-        table: &[f32],
-        points: &Points,
-        by_features: &Matrix,
-        gradients: &mut [[f32; 3]],
-    ) {
-        match self.interpolation {
-            Interpolation::Linear => {
-                self.add_position_gradient_of::<S, 2, 8>(
-                    simd,
-                    table,
-                    points,
-                    by_features,
-                    gradients,
-                );
-            }
-            Interpolation::Quadratic => {
-                self.add_position_gradient_of::<S, 3, 27>(
-                    simd,
-                    table,
-                    points,
-                    by_features,
-                    gradients,
-                );
-            }
-        }
-    }
+/// Gradients by position.
+struct PositionGradient<'a> {
+    table: &'a [f32],
+    points: &'a Points,
+    by_features: &'a Matrix,
+    gradients: &'a mut [[f32; 3]],
+}
 
+impl<S: Simd> Pass<S> for PositionGradient<'_> {
     #[inline(always)]
-    fn add_position_gradient_of<S: Simd, const TAPS: usize, const CORNERS: usize>(
-        &self,
-        simd: S,
-        table: &[f32],
-        points: &Points,
-        by_features: &Matrix,
-        gradients: &mut [[f32; 3]],
-    ) {
-        let features = self.features;
-        for (index, level) in self.levels.iter().enumerate() {
-            for (group, count) in points.groups() {
-                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
+    fn run<const F: usize, const TAPS: usize, const CORNERS: usize>(self, simd: S, grid: &Grid) {
+        let (features, table) = (F, self.table);
+        for (index, level) in grid.levels.iter().enumerate() {
+            for (group, count) in self.points.groups() {
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, self.points.group(group));
                 let rows = cells.rows(level);
                 let mut pulls = [[0.0; GROUP]; CORNERS];
                 for lane in 0..count {
-                    let place = by_features.place(group * GROUP + lane, index * features);
-                    let upstream = &by_features.elements()[place..place + features];
+                    let place = self
+                        .by_features
+                        .place(group * GROUP + lane, index * features);
+                    let upstream = &self.by_features.elements()[place..place + features];
                     for corner in 0..CORNERS {
                         let entry = &table[rows[corner][lane] as usize * features..][..features];
                         pulls[corner][lane] = entry.iter().zip(upstream).map(|(a, b)| a * b).sum();
@@ -198,7 +244,7 @@ impl Grid {
                 let slopes = cells.weighted_slopes(level, &pulls);
                 for lane in 0..count {
                     for axis in 0..3 {
-                        gradients[group * GROUP + lane][axis] += slopes[axis][lane];
+                        self.gradients[group * GROUP + lane][axis] += slopes[axis][lane];
                     }
                 }
             }

@@ -2,10 +2,9 @@
 
 use pulp::Simd;
 
-use super::encoding::{Cells, Grid, add_scaled, by_sizes};
+use super::encoding::{Cells, Grid, Pass, add_scaled};
 use super::matrix::Matrix;
 use super::points::{GROUP, Points};
-use crate::network::encoding::Interpolation;
 
 impl Grid {
     /// Writes the features of each point, then their derivatives along its direction, `[N, levels × features]` each.
@@ -18,42 +17,15 @@ impl Grid {
         directions: &Points,
         encoded: &mut [Matrix; 2],
     ) {
-        by_sizes!(self.encode_along_of::<S>(simd, table, points, directions, encoded));
-    }
-
-    #[inline(always)]
-    fn encode_along_of<S: Simd, const F: usize, const TAPS: usize, const CORNERS: usize>(
-        &self,
-        simd: S,
-        table: &[f32],
-        points: &Points,
-        directions: &Points,
-        encoded: &mut [Matrix; 2],
-    ) {
-        let table = &table.as_chunks::<F>().0[..self.entries];
-        for (index, level) in self.levels.iter().enumerate() {
-            let (start, step) = encoded[0].column(index * F);
-            for (group, count) in points.groups() {
-                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
-                let (rows, weights) = (cells.rows(level), cells.weights());
-                let slopes = cells.slopes(level, directions.group(group));
-                for lane in 0..count {
-                    let mut sums = [[0.0; F]; 2];
-                    for corner in 0..CORNERS {
-                        let row = rows[corner][lane] as usize;
-                        debug_assert!(row < table.len());
-                        // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
-                        let entry = unsafe { table.get_unchecked(row) };
-                        sums[0] = add_scaled::<S, F>(sums[0], weights[corner][lane], *entry);
-                        sums[1] = add_scaled::<S, F>(sums[1], slopes[corner][lane], *entry);
-                    }
-                    let place = start + (group * GROUP + lane) * step;
-                    for (matrix, sum) in encoded.iter_mut().zip(&sums) {
-                        matrix.elements_mut()[place..place + F].copy_from_slice(sum);
-                    }
-                }
-            }
-        }
+        self.pass(
+            simd,
+            EncodeAlong {
+                table,
+                points,
+                directions,
+                encoded,
+            },
+        );
     }
 
     /// Adds the gradient by the table, given the gradients by the features and by their derivatives along each point's
@@ -67,30 +39,78 @@ impl Grid {
         by_encoded: &[Matrix; 2],
         table_gradient: &mut [f32],
     ) {
-        let table = table_gradient;
-        by_sizes!(self.scatter_along_of::<S>(simd, points, directions, by_encoded, table));
+        self.pass(
+            simd,
+            ScatterAlong {
+                points,
+                directions,
+                by_encoded,
+                table_gradient,
+            },
+        );
     }
+}
 
+/// Features of points, and their derivatives along directions.
+struct EncodeAlong<'a> {
+    table: &'a [f32],
+    points: &'a Points,
+    directions: &'a Points,
+    encoded: &'a mut [Matrix; 2],
+}
+
+impl<S: Simd> Pass<S> for EncodeAlong<'_> {
     #[inline(always)]
-    fn scatter_along_of<S: Simd, const F: usize, const TAPS: usize, const CORNERS: usize>(
-        &self,
-        simd: S,
-        points: &Points,
-        directions: &Points,
-        by_encoded: &[Matrix; 2],
-        table_gradient: &mut [f32],
-    ) {
-        let table_gradient = &mut table_gradient.as_chunks_mut::<F>().0[..self.entries];
-        for (index, level) in self.levels.iter().enumerate() {
-            let (start, step) = by_encoded[0].column(index * F);
-            for (group, count) in points.groups() {
-                let cells = Cells::<TAPS, CORNERS>::of(simd, level, points.group(group));
+    fn run<const F: usize, const TAPS: usize, const CORNERS: usize>(self, simd: S, grid: &Grid) {
+        let table = &self.table.as_chunks::<F>().0[..grid.entries];
+        for (index, level) in grid.levels.iter().enumerate() {
+            let (start, step) = self.encoded[0].column(index * F);
+            for (group, count) in self.points.groups() {
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, self.points.group(group));
                 let (rows, weights) = (cells.rows(level), cells.weights());
-                let slopes = cells.slopes(level, directions.group(group));
+                let slopes = cells.slopes(level, self.directions.group(group));
+                for lane in 0..count {
+                    let mut sums = [[0.0; F]; 2];
+                    for corner in 0..CORNERS {
+                        let row = rows[corner][lane] as usize;
+                        debug_assert!(row < table.len());
+                        // SAFETY: `Cells::rows` stays within the level's entries, and the table has those of all levels.
+                        let entry = unsafe { table.get_unchecked(row) };
+                        sums[0] = add_scaled::<S, F>(sums[0], weights[corner][lane], *entry);
+                        sums[1] = add_scaled::<S, F>(sums[1], slopes[corner][lane], *entry);
+                    }
+                    let place = start + (group * GROUP + lane) * step;
+                    for (matrix, sum) in self.encoded.iter_mut().zip(&sums) {
+                        matrix.elements_mut()[place..place + F].copy_from_slice(sum);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The gradient by the table.
+struct ScatterAlong<'a> {
+    points: &'a Points,
+    directions: &'a Points,
+    by_encoded: &'a [Matrix; 2],
+    table_gradient: &'a mut [f32],
+}
+
+impl<S: Simd> Pass<S> for ScatterAlong<'_> {
+    #[inline(always)]
+    fn run<const F: usize, const TAPS: usize, const CORNERS: usize>(self, simd: S, grid: &Grid) {
+        let table_gradient = &mut self.table_gradient.as_chunks_mut::<F>().0[..grid.entries];
+        for (index, level) in grid.levels.iter().enumerate() {
+            let (start, step) = self.by_encoded[0].column(index * F);
+            for (group, count) in self.points.groups() {
+                let cells = Cells::<TAPS, CORNERS>::of(simd, level, self.points.group(group));
+                let (rows, weights) = (cells.rows(level), cells.weights());
+                let slopes = cells.slopes(level, self.directions.group(group));
                 for lane in 0..count {
                     let place = start + (group * GROUP + lane) * step;
                     let mut by = [[0.0; F]; 2];
-                    for (by, matrix) in by.iter_mut().zip(by_encoded) {
+                    for (by, matrix) in by.iter_mut().zip(self.by_encoded) {
                         by.copy_from_slice(&matrix.elements()[place..place + F]);
                     }
                     for corner in 0..CORNERS {
