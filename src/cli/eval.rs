@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
     ensure_writable(&arguments.output)?;
     let mut points = PointFile::open(&arguments.points)?;
     let loaded = model::open(&arguments.model, arguments.device.device)?;
-    let evaluation = Evaluation::new(loaded.model(), &arguments.quantities, arguments.smoothing)?;
+    let evaluation = Evaluation::new(loaded.shape(), &arguments.quantities, arguments.smoothing)?;
     let columns = evaluation.width() as u64;
     let count = points.count();
     let interrupt = Interrupt::listen()?;

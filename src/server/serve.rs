@@ -22,6 +22,8 @@ use tower::util::MapResponseLayer;
 
 use super::activity::{Activity, Counted};
 use super::authorization::Authorization;
+use super::combinations::Combinations;
+use super::combine_service::CombineCalls;
 use super::data_dir::{DataDir, default_data_dir};
 use super::fit_run::{FitFunction, FitRunner};
 use super::fit_service::FitCalls;
@@ -33,6 +35,7 @@ use super::model_service::ModelCalls;
 use super::models::Models;
 use super::preview::Previews;
 use super::proto;
+use super::proto::combine_service_server::CombineServiceServer;
 use super::proto::fit_service_server::FitServiceServer;
 use super::proto::mesh_service_server::MeshServiceServer;
 use super::proto::model_service_server::ModelServiceServer;
@@ -61,6 +64,7 @@ pub struct Server {
     engine: Arc<dyn Engine>,
     meshes: Arc<Meshes>,
     models: Arc<Models>,
+    combinations: Arc<Combinations>,
     fits: Arc<Fits>,
 }
 
@@ -117,6 +121,8 @@ impl Server {
             source,
         })?);
         let limits = &settings.limits;
+        let combinations = Combinations::new(models.clone(), limits.max_combinations);
+        let combinations = Arc::new(combinations);
         let activity = Activity::new();
         let meshes = Arc::new(Meshes::new(limits.max_mesh_memory));
         let folder = data_dir.fits();
@@ -131,7 +137,9 @@ impl Server {
             function: fit,
             meshes: meshes.clone(),
             models: models.clone(),
+            combinations: combinations.clone(),
             journal,
+            memory_limit: limits.max_extract_bytes,
             checkpoint_interval: settings.checkpoint_interval,
         };
         Ok(Self {
@@ -146,6 +154,7 @@ impl Server {
             )),
             activity,
             models,
+            combinations,
             settings,
             data_dir,
             token,
@@ -346,6 +355,7 @@ impl Server {
         let fit = FitServiceServer::new(FitCalls {
             meshes: self.meshes.clone(),
             fits: self.fits.clone(),
+            combinations: self.combinations.clone(),
             devices: self.devices.clone(),
             previews: Previews::new(self.engine.clone(), limits.max_extract_bytes),
         });
@@ -354,8 +364,11 @@ impl Server {
             meshes: self.meshes.clone(),
             limits: limits.clone(),
         });
+        let combine = CombineServiceServer::new(CombineCalls {
+            combinations: self.combinations.clone(),
+        });
         let query = QueryServiceServer::new(QueryCalls {
-            models: self.models.clone(),
+            fields: self.combinations.clone(),
             meshes: self.meshes.clone(),
             limits: limits.clone(),
             extractions: Arc::new(Semaphore::new(
@@ -381,6 +394,7 @@ impl Server {
         Routes::new(guard.layer(mesh.max_decoding_message_size(message)))
             .add_service(guard.layer(fit.max_decoding_message_size(message)))
             .add_service(guard.layer(model.max_decoding_message_size(message)))
+            .add_service(guard.layer(combine.max_decoding_message_size(message)))
             .add_service(guard.layer(query.max_decoding_message_size(message)))
             .add_service(guard.layer(server.max_decoding_message_size(message)))
             .add_service(open.layer(health))
@@ -415,6 +429,7 @@ async fn report_health(health: &HealthReporter, status: ServingStatus) {
         MeshServiceServer::<MeshCalls>::NAME,
         FitServiceServer::<FitCalls>::NAME,
         ModelServiceServer::<ModelCalls>::NAME,
+        CombineServiceServer::<CombineCalls>::NAME,
         QueryServiceServer::<QueryCalls>::NAME,
         ServerServiceServer::<ServerCalls>::NAME,
     ];

@@ -69,6 +69,8 @@ pub struct Limits {
     pub max_running_extractions: u32,
     /// Pixels of a picture.
     pub max_pixels: u64,
+    /// Combinations that are kept at once.
+    pub max_combinations: u32,
 }
 
 impl Default for ServerSettings {
@@ -102,6 +104,7 @@ impl Default for Limits {
             max_extract_bytes: DEFAULT_MEMORY_LIMIT,
             max_running_extractions: 2,
             max_pixels: MOST_PIXELS,
+            max_combinations: 1000,
         }
     }
 }
