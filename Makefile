@@ -107,9 +107,9 @@ package-test: debug tools $(ZIP) ## the full zip and the repository in every Ble
 
 test-wgpu: compiler ## the kernels and the conformance suite on Vulkan, by software where there is no GPU
 	@ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1 || scripts/system.sh "software Vulkan" mesa-vulkan-drivers libvulkan1
-	@# Our own crate hardly optimised: the generic code of another backend takes minutes to optimise and seconds to run.
-	CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test --features wgpu --lib -- backend::gpu backend::kernel_cache
-	CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test --features wgpu --test conformance
+	@# Our own crates hardly optimised: the generic code of another backend takes minutes to optimise and seconds to run.
+	CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test -p overfit-kernels --features wgpu --lib -- backend::gpu backend::kernel_cache
+	CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test -p overfit --features wgpu --test conformance
 
 check-cuda: compiler ## that the CUDA build compiles: needs no CUDA
 	cargo check --features cuda

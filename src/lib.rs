@@ -28,8 +28,6 @@
 //! [`combine`] → [`query`] → [`render`], [`export`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
 
 mod atomic_file;
-pub mod backend;
-mod calculus;
 mod cancel;
 pub mod cli;
 pub mod combine;
@@ -38,21 +36,17 @@ pub mod export;
 pub mod extract;
 pub mod field;
 pub mod geometry;
-pub mod instruction_set;
-pub mod loss;
-pub mod network;
-pub mod optimizer;
 pub mod query;
 pub mod reconstruct;
 pub mod render;
 pub mod server;
-mod setting;
 pub mod study;
 pub mod train;
-mod user_folder;
 mod words;
 
 pub use cancel::CancelToken;
+pub use overfit_kernels::{backend, instruction_set, loss, network, optimizer};
+pub(crate) use overfit_kernels::{calculus, setting, user_folder};
 
 /// The program's version; clients of the same major and minor version work with it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

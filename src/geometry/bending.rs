@@ -1,34 +1,18 @@
 //! How much a surface bends.
 
 use super::Mesh;
-use super::edges::Edges;
-use super::vector::{cross, dot, length, minus};
-use super::weld::first_at_same_place;
+use super::fold::{double_areas, for_each_fold};
 
 /// How much each triangle has part in the bending of the surface, `[F]`: half the sum over its edges of their length times the angle between
 /// both faces. That is the triangle's part of the integral of the mean curvature's size (Cohen-Steiner and Morvan 2003); edges of one face
 /// or of more than two have none.
 pub fn bending(mesh: &Mesh) -> Vec<f64> {
     let mut bending = vec![0.0; mesh.triangles.len()];
-    let normals: Vec<[f64; 3]> = (0..mesh.triangles.len())
-        .map(|triangle| {
-            let [a, b, c] = mesh.corners(triangle);
-            cross(minus(b, a), minus(c, a))
-        })
-        .collect();
-    let place = first_at_same_place(&mesh.positions);
-    for (low, sides) in Edges::of(&mesh.triangles, &place).iter() {
-        let &[one, other] = sides else {
-            continue;
-        };
-        let [low, high] = [low, one.high()].map(|vertex| mesh.positions[vertex as usize]);
-        let faces = [one, other].map(|side| side.face() as usize);
-        let [one, other] = faces.map(|face| normals[face]);
-        let angle = length(cross(one, other)).atan2(dot(one, other));
-        for face in faces {
-            bending[face] += 0.5 * angle * length(minus(high, low));
+    for_each_fold(mesh, &double_areas(mesh), |fold| {
+        for face in fold.faces {
+            bending[face] += 0.5 * fold.angle * fold.length;
         }
-    }
+    });
     bending
 }
 

@@ -1,9 +1,8 @@
 //! How much of a surface lies at creases.
 
 use super::Mesh;
-use super::edges::Edges;
-use super::vector::{cross, dot, length, minus};
-use super::weld::first_at_same_place;
+use super::fold::{double_areas, for_each_fold};
+use super::vector::length;
 
 /// A turn by less, in radians, is no crease: 20 degrees.
 const CREASE: f64 = 0.35;
@@ -13,34 +12,19 @@ const CREASE: f64 = 0.35;
 ///
 /// Where edges lie closer together than that, their angles add up. Edges of one face or of more than two have no part in it.
 pub fn creased_share(mesh: &Mesh, width: f64) -> f64 {
-    let normals: Vec<[f64; 3]> = (0..mesh.triangles.len())
-        .map(|triangle| {
-            let [a, b, c] = mesh.corners(triangle);
-            cross(minus(b, a), minus(c, a))
-        })
-        .collect();
-    let area = normals
-        .iter()
-        .map(|&normal| 0.5 * length(normal))
-        .sum::<f64>();
-    let place = first_at_same_place(&mesh.positions);
+    let double_areas = double_areas(mesh);
+    let sizes: Vec<f64> = double_areas.iter().map(|&area| length(area)).collect();
+    let area = 0.5 * sizes.iter().sum::<f64>();
     let mut creased = 0.0;
-    for (low, sides) in Edges::of(&mesh.triangles, &place).iter() {
-        let &[one, other] = sides else {
-            continue;
-        };
-        let [low, high] = [low, one.high()].map(|vertex| mesh.positions[vertex as usize]);
-        let edge = length(minus(high, low));
-        let [one, other] = [one, other].map(|side| normals[side.face() as usize]);
-        let angle = length(cross(one, other)).atan2(dot(one, other));
+    for_each_fold(mesh, &double_areas, |fold| {
         // Of both faces a third belongs to each of their edges.
-        let own = (length(one) + length(other)) / 6.0;
+        let own = fold.faces.map(|face| sizes[face]).iter().sum::<f64>() / 6.0;
         // From the middle of one face to that of the other.
-        let across = 2.0 * own / edge;
-        if angle * (width / across).max(1.0) > CREASE {
-            creased += own.min(edge * width);
+        let across = 2.0 * own / fold.length;
+        if fold.angle * (width / across).max(1.0) > CREASE {
+            creased += own.min(fold.length * width);
         }
-    }
+    });
     (creased / area).min(1.0)
 }
 

@@ -14,6 +14,7 @@ mod creases;
 mod doubled;
 mod ear_clipping;
 mod edges;
+mod fold;
 mod foreign;
 mod format;
 #[cfg(test)]

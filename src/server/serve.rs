@@ -50,7 +50,6 @@ use super::server_service::ServerCalls;
 use super::settings::{ServerSettings, TlsFiles};
 use super::token::Token;
 use crate::field::{Device, DeviceChoice, DeviceReport, Engine, available_devices, open_engine};
-use crate::train::settings_schema;
 
 /// A daemon that is ready to listen.
 pub struct Server {
@@ -378,7 +377,6 @@ impl Server {
         let server = ServerServiceServer::new(ServerCalls {
             devices: self.devices.clone(),
             limits,
-            settings_schema: settings_schema().to_string(),
         });
         let guard = InterceptorLayer::new(Authorization::required(self.token.clone()));
         let open = match self.settings.listen.ip().is_loopback() {

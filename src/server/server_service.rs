@@ -11,14 +11,12 @@ use crate::combine::{MOST_DEPTH, MOST_NODES};
 use crate::export::ExportFormat;
 use crate::field::DeviceReport;
 use crate::query::Quantity;
-use crate::train::{Preset, PresetChoice};
+use crate::train::{Preset, PresetChoice, settings_schema};
 
 /// Says what this daemon is and can do.
 pub(super) struct ServerCalls {
     pub(super) devices: Arc<[DeviceReport]>,
     pub(super) limits: Arc<Limits>,
-    /// What [`settings_schema`](crate::train::settings_schema) tells, as text.
-    pub(super) settings_schema: String,
 }
 
 #[tonic::async_trait]
@@ -49,8 +47,16 @@ impl ServerService for ServerCalls {
                 max_combinations: limits.max_combinations,
             }),
             quantities: Quantity::ALL.map(quantity).to_vec(),
-            settings_schema: self.settings_schema.clone(),
             export_formats: ExportFormat::ALL.map(export_format).to_vec(),
+        }))
+    }
+
+    async fn get_settings_schema(
+        &self,
+        _: Request<proto::GetSettingsSchemaRequest>,
+    ) -> Result<Response<proto::GetSettingsSchemaResponse>, Status> {
+        Ok(Response::new(proto::GetSettingsSchemaResponse {
+            json: settings_schema().to_string(),
         }))
     }
 }

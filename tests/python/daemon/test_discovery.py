@@ -24,14 +24,20 @@ def test_reflection_is_enough_to_call_the_server(daemon):
         assert set(database.get_services()) >= {f"overfit.v1.{name}" for name in SERVICES}
 
         pool = descriptor_pool.DescriptorPool(database)
-        method = pool.FindServiceByName("overfit.v1.ServerService").FindMethodByName("GetServerInfo")
-        call = channel.unary_unary(
-            f"/{method.containing_service.full_name}/{method.name}",
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
-        )
+        service = pool.FindServiceByName("overfit.v1.ServerService")
         token = [("authorization", f"Bearer {daemon.record['token']}")]
-        info = json_format.MessageToDict(call(message_factory.GetMessageClass(method.input_type)(), metadata=token))
+
+        def answer(method_name: str) -> dict:
+            method = service.FindMethodByName(method_name)
+            call = channel.unary_unary(
+                f"/{service.full_name}/{method.name}",
+                request_serializer=lambda message: message.SerializeToString(),
+                response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
+            )
+            return json_format.MessageToDict(call(message_factory.GetMessageClass(method.input_type)(), metadata=token))
+
+        info = answer("GetServerInfo")
+        schema = json.loads(answer("GetSettingsSchema")["json"])
 
     assert info["version"] == daemon.record["version"]
     assert info["api"] == "overfit.v1"
@@ -41,5 +47,4 @@ def test_reflection_is_enough_to_call_the_server(daemon):
     assert "cpu" in {device["id"] for device in info["devices"]}
     assert all(int(limit) > 0 for limit in info["limits"].values())
     assert len(info["limits"]) == 9
-    schema = json.loads(info["settingsSchema"])
     assert schema["properties"]["spline"]["anyOf"][0]["properties"]["finest"]["maximum"] == 1024
