@@ -551,37 +551,94 @@ fn ask_blend(
     points: &[[f64; 3]],
     gradients: bool,
 ) -> Answer {
+    if blend == Blend::Union && smooth == 0.0 {
+        return ask_union(of, points, gradients);
+    }
     let mut answer = of[0].ask(points, gradients);
-    let mut places = Vec::new();
-    let mut some = Vec::new();
     for part in &of[1..] {
-        places.clear();
-        places.extend((0..points.len()).filter(|&index| {
-            let so_far = match blend {
-                Blend::Union => answer.values[index],
-                Blend::Difference => -answer.values[index],
-                Blend::Intersection => return true,
-            };
-            let least = TRUSTED * part.extent.least(points[index]);
-            least == 0.0 || least < so_far + smooth
-        }));
-        let found = match places.len() == points.len() {
-            true => part.ask(points, gradients),
-            false => {
-                some.clear();
-                some.extend(places.iter().map(|&index| points[index]));
-                part.ask(&some, gradients)
-            }
+        let may_matter = |index: usize| match blend {
+            Blend::Union => part.may_be_below(answer.values[index] + smooth, points[index]),
+            Blend::Difference => part.may_be_below(smooth - answer.values[index], points[index]),
+            Blend::Intersection => true,
         };
-        for (number, &index) in places.iter().enumerate() {
-            let (value, [of_first, of_part]) =
-                blend.of(answer.values[index], found.values[number], smooth);
-            answer.values[index] = value;
-            if gradients {
-                let (a, b) = (answer.gradients[index], found.gradients[number]);
-                answer.gradients[index] = add(scaled(a, of_first), scaled(b, of_part));
-            }
+        let places: Vec<usize> = (0..points.len())
+            .filter(|&index| may_matter(index))
+            .collect();
+        let found = part.ask_some(points, &places, gradients);
+        answer.blend(&places, &found, |a, b| blend.of(a, b, smooth));
+    }
+    answer
+}
+
+/// The part whose box is nearest is asked first, as the order does not matter: most others are then known to be further away.
+fn ask_union(of: &[Node], points: &[[f64; 3]], gradients: bool) -> Answer {
+    let nearest: Vec<usize> = (points.par_iter().with_min_len(GRAIN))
+        .map(|&point| {
+            let least = of.iter().map(|part| part.extent.least(point)).enumerate();
+            let first = least.reduce(|a, b| if b.1 < a.1 { b } else { a });
+            first.map_or(0, |(index, _)| index)
+        })
+        .collect();
+    let mut answer = Answer {
+        values: vec![f64::INFINITY; points.len()],
+        gradients: vec![[0.0; 3]; if gradients { points.len() } else { 0 }],
+    };
+    for first in [true, false] {
+        for (number, part) in of.iter().enumerate() {
+            let places: Vec<usize> = (0..points.len())
+                .filter(|&index| match nearest[index] == number {
+                    true => first,
+                    false => !first && part.may_be_below(answer.values[index], points[index]),
+                })
+                .collect();
+            let found = part.ask_some(points, &places, gradients);
+            answer.blend(&places, &found, |a, b| match a <= b {
+                true => (a, [1.0, 0.0]),
+                false => (b, [0.0, 1.0]),
+            });
         }
     }
     answer
+}
+
+impl Node {
+    /// Whether its value at a point may be less than `value`, by the way to its box.
+    fn may_be_below(&self, value: f64, point: [f64; 3]) -> bool {
+        let least = TRUSTED * self.extent.least(point);
+        least == 0.0 || least < value
+    }
+
+    /// The field at some of the points, by their indices.
+    fn ask_some(&self, points: &[[f64; 3]], some: &[usize], gradients: bool) -> Answer {
+        if some.is_empty() {
+            return Answer {
+                values: Vec::new(),
+                gradients: Vec::new(),
+            };
+        }
+        if some.len() == points.len() {
+            return self.ask(points, gradients);
+        }
+        let at: Vec<[f64; 3]> = some.iter().map(|&index| points[index]).collect();
+        self.ask(&at, gradients)
+    }
+}
+
+impl Answer {
+    /// Puts what was found at some places together with what is there, by a function of both values that also gives its derivatives.
+    fn blend(
+        &mut self,
+        places: &[usize],
+        found: &Answer,
+        together: impl Fn(f64, f64) -> (f64, [f64; 2]),
+    ) {
+        for (number, &index) in places.iter().enumerate() {
+            let (value, [of_this, of_other]) = together(self.values[index], found.values[number]);
+            self.values[index] = value;
+            if let Some(gradient) = self.gradients.get_mut(index) {
+                let (a, b) = (*gradient, found.gradients[number]);
+                *gradient = add(scaled(a, of_this), scaled(b, of_other));
+            }
+        }
+    }
 }
