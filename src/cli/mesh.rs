@@ -23,7 +23,7 @@ use crate::words::bodies_in_words;
 /// Extract the surface of a model as a mesh
 #[derive(Args)]
 pub(super) struct MeshArguments {
-    /// The model file
+    /// The model file, or a recipe (.toml)
     model: PathBuf,
 
     /// The mesh file to write: .ply, .obj, .stl or .glb

@@ -27,7 +27,7 @@ use crate::query::LoadedModel;
 /// [X, Y, Z], z fastest, and nothing else: sample [x, y, z] lies at origin + voxel_size * [x, y, z], which are printed.
 #[derive(Args)]
 pub(super) struct VolumeArguments {
-    /// The model file
+    /// The model file, or a recipe (.toml)
     model: PathBuf,
 
     /// The volume file to write: .vdb or .npy

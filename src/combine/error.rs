@@ -45,6 +45,12 @@ pub enum CombineError {
         /// The limit.
         most: usize,
     },
+    /// Too many models.
+    #[error("the expression has more than {most} models: distil some of them into one")]
+    TooManyModels {
+        /// The limit.
+        most: usize,
+    },
     /// Too deep.
     #[error(
         "the expression is more than {most} operations deep: distil some of it into a model of its own"

@@ -8,6 +8,9 @@ use super::solid::{Capsule, Cuboid, Cylinder, HalfSpace, Solid, Sphere, Torus};
 /// Most parts and operations of an expression.
 pub const MOST_NODES: usize = 1000;
 
+/// Most models, each of which is in memory while the expression is asked.
+pub const MOST_MODELS: usize = 100;
+
 /// Most operations within one another.
 pub const MOST_DEPTH: usize = 32;
 
@@ -233,13 +236,17 @@ impl Expression {
         parts.try_for_each(|part| part.replace_models(replace))
     }
 
-    /// Checks that it is no larger than [`MOST_NODES`] and no deeper than [`MOST_DEPTH`].
+    /// Checks that it is no larger than [`MOST_NODES`], no deeper than [`MOST_DEPTH`] and of no more than [`MOST_MODELS`].
     ///
     /// # Errors
-    /// [`CombineError::TooManyNodes`] or [`CombineError::TooDeep`].
+    /// [`CombineError::TooManyNodes`], [`CombineError::TooDeep`] or [`CombineError::TooManyModels`].
     pub fn check_size(&self) -> Result<(), CombineError> {
         let mut left = MOST_NODES;
-        self.count_down(&mut left, MOST_DEPTH)
+        self.count_down(&mut left, MOST_DEPTH)?;
+        match self.models().len() <= MOST_MODELS {
+            true => Ok(()),
+            false => Err(CombineError::TooManyModels { most: MOST_MODELS }),
+        }
     }
 
     fn count_down(&self, left: &mut usize, depth: usize) -> Result<(), CombineError> {

@@ -18,7 +18,7 @@ mod tests;
 pub use combined::{Combined, Part};
 pub use error::{CombineError, RecipeError};
 pub use expression::{
-    Expression, MOST_DEPTH, MOST_NODES, Morph, Offset, Operands, Shell, Transform,
+    Expression, MOST_DEPTH, MOST_MODELS, MOST_NODES, Morph, Offset, Operands, Shell, Transform,
 };
 pub use quality::Quality;
 pub use recipe::{is_recipe, parse_recipe, read_recipe, recipe_text};

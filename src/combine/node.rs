@@ -403,7 +403,7 @@ impl Placement {
     }
 
     /// A point of the whole in the part.
-    fn into_part(&self, point: [f64; 3]) -> [f64; 3] {
+    fn seen_by_part(&self, point: [f64; 3]) -> [f64; 3] {
         let moved = minus(point, self.translate);
         let turned: [f64; 3] = std::array::from_fn(|column| {
             (0..3)
@@ -504,7 +504,7 @@ impl Node {
             }
             Kind::Transform { placement, of } => {
                 let points: Vec<[f64; 3]> = (points.iter())
-                    .map(|&point| placement.into_part(point))
+                    .map(|&point| placement.seen_by_part(point))
                     .collect();
                 let mut answer = of.ask(&points, gradients);
                 for value in &mut answer.values {

@@ -50,7 +50,8 @@ pub fn recipe_text(expression: &Expression) -> String {
 /// # Errors
 /// What is wrong, and where, in words.
 pub fn parse_recipe(text: &str) -> Result<Expression, String> {
-    let table: toml::Table = toml::from_str(text).map_err(|error| error.to_string())?;
+    let table: toml::Table = toml::from_str(text)
+        .map_err(|error: toml::de::Error| error.to_string().trim_end().replace('\n', " "))?;
     expression(toml::Value::Table(table), "the recipe")
 }
 
