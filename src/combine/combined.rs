@@ -1,22 +1,13 @@
 //! A field that is put together from others.
 
-use std::sync::Arc;
-
+use super::builder::{BULGE, Builder};
 use super::error::CombineError;
 use super::expression::Expression;
-use super::node::{Answer, BULGE, Builder, Node};
+use super::node::{Answer, Node};
+use super::part::Part;
 use super::quality::Quality;
-use crate::field::{Inside, ScalarField, Shape, SharedField};
+use crate::field::{Inside, ScalarField, Shape};
 use crate::geometry::{Bounds, Similarity};
-
-/// A field that an expression names as a model.
-#[derive(Clone)]
-pub struct Part {
-    /// The field in its unit frame, defined everywhere.
-    pub field: SharedField,
-    /// What is known of its shape.
-    pub shape: Arc<Shape>,
-}
 
 /// An expression as a field: its parts are asked when it is asked, in `f64` and in own units, each in its own unit frame.
 ///

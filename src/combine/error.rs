@@ -121,3 +121,22 @@ pub enum RecipeError {
         error: CombineError,
     },
 }
+
+/// Refuses a number that does not fit.
+pub(super) fn number(
+    at: &str,
+    name: &'static str,
+    value: f64,
+    fits: bool,
+    expected: &'static str,
+) -> Result<(), CombineError> {
+    match fits {
+        true => Ok(()),
+        false => Err(CombineError::Number {
+            at: at.to_owned(),
+            name,
+            value,
+            expected,
+        }),
+    }
+}

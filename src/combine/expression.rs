@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::CombineError;
-use super::solid::{Capsule, Cuboid, Cylinder, HalfSpace, Solid, Sphere, Torus};
+use super::solid::{Capsule, Cuboid, Cylinder, HalfSpace, Solid, Sphere, Torus, z_axis};
 
 /// Most parts and operations of an expression.
 pub const MOST_NODES: usize = 1000;
@@ -109,10 +109,6 @@ pub struct Transform {
     pub scale: f64,
     /// What is moved.
     pub of: Box<Expression>,
-}
-
-pub(super) fn z_axis() -> [f64; 3] {
-    [0.0, 0.0, 1.0]
 }
 
 fn one() -> f64 {

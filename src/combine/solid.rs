@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::expression::z_axis;
 use super::extent::Extent;
 use crate::geometry::vector::{dot, minus};
 
@@ -94,6 +93,10 @@ pub struct HalfSpace {
     pub point: [f64; 3],
     /// Points away from what is inside; of any length.
     pub normal: [f64; 3],
+}
+
+pub(super) fn z_axis() -> [f64; 3] {
+    [0.0, 0.0, 1.0]
 }
 
 impl Solid for Sphere {
