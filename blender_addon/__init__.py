@@ -18,11 +18,13 @@ from .interface import (
     listen,
     model_operators,
     panel,
+    setting_rows,
 )
 
 CLASSES = (
     preferences.OverfitPreferences,
     properties.OverfitWaiting,
+    properties.OverfitOverride,
     properties.OverfitSettings,
     properties.OverfitError,
     properties.OverfitCurvature,
@@ -56,6 +58,10 @@ CLASSES = (
     daemon_operators.OVERFIT_OT_stop_daemon,
     daemon_operators.OVERFIT_OT_restart_daemon,
     daemon_operators.OVERFIT_OT_show_log,
+    setting_rows.OVERFIT_OT_set_setting,
+    setting_rows.OVERFIT_OT_choose_setting,
+    setting_rows.OVERFIT_OT_remove_setting,
+    setting_rows.OVERFIT_MT_add_setting,
     panel.OVERFIT_MT_preset,
     panel.OVERFIT_MT_device,
     panel.OVERFIT_PT_main,

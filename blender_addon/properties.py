@@ -29,6 +29,13 @@ class OverfitWaiting(bpy.types.PropertyGroup):
     fit: bpy.props.StringProperty(name="Fit", description="The fit's name in the daemon")
 
 
+class OverfitOverride(bpy.types.PropertyGroup):
+    """A setting that the preset would choose, one of all that the daemon knows: `scene.overfit.overrides`."""
+
+    path: bpy.props.StringProperty(name="Setting", description="The setting's name, such as spline.finest")
+    value: bpy.props.StringProperty(name="Value", description="What it is set to: a number or a word")
+
+
 class OverfitSettings(bpy.types.PropertyGroup):
     """Settings of the next fit, mesh and volume, and what waits for one: `scene.overfit`."""
 
@@ -114,6 +121,11 @@ class OverfitSettings(bpy.types.PropertyGroup):
     )
     seed: bpy.props.IntProperty(
         name="Seed", description="Where the random numbers start: another seed, another fit of the same quality", min=0
+    )
+    overrides: bpy.props.CollectionProperty(
+        type=OverfitOverride,
+        name="More Settings",
+        description="Settings that have no row of their own; they count most",
     )
     smoothing: bpy.props.FloatProperty(
         name="Smoothing",

@@ -26,6 +26,7 @@ from .peer import LocalPeer, Peer
 from .problem import ConnectionLost, Cure, NobodyThere, NoRoom, NotFound, Problem
 from .program import find_program
 from .remote import check, find_remote
+from .settings_schema import Setting, ask_for_settings
 from .target import LocalTarget, RemoteTarget, Target
 from .version import same_version
 
@@ -77,6 +78,8 @@ class Connection:
         """What the user can press about it."""
         self.server: GetServerInfoResponse | None = None
         """What the daemon said of itself, last time it was there."""
+        self.settings: list[Setting] = []
+        """All settings of a fit, as it told them."""
         self.fits_there = 0
         """Fits that wait or run in the daemon, whoever asked for them, when it was last asked."""
         self.peer: Peer | None = None
@@ -274,6 +277,7 @@ class Connection:
             self._use(peer)
             try:
                 await self._greet()
+                await self._learn_settings()
                 await self._settle_fits()
             except NobodyThere:
                 if number + 1 == len(peers):
@@ -324,6 +328,11 @@ class Connection:
         with self._within_time():
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 return await ServerServiceStub(self._open_channel()).GetServerInfo(GetServerInfoRequest())
+
+    async def _learn_settings(self) -> None:
+        with self._within_time():
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                self.settings = await ask_for_settings(ServerServiceStub(self._open_channel()))
 
     async def _settle_fits(self) -> None:
         """Cancels what nobody wants any more, and counts the others."""

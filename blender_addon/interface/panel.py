@@ -7,6 +7,7 @@ from ..scene.fit_source import fit_sources, is_scan
 from ..session import current
 from .daemon_panel import draw_connection
 from .job_rows import draw_job
+from .setting_rows import draw_settings
 from .words import draw_words, iface, short_size, short_time
 
 USUAL_PRESETS = ("auto", "draft", "standard", "detail", "smooth", "compact", "points")
@@ -104,6 +105,7 @@ class OVERFIT_PT_advanced(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "seed")
         column.prop(settings, "preview_resolution", text="Preview")
         column.prop(settings, "keep_fields")
+        draw_settings(context, column)
 
 
 class OVERFIT_PT_daemon_fits(SidebarPanel, bpy.types.Panel):

@@ -50,6 +50,7 @@ class FitOrder:
             loss=LOSSES[chosen.loss],
             seed=chosen.seed,
         )
+        settings.overrides.update({setting.path: setting.value for setting in chosen.overrides})
         limit = "GIVEN" if seconds > 0.0 or steps > 0 else chosen.limit
         if limit in ("TIME", "QUALITY"):
             settings.seconds = chosen.seconds

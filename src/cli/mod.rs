@@ -43,6 +43,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use serve::LogFormat;
 use tracing_subscriber::EnvFilter;
 
 /// Neural signed distance fields of meshes.
@@ -92,8 +93,11 @@ pub fn run() -> ExitCode {
         Err(error) => return failure::report_usage(&error),
     };
     log_to_stderr(&cli.command);
-    // A panic is a bug; the user gets one line all the same, and `RUST_LOG=debug` says where it was.
-    std::panic::set_hook(Box::new(|panic| tracing::debug!("{panic}")));
+    // A panic is a bug; the user gets one line all the same. The daemon's log has its place, and so has any with `RUST_LOG=error`.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "{}", panic.payload_as_str().unwrap_or("a panic"));
+    }));
     let outcome = catch_unwind(AssertUnwindSafe(|| execute(cli)));
     match outcome {
         Ok(Ok(())) => ExitCode::SUCCESS,
@@ -143,12 +147,15 @@ fn log_to_stderr(command: &Command) {
         _ => "off",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         // No colour codes in a log file.
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    match command {
+        Command::Serve(arguments) if arguments.log_format() == LogFormat::Json => log.json().init(),
+        _ => log.init(),
+    }
 }
 
 #[cfg(test)]

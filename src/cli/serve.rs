@@ -1,14 +1,14 @@
 //! `overfit serve`: the daemon.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::arguments::{byte_count, waiting_time};
-use crate::server::{Limits, ServerSettings, TlsFiles, serve, shutdown_signal};
+use crate::server::{Limits, ServerSettings, TlsFiles, check, serve, shutdown_signal};
 
 /// Run the gRPC daemon until Ctrl-C or SIGTERM, or until nobody needs it (--exit-when-idle)
 ///
@@ -66,13 +66,51 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "SIZE", value_parser = byte_count)]
     max_extract: Option<u64>,
 
+    /// Connections that are open at once
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_connections)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+
+    /// Where monitors find figures for Prometheus (/metrics), /livez and /readyz, such as 127.0.0.1:9464; plain HTTP without a token
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
+
+    /// How logs are written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
+
+    /// Only look whether the daemon could start: folder, token, certificate, port and devices
+    #[arg(long)]
+    check: bool,
+
     /// End once no connection was open and no fit waited or ran for so long
     #[arg(long, value_name = "SECONDS", value_parser = waiting_time, allow_negative_numbers = true)]
     exit_when_idle: Option<Duration>,
 }
 
+/// How the daemon's log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl ServeArguments {
+    /// How the log is written.
+    pub(super) fn log_format(&self) -> LogFormat {
+        self.log_format
+    }
+}
+
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
+    let look_only = arguments.check;
     let settings = arguments.into_settings()?;
+    if look_only {
+        return look(&settings);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -84,6 +122,35 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     Ok(outcome?)
 }
 
+/// Says what a daemon with these settings would find.
+fn look(settings: &ServerSettings) -> anyhow::Result<()> {
+    let found = check(settings)?;
+    let listener = std::net::TcpListener::bind(settings.listen)
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    println!("address: {}, free", listener.local_addr()?);
+    println!(
+        "models: {}, of which {} are damaged",
+        found.models, found.damaged_models
+    );
+    println!("fits of before: {}", found.fits);
+    for device in found.devices {
+        println!("device: {}, {}", device.device, device.description);
+    }
+    Ok(())
+}
+
+/// Whether others on this machine can read a file.
+#[cfg(unix)]
+fn others_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_read(_path: &Path) -> bool {
+    false
+}
+
 impl ServeArguments {
     fn into_settings(self) -> anyhow::Result<ServerSettings> {
         let token = match &self.token_file {
@@ -91,6 +158,10 @@ impl ServeArguments {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("cannot read the token file {}", path.display()))?;
+                if others_read(path) {
+                    // Secrets that are mounted into a container are such files: no reason to refuse.
+                    tracing::warn!(path = %path.display(), "others can read the token file: chmod 600 keeps it yours");
+                }
                 let token = text.trim();
                 ensure!(
                     !token.is_empty(),
@@ -112,6 +183,7 @@ impl ServeArguments {
             limits: Limits {
                 max_running_fits: self.max_running_fits,
                 max_queued_fits: self.max_queued_fits,
+                max_connections: self.max_connections,
                 max_mesh_bytes: self.max_mesh.unwrap_or(default.max_mesh_bytes),
                 max_decoded_mesh_bytes: self
                     .max_decoded_mesh
@@ -121,6 +193,7 @@ impl ServeArguments {
                 max_extract_bytes: self.max_extract.unwrap_or(default.max_extract_bytes),
                 ..default
             },
+            metrics: self.metrics,
             exit_when_idle: self.exit_when_idle,
             ..ServerSettings::default()
         })

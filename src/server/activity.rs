@@ -1,13 +1,8 @@
 //! Whether anybody needs the daemon: connections that are open, and fits that wait or run.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
-use tonic::transport::server::Connected;
 
 /// Counts what needs the daemon.
 #[derive(Clone, Debug)]
@@ -47,70 +42,6 @@ impl Activity {
 impl Drop for Need {
     fn drop(&mut self) {
         self.0.0.send_modify(|count| *count -= 1);
-    }
-}
-
-/// A connection that needs the daemon until it is closed.
-pub(super) struct Counted<C> {
-    connection: C,
-    _need: Need,
-}
-
-impl<C> Counted<C> {
-    /// Counts a connection.
-    pub(super) fn new(connection: C, need: Need) -> Self {
-        Self {
-            connection,
-            _need: need,
-        }
-    }
-}
-
-impl<C: Connected> Connected for Counted<C> {
-    type ConnectInfo = C::ConnectInfo;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.connection.connect_info()
-    }
-}
-
-impl<C: AsyncRead + Unpin> AsyncRead for Counted<C> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_read(context, buffer)
-    }
-}
-
-impl<C: AsyncWrite + Unpin> AsyncWrite for Counted<C> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write(context, buffer)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.connection.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_shutdown(context)
     }
 }
 

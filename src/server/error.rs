@@ -50,6 +50,10 @@ pub(super) enum ApiError {
     #[error("the upload broke off: {}", .0.message())]
     BrokenOff(Status),
     #[error(
+        "nothing more of the upload came for {seconds} s: what it held was given back; send it again"
+    )]
+    Stalled { seconds: f64 },
+    #[error(
         "the {what} is too large: this daemon takes {limit} bytes; send a smaller one, or start it with a higher limit (see `overfit serve --help`)"
     )]
     TooLarge { what: &'static str, limit: u64 },
@@ -195,6 +199,7 @@ impl ApiError {
             },
             ApiError::StreamOrder(_) => verdict(Code::InvalidArgument, "STREAM_ORDER"),
             ApiError::BrokenOff(status) => verdict(status.code(), "UPLOAD_BROKEN_OFF"),
+            ApiError::Stalled { .. } => verdict(Code::DeadlineExceeded, "UPLOAD_STALLED"),
             ApiError::TooLarge { .. } => verdict(Code::ResourceExhausted, "UPLOAD_TOO_LARGE"),
             ApiError::MessageTooLarge { .. } => {
                 verdict(Code::ResourceExhausted, "MESSAGE_TOO_LARGE")

@@ -207,6 +207,15 @@ impl Fits {
         )
     }
 
+    /// The state of each.
+    pub(super) fn states(&self) -> Vec<FitState> {
+        let fits = self.0.queue();
+        fits.all
+            .values()
+            .map(|fit| fit.state.borrow().state())
+            .collect()
+    }
+
     /// Stops a fit: at once if it waits, at its next look at the token if it runs. A fit that has ended stays as it is.
     ///
     /// # Errors

@@ -29,6 +29,11 @@ impl MemoryBudget {
         }))
     }
 
+    /// Bytes that are held by anybody, and the whole.
+    pub(super) fn held_and_limit(&self) -> (u64, u64) {
+        (self.0.held.load(Ordering::Acquire), self.0.limit)
+    }
+
     /// A share that holds nothing yet.
     pub(super) fn share(&self) -> Held {
         Held {

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::mpsc;
@@ -25,6 +26,8 @@ use super::upload::{Upload, UploadLimit};
 pub(super) struct MeshCalls {
     pub(super) meshes: Arc<Meshes>,
     pub(super) limits: Arc<Limits>,
+    /// How long an upload may send nothing.
+    pub(super) upload_pause: Duration,
 }
 
 impl MeshCalls {
@@ -93,6 +96,7 @@ impl MeshService for MeshCalls {
             what: "mesh",
             bytes: self.limits.max_mesh_bytes,
             message: self.limits.max_message_bytes,
+            pause: self.upload_pause,
         };
         let mut upload = Upload::new(request.into_inner(), limit);
         let metadata = upload.metadata().await?;

@@ -55,6 +55,11 @@ impl Meshes {
         }
     }
 
+    /// What all meshes and uploads take, and the most that they may, in bytes.
+    pub(super) fn memory(&self) -> (u64, u64) {
+        self.budget.held_and_limit()
+    }
+
     /// Memory for an upload that will become a mesh.
     pub(super) fn share(&self) -> Held {
         self.budget.share()

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use prost::bytes::Bytes;
 use tokio_stream::Stream;
@@ -27,6 +28,8 @@ pub(super) struct ModelCalls {
     /// For its memory budget: uploads of models count like those of meshes.
     pub(super) meshes: Arc<Meshes>,
     pub(super) limits: Arc<Limits>,
+    /// How long an upload may send nothing.
+    pub(super) upload_pause: Duration,
 }
 
 #[tonic::async_trait]
@@ -114,6 +117,7 @@ impl ModelService for ModelCalls {
             what: "model",
             bytes: self.limits.max_model_bytes,
             message: self.limits.max_message_bytes,
+            pause: self.upload_pause,
         };
         let mut upload = Upload::new(request.into_inner(), limit);
         let metadata = upload.metadata().await?;

@@ -151,6 +151,19 @@ impl Models {
         Ok(stored.message.clone())
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.all().len() as u64
+    }
+
+    /// How many of them cannot be used.
+    pub(super) fn damaged_count(&self) -> u64 {
+        let all = self.all();
+        all.values()
+            .filter(|stored| !stored.message.damage.is_empty())
+            .count() as u64
+    }
+
     /// A page of the list, and the token of the next.
     ///
     /// # Errors

@@ -8,63 +8,47 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio_stream::{Stream, StreamExt};
-use tonic::server::NamedService;
-use tonic::service::{InterceptorLayer, Routes};
 use tonic::transport::server::{Connected, TcpIncoming};
 use tonic::transport::{Identity, ServerTlsConfig};
 use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
-use tower::Layer;
 use tower::util::MapResponseLayer;
 
-use super::activity::{Activity, Counted};
-use super::authorization::Authorization;
+use super::activity::Activity;
 use super::combinations::Combinations;
-use super::combine_service::CombineCalls;
+use super::connection::Admission;
 use super::data_dir::{DataDir, default_data_dir};
 use super::fit_run::{FitFunction, FitRunner};
-use super::fit_service::FitCalls;
 use super::fits::Fits;
 use super::journal::Journal;
-use super::mesh_service::MeshCalls;
 use super::meshes::Meshes;
-use super::model_service::ModelCalls;
+use super::metrics::{self, Counters, Metrics};
 use super::models::Models;
-use super::preview::Previews;
-use super::proto;
-use super::proto::combine_service_server::CombineServiceServer;
-use super::proto::fit_service_server::FitServiceServer;
-use super::proto::mesh_service_server::MeshServiceServer;
-use super::proto::model_service_server::ModelServiceServer;
-use super::proto::query_service_server::QueryServiceServer;
-use super::proto::server_service_server::ServerServiceServer;
-use super::query_service::QueryCalls;
 use super::responses;
 use super::restore::restored;
+use super::routes::report_health;
 use super::runtime_file::RuntimeFile;
 use super::serve_error::ServeError;
-use super::server_service::ServerCalls;
 use super::settings::{ServerSettings, TlsFiles};
 use super::token::Token;
 use crate::field::{Device, DeviceChoice, DeviceReport, Engine, available_devices, open_engine};
 
 /// A daemon that is ready to listen.
 pub struct Server {
-    settings: ServerSettings,
+    pub(super) settings: ServerSettings,
     data_dir: DataDir,
-    token: Token,
+    pub(super) token: Token,
     tls: Option<ServerTlsConfig>,
     activity: Activity,
-    devices: Arc<[DeviceReport]>,
+    pub(super) devices: Arc<[DeviceReport]>,
     /// The processor's.
-    engine: Arc<dyn Engine>,
-    meshes: Arc<Meshes>,
-    models: Arc<Models>,
-    combinations: Arc<Combinations>,
-    fits: Arc<Fits>,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) meshes: Arc<Meshes>,
+    pub(super) models: Arc<Models>,
+    pub(super) combinations: Arc<Combinations>,
+    pub(super) fits: Arc<Fits>,
 }
 
 /// Runs a daemon until `shutdown` completes, or as long as the settings say. One line on standard error tells when and where it listens.
@@ -100,16 +84,7 @@ impl Server {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(settings: ServerSettings, fit: Arc<FitFunction>) -> Result<Self, ServeError> {
-        let exposed = !settings.listen.ip().is_loopback();
-        if exposed && (settings.tls.is_none() || settings.token.is_none()) {
-            let address = settings.listen;
-            return Err(ServeError::Exposed { address });
-        }
-        let token = match &settings.token {
-            Some(text) => Token::chosen(text).ok_or(ServeError::Token)?,
-            None => Token::random(),
-        };
-        let tls = settings.tls.as_ref().map(read_tls).transpose()?;
+        let (token, tls) = secured(&settings)?;
         let path = settings.data_dir.clone().or_else(default_data_dir);
         let data_dir = DataDir::open(path.ok_or(ServeError::NoDataDir)?)?;
         let engine = open_engine(DeviceChoice::Named(Device::Cpu))?;
@@ -209,6 +184,16 @@ impl Server {
             version: crate::VERSION.to_owned(),
             token: self.token.reveal().to_owned(),
         };
+        let monitors = match self.settings.metrics {
+            None => None,
+            Some(address) => {
+                let bound = metrics::bind(address).await;
+                let (listener, address) =
+                    bound.map_err(|source| ServeError::Bind { address, source })?;
+                tracing::info!(%address, "metrics");
+                Some(listener)
+            }
+        };
         file.write(&path).map_err(failed)?;
         tracing::info!(%address, "listening");
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -218,7 +203,7 @@ impl Server {
             ending.await;
             file.remove(&path);
         };
-        let outcome = self.serve_until(incoming, ending).await;
+        let outcome = self.serve_until(incoming, monitors, ending).await;
         file.remove(&path);
         outcome
     }
@@ -237,7 +222,7 @@ impl Server {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let ending = self.ending(shutdown);
-        self.serve_until(connections, ending).await
+        self.serve_until(connections, None, ending).await
     }
 
     /// Completes when the daemon is told to end, or when it was idle for as long as the settings say.
@@ -261,30 +246,42 @@ impl Server {
     async fn serve_until<C, E>(
         self,
         connections: impl Stream<Item = Result<C, E>>,
+        monitors: Option<TcpListener>,
         ending: impl Future<Output = ()>,
     ) -> Result<(), ServeError>
     where
         C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let activity = self.activity.clone();
-        let connections = connections.map(move |connection| {
-            connection.map(|connection| Counted::new(connection, activity.need()))
-        });
+        let times = &self.settings.times;
+        let admission = Admission::new(self.settings.limits.max_connections, times.first_byte);
+        let connections = admission.admit(connections.map(words_of), self.activity.clone());
         let (health, health_service) = tonic_health::server::health_reporter();
         report_health(&health, ServingStatus::Serving).await;
         let limit = self.settings.limits.max_message_bytes;
         let request_count = AtomicU64::new(1);
+        let counters = Arc::new(Counters::default());
+        let (asked, refused, stops) = (counters.clone(), counters.clone(), counters.clone());
+        let metrics = Metrics {
+            counters,
+            admission: admission.clone(),
+            fits: self.fits.clone(),
+            models: self.models.clone(),
+            meshes: self.meshes.clone(),
+        };
         let mut builder = tonic::transport::Server::builder()
             // The protocol's 64 KiB would throttle uploads and downloads of meshes.
             .initial_stream_window_size(4 << 20)
             .initial_connection_window_size(16 << 20)
+            .http2_keepalive_interval(Some(times.keepalive))
+            .http2_keepalive_timeout(Some(times.answer))
             .trace_fn(move |request| {
+                asked.request(request.uri().path());
                 let id = request_count.fetch_add(1, Ordering::Relaxed);
                 tracing::info_span!("request", id, method = request.uri().path())
             })
             .layer(MapResponseLayer::new(move |response| {
-                responses::finish(response, limit)
+                responses::finish(response, limit, &refused)
             }));
         if let Some(tls) = self.tls.clone() {
             builder = builder
@@ -296,6 +293,7 @@ impl Server {
         let stopping = async move {
             ending.await;
             tracing::info!("stopping");
+            stops.stop();
             report_health(&health, ServingStatus::NotServing).await;
             // Their watchers are told, and so their streams end.
             suspend(fits).await;
@@ -315,6 +313,11 @@ impl Server {
             self.fits.clone(),
             self.settings.save_interval,
         ));
+        let watched = tokio::spawn(async move {
+            if let Some(listener) = monitors {
+                metrics.serve(listener).await;
+            }
+        });
         let outcome = tokio::select! {
             outcome = router.serve_with_incoming_shutdown(connections, stopping) => outcome,
             () = patience => {
@@ -323,6 +326,7 @@ impl Server {
             }
         };
         retrying.abort();
+        watched.abort();
         suspend(self.fits.clone()).await;
         if tokio::time::timeout(grace, self.fits.ended())
             .await
@@ -339,67 +343,13 @@ impl Server {
         }
         Ok(outcome?)
     }
+}
 
-    /// Every service behind the token; on the machine's own addresses health and reflection are open.
-    fn routes<H>(&self, health: tonic_health::pb::health_server::HealthServer<H>) -> Routes
-    where
-        H: tonic_health::pb::health_server::Health,
-    {
-        let limits = Arc::new(self.settings.limits.clone());
-        let message = limits.max_message_bytes;
-        let mesh = MeshServiceServer::new(MeshCalls {
-            meshes: self.meshes.clone(),
-            limits: limits.clone(),
-        });
-        let fit = FitServiceServer::new(FitCalls {
-            meshes: self.meshes.clone(),
-            fits: self.fits.clone(),
-            combinations: self.combinations.clone(),
-            devices: self.devices.clone(),
-            previews: Previews::new(self.engine.clone(), limits.max_extract_bytes),
-        });
-        let model = ModelServiceServer::new(ModelCalls {
-            models: self.models.clone(),
-            meshes: self.meshes.clone(),
-            limits: limits.clone(),
-        });
-        let combine = CombineServiceServer::new(CombineCalls {
-            combinations: self.combinations.clone(),
-        });
-        let query = QueryServiceServer::new(QueryCalls {
-            fields: self.combinations.clone(),
-            meshes: self.meshes.clone(),
-            limits: limits.clone(),
-            extractions: Arc::new(Semaphore::new(
-                limits.max_running_extractions.max(1) as usize
-            )),
-        });
-        let server = ServerServiceServer::new(ServerCalls {
-            devices: self.devices.clone(),
-            limits,
-        });
-        let guard = InterceptorLayer::new(Authorization::required(self.token.clone()));
-        let open = match self.settings.listen.ip().is_loopback() {
-            true => InterceptorLayer::new(Authorization::open()),
-            false => guard.clone(),
-        };
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
-        let valid = "the build made these descriptors";
-        Routes::new(guard.layer(mesh.max_decoding_message_size(message)))
-            .add_service(guard.layer(fit.max_decoding_message_size(message)))
-            .add_service(guard.layer(model.max_decoding_message_size(message)))
-            .add_service(guard.layer(combine.max_decoding_message_size(message)))
-            .add_service(guard.layer(query.max_decoding_message_size(message)))
-            .add_service(guard.layer(server.max_decoding_message_size(message)))
-            .add_service(open.layer(health))
-            // Older clients know the alpha of reflection only.
-            .add_service(open.layer(reflection().build_v1().expect(valid)))
-            .add_service(open.layer(reflection().build_v1alpha().expect(valid)))
-    }
+/// What went wrong with a connection, in words.
+fn words_of<C, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    connection: Result<C, E>,
+) -> Result<C, Box<dyn std::error::Error + Send + Sync>> {
+    connection.map_err(Into::into)
 }
 
 /// Puts down all fits, which waits for the disk.
@@ -421,22 +371,28 @@ async fn save_again_and_again(fits: Arc<Fits>, interval: Duration) {
     }
 }
 
-async fn report_health(health: &HealthReporter, status: ServingStatus) {
-    let services = [
-        "",
-        MeshServiceServer::<MeshCalls>::NAME,
-        FitServiceServer::<FitCalls>::NAME,
-        ModelServiceServer::<ModelCalls>::NAME,
-        CombineServiceServer::<CombineCalls>::NAME,
-        QueryServiceServer::<QueryCalls>::NAME,
-        ServerServiceServer::<ServerCalls>::NAME,
-    ];
-    for service in services {
-        health.set_service_status(service, status).await;
+/// What keeps strangers out, as the settings have it.
+///
+/// # Errors
+/// As [`Server::open`].
+pub(super) fn secured(
+    settings: &ServerSettings,
+) -> Result<(Token, Option<ServerTlsConfig>), ServeError> {
+    let exposed = !settings.listen.ip().is_loopback();
+    if exposed && (settings.tls.is_none() || settings.token.is_none()) {
+        let address = settings.listen;
+        return Err(ServeError::Exposed { address });
     }
+    let token = match &settings.token {
+        Some(text) => Token::chosen(text).ok_or(ServeError::Token)?,
+        None => Token::random(),
+    };
+    let read_tls = |files| read_tls(files, settings.times.first_byte);
+    let tls = settings.tls.as_ref().map(read_tls).transpose()?;
+    Ok((token, tls))
 }
 
-fn read_tls(files: &TlsFiles) -> Result<ServerTlsConfig, ServeError> {
+fn read_tls(files: &TlsFiles, handshake: Duration) -> Result<ServerTlsConfig, ServeError> {
     let read = |path: &Path| {
         std::fs::read(path).map_err(|source| ServeError::TlsFile {
             path: path.to_owned(),
@@ -444,7 +400,7 @@ fn read_tls(files: &TlsFiles) -> Result<ServerTlsConfig, ServeError> {
         })
     };
     let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
-    let config = ServerTlsConfig::new().identity(identity);
+    let config = ServerTlsConfig::new().identity(identity).timeout(handshake);
     // Said at the start, not when the first client comes.
     match tonic::transport::Server::builder().tls_config(config.clone()) {
         Ok(_) => Ok(config),

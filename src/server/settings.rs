@@ -22,8 +22,12 @@ pub struct ServerSettings {
     pub token: Option<String>,
     /// Encrypts the connections.
     pub tls: Option<TlsFiles>,
+    /// Where monitors find figures (`/metrics`, Prometheus' text format), `/livez` and `/readyz`: plain HTTP, with no token; `None` for nowhere.
+    pub metrics: Option<SocketAddr>,
     /// What is refused beyond.
     pub limits: Limits,
+    /// How long clients may keep it waiting.
+    pub times: Times,
     /// How long open calls may take to end, and running fits to put down their state, once the daemon is asked to stop.
     pub shutdown_grace: Duration,
     /// Time between two checkpoints of a fit that runs: so much of it is lost at most where the daemon is killed. Writing one takes some
@@ -42,6 +46,30 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// How long the daemon waits for clients that say nothing. All are generous: a program may be busy with something else for minutes.
+#[derive(Clone, Debug)]
+pub struct Times {
+    /// From a connection to the first byte on it, and for an encrypted one's handshake.
+    pub first_byte: Duration,
+    /// Between two questions whether whoever is at the other end of a silent connection is still there.
+    pub keepalive: Duration,
+    /// For the answer to that; then the connection is closed.
+    pub answer: Duration,
+    /// Between two messages of an upload.
+    pub upload_pause: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            first_byte: Duration::from_secs(10),
+            keepalive: Duration::from_secs(60),
+            answer: Duration::from_secs(300),
+            upload_pause: Duration::from_secs(120),
+        }
+    }
 }
 
 /// What the daemon refuses beyond. Clients read most of them by `GetServerInfo`.
@@ -71,6 +99,8 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Combinations that are kept at once.
     pub max_combinations: u32,
+    /// Connections that are open at once; more are closed as they come.
+    pub max_connections: u32,
 }
 
 impl Default for ServerSettings {
@@ -80,7 +110,9 @@ impl Default for ServerSettings {
             data_dir: None,
             token: None,
             tls: None,
+            metrics: None,
             limits: Limits::default(),
+            times: Times::default(),
             shutdown_grace: Duration::from_secs(3),
             checkpoint_interval: Duration::from_secs(5),
             save_interval: Duration::from_secs(5),
@@ -105,6 +137,8 @@ impl Default for Limits {
             max_running_extractions: 2,
             max_pixels: MOST_PIXELS,
             max_combinations: 1000,
+            // A process may have 1024 files open on most systems: the rest is for what is read and saved.
+            max_connections: 512,
         }
     }
 }

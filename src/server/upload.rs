@@ -1,5 +1,7 @@
 //! Client streams of a metadata message and chunks, gathered within a limit.
 
+use std::time::Duration;
+
 use prost::bytes::Bytes;
 use tonic::{Code, Status, Streaming};
 
@@ -54,6 +56,8 @@ pub(super) struct UploadLimit {
     pub(super) bytes: u64,
     /// Most bytes of one message.
     pub(super) message: usize,
+    /// How long nothing may come.
+    pub(super) pause: Duration,
 }
 
 /// An upload on its way.
@@ -99,7 +103,7 @@ impl<R: UploadMessage> Upload<R> {
     /// beyond the limit is never kept.
     ///
     /// # Errors
-    /// Fails on data beyond the limit, a full budget, metadata in the middle, and if the client breaks off.
+    /// Fails on data beyond the limit, a full budget, metadata in the middle, and if the client breaks off or stalls.
     pub(super) async fn data(mut self, held: &mut Held) -> Result<Vec<u8>, ApiError> {
         let mut data = Vec::new();
         while let Some(part) = self.next().await? {
@@ -131,11 +135,11 @@ impl<R: UploadMessage> Upload<R> {
 
     async fn next(&mut self) -> Result<Option<Part<R::Metadata>>, ApiError> {
         loop {
-            let message = self
-                .stream
-                .message()
-                .await
-                .map_err(|status| self.broken(status))?;
+            let message = tokio::time::timeout(self.limit.pause, self.stream.message()).await;
+            let message = message.map_err(|_| ApiError::Stalled {
+                seconds: self.limit.pause.as_secs_f64(),
+            })?;
+            let message = message.map_err(|status| self.broken(status))?;
             match message.map(R::into_part) {
                 // An empty chunk may arrive as a message without any part.
                 Some(None) => {}

@@ -1,15 +1,16 @@
 //! Uploads that are too large, and ones that break off.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use overfit::server::Limits;
 use overfit::server::proto::{self, MeshFormat, upload_mesh_request::Part};
+use overfit::server::{Limits, ServerSettings, Times};
 use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-use crate::daemon::{PATIENCE, reason, start_with};
+use crate::daemon::{Daemon, PATIENCE, reason, start_with};
 use crate::meshes::{message, names, upload};
 use crate::octahedron::{self, create_mesh_request, metadata, raw_data};
 
@@ -182,4 +183,45 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
         (status.code(), reason(&status).as_str()),
         (Code::ResourceExhausted, "MEMORY_FULL")
     );
+}
+
+#[tokio::test]
+async fn an_upload_that_stalls_gives_back_what_it_held() {
+    let limits = Limits {
+        max_mesh_memory: 3000,
+        ..Default::default()
+    };
+    let settings = ServerSettings {
+        limits,
+        times: Times {
+            upload_pause: Duration::from_millis(300),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start_as(folder.path(), Arc::new(octahedron::fit), settings);
+    let mut clients = daemon.clients().await;
+    let (send, receive) = mpsc::channel(2);
+    send.send(message(Part::Metadata(metadata())))
+        .await
+        .unwrap();
+    send.send(message(Part::Chunk(vec![0; 100].into())))
+        .await
+        .unwrap();
+    let call = clients.meshes.upload_mesh(ReceiverStream::new(receive));
+    let status = tokio::time::timeout(PATIENCE, call)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (Code::DeadlineExceeded, "UPLOAD_STALLED")
+    );
+    assert!(status.message().contains("0.3 s"), "{status:?}");
+    // Its client is still there, and others have all the room.
+    let data = raw_data();
+    let whole = upload(metadata(), &data);
+    clients.meshes.upload_mesh(whole).await.unwrap();
+    drop(send);
 }
