@@ -7,7 +7,8 @@ use prost::Message;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(
-        ["mesh", "fit", "model", "query", "server"].map(|file| format!("overfit/v1/{file}.proto")),
+        ["mesh", "fit", "model", "combine", "query", "server"]
+            .map(|file| format!("overfit/v1/{file}.proto")),
         ["proto"],
     )?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

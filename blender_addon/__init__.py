@@ -4,6 +4,7 @@ import bpy
 
 from . import preferences, properties, session
 from .interface import (
+    combine,
     command_line,
     curvature,
     daemon_operators,
@@ -34,6 +35,7 @@ CLASSES = (
     field_operators.OVERFIT_OT_measure,
     field_operators.OVERFIT_OT_add_sdf_nodes,
     figures.OVERFIT_OT_copy_figure,
+    combine.OVERFIT_OT_combine,
     model_operators.OVERFIT_OT_embed_model,
     model_operators.OVERFIT_OT_unembed_model,
     model_operators.OVERFIT_OT_save_model,
@@ -72,6 +74,7 @@ CLASSES = (
     field_panel.OVERFIT_PT_field_model,
     heat_map.OVERFIT_PT_error,
     curvature.OVERFIT_PT_curvature,
+    combine.OVERFIT_PT_combine,
 )
 
 

@@ -177,6 +177,26 @@ class OverfitSettings(bpy.types.PropertyGroup):
         description="Keep the model of each fit in the .blend, up to 16 MB, so that the file travels whole",
         default=True,
     )
+    combine_operation: bpy.props.EnumProperty(
+        name="Combine",
+        description="What becomes of the fields of several objects",
+        items=(
+            ("UNION", "Union", "What is in any of them"),
+            ("INTERSECTION", "Intersection", "What is in all of them"),
+            ("DIFFERENCE", "Difference", "What is in the active object and in none of the others"),
+        ),
+        default="UNION",
+    )
+    combine_smooth: bpy.props.FloatProperty(
+        name="Smoothness",
+        description="Radius over which the fields blend into each other, in the scene. 0: sharp edges",
+        subtype="DISTANCE",
+        default=0.0,
+        min=0.0,
+        soft_max=1.0,
+        precision=4,
+        step=1,
+    )
 
 
 class OverfitError(bpy.types.PropertyGroup):

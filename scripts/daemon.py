@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "proto"))
 fit_pb2, fit_services = grpc.protos_and_services("overfit/v1/fit.proto")
 mesh_pb2, mesh_services = grpc.protos_and_services("overfit/v1/mesh.proto")
 model_pb2, model_services = grpc.protos_and_services("overfit/v1/model.proto")
+combine_pb2, combine_services = grpc.protos_and_services("overfit/v1/combine.proto")
 query_pb2, query_services = grpc.protos_and_services("overfit/v1/query.proto")
 server_pb2, server_services = grpc.protos_and_services("overfit/v1/server.proto")
 
@@ -89,7 +90,7 @@ class Daemon:
 
 
 class Client:
-    """The five services over one channel, with the token on every call; arrays in and out are bytes."""
+    """The six services over one channel, with the token on every call; arrays in and out are bytes."""
 
     def __init__(self, target: str, token: str | None):
         self._connection = grpc.insecure_channel(target, options=[("grpc.max_receive_message_length", -1)])
@@ -97,6 +98,7 @@ class Client:
         self.meshes = mesh_services.MeshServiceStub(channel)
         self.fits = fit_services.FitServiceStub(channel)
         self.models = model_services.ModelServiceStub(channel)
+        self.combine = combine_services.CombineServiceStub(channel)
         self.queries = query_services.QueryServiceStub(channel)
         self.server = server_services.ServerServiceStub(channel)
 

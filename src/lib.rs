@@ -25,11 +25,12 @@
 //! ```
 //!
 //! Data flows one way, and so do the imports: [`geometry`] → [`distance`] → [`network`], [`loss`], [`optimizer`] → [`backend`] → [`field`] → [`train`] → [`extract`] →
-//! [`query`] → [`render`], [`export`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
+//! [`combine`] → [`query`] → [`render`], [`export`] → [`server`] and [`cli`]. `docs/architecture.md` walks through the house.
 
 mod atomic_file;
 mod cancel;
 pub mod cli;
+pub mod combine;
 pub mod distance;
 pub mod export;
 pub mod extract;

@@ -716,3 +716,123 @@ fn a_compact_file_is_read_by_every_command() {
     );
     assert!(refused.contains("1e-6"), "{refused}");
 }
+
+#[test]
+fn models_are_put_together_by_recipes_that_every_command_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for name in ["sphere.obj", "sphere.safetensors"] {
+        std::fs::copy(fixture().folder.path().join(name), here.join(name)).unwrap();
+    }
+    std::fs::create_dir(here.join("out")).unwrap();
+    // Half of the ball, and what is left of it further out.
+    let cut = "half-space = { point = [10, -5, 3], normal = [0, 0, 1] }";
+    std::fs::write(here.join("below.toml"), cut).unwrap();
+    let unbounded = failure(here, "mesh below.toml -o below.ply");
+    assert!(
+        unbounded.contains("half-space has no bounds"),
+        "{unbounded}"
+    );
+    let whole = "combine sphere.safetensors below.toml --intersection -o out/half.toml --json";
+    let report = json(here, whole);
+    assert_eq!(report["exact_outside"], false);
+    assert_eq!(report["bounds"]["max"][2], 3.0);
+    let text = std::fs::read_to_string(here.join("out/half.toml")).unwrap();
+    assert!(
+        text.contains("../sphere.safetensors") && text.contains("../below.toml"),
+        "{text}"
+    );
+    json(
+        here,
+        "combine out/half.toml --offset 0.5 -o grown.toml --json",
+    );
+
+    let ball = 4.0 / 3.0 * std::f64::consts::PI * RADIUS.powi(3);
+    let measured = json(here, "measure out/half.toml --error 0.01 --json");
+    let volume = measured["volume"].as_f64().unwrap();
+    assert!((volume / (0.5 * ball) - 1.0).abs() < 0.03, "{measured}");
+    let mesh = json(here, "mesh grown.toml -o grown.ply --resolution 64 --json");
+    assert_eq!(mesh["watertight"], true);
+    let top = mesh["bounds"]["max"][2].as_f64().unwrap();
+    assert!((top - 3.5).abs() < 0.02, "{mesh}");
+    let points = [10.0, -5.0, 4.0, 10.0, -5.0, 0.0];
+    write_npy(&here.join("points.npy"), npyz::Order::C, &[2, 3], &points);
+    json(
+        here,
+        "eval out/half.toml --points points.npy -o values.npy --json",
+    );
+    let (_, values) = read_npy(&here.join("values.npy"));
+    assert!(
+        (values[0] - 1.0).abs() < 0.05 && (values[1] - 1.0).abs() < 0.05,
+        "{values:?}"
+    );
+    json(
+        here,
+        "volume out/half.toml -o half.vdb --resolution 32 --json",
+    );
+    json(here, "render out/half.toml -o half.png --size 32 --json");
+    assert_eq!(json(here, "inspect out/half.toml --json")["kind"], "recipe");
+    let distilled =
+        "fit out/half.toml -o half.safetensors --preset draft --steps 100 --batch-size 2048 --json";
+    let report = json(here, distilled);
+    assert!(
+        report["metrics"]["near_mae"].as_f64().unwrap() < 2e-3,
+        "{report}"
+    );
+    assert!(
+        report["metrics"]["iou"].as_f64().unwrap() > 0.98,
+        "{report}"
+    );
+
+    for (words, told) in [
+        (
+            "combine sphere.safetensors sphere.safetensors -o x.toml",
+            "--union",
+        ),
+        (
+            "combine sphere.safetensors --smooth 1 -o x.toml",
+            "blends nothing",
+        ),
+        (
+            "combine sphere.safetensors gone.safetensors --union -o x.toml",
+            "gone.safetensors",
+        ),
+        (
+            "combine sphere.safetensors --union -o x.toml",
+            "1 of the 2 parts",
+        ),
+        (
+            "combine sphere.safetensors --offset -9 -o x.toml",
+            "nothing is left",
+        ),
+        (
+            "combine grown.toml --offset 1 -o grown.toml",
+            "refer to itself",
+        ),
+        (
+            "combine sphere.safetensors --offset 1 -o x.json",
+            "must end in .toml",
+        ),
+        ("compress grown.toml -o small.safetensors", "is a recipe"),
+        ("export grown.toml -o grown.onnx", "is a recipe"),
+    ] {
+        let line = failure(here, words);
+        assert!(line.contains(told), "{words}: {line}");
+    }
+    let own = "difference = { of = [{ model = 'self.toml' }, { sphere = { radius = 1 } }] }";
+    std::fs::write(here.join("self.toml"), own).unwrap();
+    let line = failure(here, "mesh self.toml -o x.ply");
+    assert!(
+        line.contains("refers to itself: self.toml → self.toml"),
+        "{line}"
+    );
+    let mut bytes = std::fs::read(here.join("sphere.safetensors")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(here.join("sphere.safetensors"), bytes).unwrap();
+    let line = failure(here, "mesh grown.toml -o x.ply");
+    assert!(
+        line.contains("damaged") && line.contains("sphere.safetensors"),
+        "{line}"
+    );
+}

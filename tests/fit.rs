@@ -4,14 +4,16 @@ use std::cell::Cell;
 use std::f64::consts::TAU;
 
 use overfit::CancelToken;
-use overfit::field::{DeviceChoice, Model, open_engine};
+use overfit::combine::{CombineError, parse_recipe};
+use overfit::distance::SignPolicy;
+use overfit::field::{DeviceChoice, Model, Shape, open_engine};
 use overfit::geometry::{Mesh, shapes};
 use overfit::network::Activation;
 use overfit::optimizer::Muon;
 use overfit::query::{LoadedModel, Quantity, ensure_twice_differentiable, evaluate};
 use overfit::train::{
     Checkpoint, CheckpointError, FitError, FitSettings, Observer, Phase, Preset, Progress, fit,
-    fit_from,
+    fit_from, fit_to,
 };
 
 /// The draft preset, limited by steps alone: repeatable, and a second or two.
@@ -37,7 +39,7 @@ fn smooth_fields_have_the_curvature_of_their_shape() {
     let mut settings = Preset::Smooth.settings();
     (settings.budget.seconds, settings.budget.steps) = (None, Some(300));
     let model = fit_quietly(&shapes::torus(major, minor, 480, 240), &settings).unwrap();
-    ensure_twice_differentiable(&model).unwrap();
+    ensure_twice_differentiable(&Shape::of(&model)).unwrap();
     let model = load(model);
     let places = (0..2000u32).map(|index| {
         let [around, tube] =
@@ -460,4 +462,60 @@ fn bad_settings_and_missing_devices_are_named() {
         message.contains("cuda:99") && message.contains("--device cpu"),
         "{message}"
     );
+}
+
+/// Two balls and their union in closed form.
+const BALLS: &str = "union = { of = [{ sphere = { radius = 1.0 } }, { sphere = { center = [1.2, 0.0, 0.3], radius = 0.7 } }] }";
+
+fn combined(text: &str, model: &LoadedModel) -> LoadedModel {
+    let expression = parse_recipe(text).unwrap();
+    let load = |_: &str| -> Result<LoadedModel, CombineError> { Ok(model.clone()) };
+    LoadedModel::combine(&expression, load).unwrap()
+}
+
+#[test]
+fn an_expression_is_distilled_and_the_model_is_a_part_like_any_other() {
+    let unused = load(fit_quietly(&shapes::icosphere(2, 1.0), &draft(1)).unwrap());
+    let field = combined(BALLS, &unused);
+    let cancel = CancelToken::new();
+    let (mesh, _) = field.surface_to_fit(1 << 30, &cancel, &mut |_| {}).unwrap();
+    let truth = Some(field.truth());
+    // Without a sign is no answer to what has one.
+    let settings = FitSettings {
+        sign: SignPolicy::None,
+        ..draft(200)
+    };
+    let model = fit_to(&mesh, truth, "balls", &settings, None, &cancel, &mut |_| {}).unwrap();
+    let metrics = model.training.metrics.unwrap();
+    assert!(metrics.near_mae < 4e-4, "{metrics:?}");
+    assert!(metrics.iou.unwrap() > 0.998, "{metrics:?}");
+    assert!(metrics.gradient_degrees.unwrap() < 3.0, "{metrics:?}");
+    let model = load(model);
+
+    let moved =
+        "transform = { translate = [10, 0, 0], degrees = 90, scale = 2, of = { model = 'balls' } }";
+    let moved = combined(moved, &model);
+    let at = |distance: f64, [x, y, z]: [f64; 3], radius: f64| {
+        let length = (x * x + y * y + z * z).sqrt();
+        [x, y, z].map(|x| x / length * (radius + distance))
+    };
+    let points: Vec<[f64; 3]> = [[-1.0, 0.2, 0.1], [-0.3, 0.9, 0.4], [-0.2, -0.5, -0.8]]
+        .into_iter()
+        .flat_map(|way| [-0.1, 0.0, 0.2].map(|distance| at(distance, way, 1.0)))
+        .collect();
+    // About z, x becomes y, and y becomes -x.
+    let there: Vec<[f64; 3]> = (points.iter())
+        .map(|&[x, y, z]| [10.0 - 2.0 * y, 2.0 * x, 2.0 * z])
+        .collect();
+    let (here, _) = model.evaluate(&points, false);
+    let (values, gradients) = moved.evaluate(&there, true);
+    for (index, gradient) in gradients.unwrap().iter().enumerate() {
+        assert!((values[index] - 2.0 * here[index]).abs() < 1e-5);
+        let exact = [-0.1, 0.0, 0.2][index % 3];
+        assert!((values[index] - 2.0 * exact).abs() < 0.01, "{values:?}");
+        let [x, y, _] = points[index];
+        let length = points[index].iter().map(|x| x * x).sum::<f64>().sqrt();
+        assert!((f64::from(gradient[0]) + y / length).abs() < 0.1);
+        assert!((f64::from(gradient[1]) - x / length).abs() < 0.1);
+    }
 }

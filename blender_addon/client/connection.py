@@ -11,6 +11,7 @@ from grpclib.const import Status
 from grpclib.events import SendRequest, listen
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
+from ..api.combine_grpc import CombineServiceStub
 from ..api.fit_grpc import FitServiceStub
 from ..api.fit_pb2 import FIT_STATE_QUEUED, FIT_STATE_RUNNING, CancelFitRequest, Fit, ListFitsRequest
 from ..api.mesh_grpc import MeshServiceStub
@@ -112,6 +113,11 @@ class Connection:
     @property
     def models(self) -> ModelServiceStub:
         return ModelServiceStub(self._open_channel())
+
+    @property
+    def combine(self) -> CombineServiceStub:
+        """Fields put together."""
+        return CombineServiceStub(self._open_channel())
 
     @property
     def queries(self) -> QueryServiceStub:

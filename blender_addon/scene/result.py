@@ -60,6 +60,13 @@ def add_result_beside(
     return result
 
 
+def add_combination(place: Place, name: str, surface: TriangleMesh) -> bpy.types.Object:
+    """A new object with the surface of several fields, where the one of `place` stands. Raises `Problem`."""
+    result = bpy.data.objects.new(name, build_mesh(name, surface))
+    place.put(result)
+    return result
+
+
 def add_result_alone(name: str, scene: bpy.types.Scene, field: Field, surface: TriangleMesh) -> bpy.types.Object:
     """A new object with the surface at the world's origin, selected. Raises `Problem`."""
     result = new_result(name, field, surface)

@@ -30,7 +30,7 @@ pub(super) struct CompareArguments {
     /// The mesh file to measure against
     mesh: PathBuf,
 
-    /// A model file (.safetensors) or a mesh file
+    /// A model file (.safetensors), a recipe (.toml) or a mesh file
     #[arg(value_name = "MODEL_OR_MESH")]
     other: PathBuf,
 
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &CompareArguments) -> anyhow::Result<()> {
         cleanup,
         ..
     } = arguments.input.read(&arguments.mesh, &cancel)?;
-    let mut report = if model::is_model(&arguments.other) {
+    let mut report = if model::is_field(&arguments.other) {
         compare_model(arguments, &first, &mut bar)?
     } else {
         let LoadedMesh {
@@ -165,7 +165,7 @@ fn measure_values(
     loaded: &LoadedModel,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Evaluation> {
-    let frame = &loaded.model().frame;
+    let frame = &loaded.shape().frame;
     let unit = frame.apply_to_mesh(first);
     // The protocol divides by the longest side of this mesh, whose unit frame need not be the model's.
     let ratio = unit.bounds().longest_side() / UNIT_LONGEST_SIDE;
@@ -203,7 +203,7 @@ fn extract(
     bar: &mut Bar,
 ) -> anyhow::Result<Result<Mesh, ExtractError>> {
     bar.say("extracting the model's surface");
-    let (bounds, frame) = (&loaded.model().bounds, &loaded.model().frame);
+    let (bounds, frame) = (&loaded.shape().bounds, &loaded.shape().frame);
     let grid = Grid::around_level_set(bounds, Resolution::Cells(arguments.resolution), 0.0)?;
     let settings = SurfaceSettings {
         normals: false,

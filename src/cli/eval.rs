@@ -24,7 +24,7 @@ use crate::query::{Evaluation, LoadedModel, Quantity};
 /// in which they were asked for. --json tells the columns with their units.
 #[derive(Args)]
 pub(super) struct EvalArguments {
-    /// The model file
+    /// The model file, or a recipe (.toml)
     model: PathBuf,
 
     /// The points: .npy, float32 or float64 [N, 3], in the mesh's own units; or text, three numbers a line (.csv, .txt, - for standard input)
@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
     ensure_writable(&arguments.output)?;
     let mut points = PointFile::open(&arguments.points)?;
     let loaded = model::open(&arguments.model, arguments.device.device)?;
-    let evaluation = Evaluation::new(loaded.model(), &arguments.quantities, arguments.smoothing)?;
+    let evaluation = Evaluation::new(loaded.shape(), &arguments.quantities, arguments.smoothing)?;
     let columns = evaluation.width() as u64;
     let count = points.count();
     let interrupt = Interrupt::listen()?;

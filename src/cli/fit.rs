@@ -1,4 +1,4 @@
-//! `overfit fit`: from a mesh to a model.
+//! `overfit fit`: from a mesh, or a field that is there already, to a model.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::arguments::{DeviceArguments, MeshArguments, finite, loss, preset_choice, sign};
 use super::checkpoint::CheckpointFile;
+use super::fit_source::FitSource;
 use super::interrupt::{Interrupt, Interrupted};
 use super::output::{
     bytes_in_words, count_in_words, ensure_extension, ensure_writable, file_bytes, print_json,
@@ -26,12 +27,13 @@ use crate::train::{
 
 /// Fit a model to a mesh
 ///
-/// The mesh is .obj, .ply, .stl, .off, .glb or .gltf; through points without faces, also of .xyz, a surface is put first.
+/// The mesh is .obj, .ply, .stl, .off, .glb or .gltf; through points without faces, also of .xyz, a surface is put first. In place of a
+/// mesh a recipe (.toml) or another model is made one new model: its values and gradients are what is learned.
 /// Training ends at whichever of --seconds, --steps and
 /// --target-near-mae is met first; a fit by --steps alone gives the same model again for one seed, device and thread count.
 #[derive(Args)]
 pub(super) struct FitArguments {
-    /// The mesh file
+    /// The mesh file; or a recipe, or a model
     mesh: PathBuf,
 
     /// The model file to write: .safetensors
@@ -146,10 +148,10 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     ensure_writable(&arguments.output)?;
     let interrupt = Interrupt::listen()?;
     tracing::info!("reading {}", arguments.mesh.display());
-    let bar = Bar::new("reading the mesh");
-    let loaded = arguments
-        .input
-        .read(&arguments.mesh, interrupt.token())
+    let mut bar = Bar::new("reading the mesh");
+    let mut progress = |share: f32| bar.set(share.into());
+    let (input, cancel) = (&arguments.input, interrupt.token());
+    let loaded = FitSource::read(&arguments.mesh, input, cancel, &mut progress)
         .map_err(|error| interrupt.explain(error))?;
     let load = started.elapsed().as_secs_f64();
     let chosen = choice.for_mesh(&loaded.mesh, loaded.cleanup.points);
@@ -175,7 +177,10 @@ pub(super) fn run(arguments: &FitArguments) -> anyhow::Result<()> {
     if let Some(checkpoint) = &checkpoint {
         tracing::info!("going on from step {}", checkpoint.step());
     }
-    let fitted = train::fit_from(mesh, &name, &settings, checkpoint, cancel, &mut watch);
+    let truth = loaded.truth();
+    let fitted = train::fit_to(
+        mesh, truth, &name, &settings, checkpoint, cancel, &mut watch,
+    );
     let Watch {
         bar,
         first_step,

@@ -1,4 +1,4 @@
-//! `overfit inspect`: what a mesh or a model file holds.
+//! `overfit inspect`: what a mesh, a model file or a recipe holds.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -7,10 +7,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::arguments::MeshArguments;
+use super::combine;
 use super::fit::metrics_in_words;
 use super::model;
 use super::output::{bytes_in_words, file_bytes, print_json, print_text};
 use crate::CancelToken;
+use crate::combine::is_recipe;
 use crate::field::{Bodies, Metrics, Model, Training};
 use crate::geometry::{Bounds, Cleanup, HealthReport, MeshFormat, Similarity};
 use crate::network::Architecture;
@@ -19,7 +21,7 @@ use crate::words::length_in_words;
 /// Report on a mesh (is it closed, which way does it look) or a model (network, frame, training, quality)
 #[derive(Args)]
 pub(super) struct InspectArguments {
-    /// A mesh file or a model file (.safetensors)
+    /// A mesh file, a model file (.safetensors) or a recipe (.toml)
     #[arg(value_name = "MESH_OR_MODEL")]
     file: PathBuf,
 
@@ -66,6 +68,13 @@ struct TensorReport {
 
 pub(super) fn run(arguments: &InspectArguments) -> anyhow::Result<()> {
     let path = &arguments.file;
+    if is_recipe(path) {
+        let report = combine::inspect(path)?;
+        if arguments.json {
+            return print_json(&report);
+        }
+        return print_text(&report.in_words(path));
+    }
     if model::is_model(path) {
         let report = inspect_model(model::read(path)?, file_bytes(path)?);
         if arguments.json {

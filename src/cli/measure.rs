@@ -21,7 +21,7 @@ use crate::words::length_in_words;
 /// an estimate of its error against the field's own surface: how far the fit is from its mesh it does not know (`overfit compare`).
 #[derive(Args)]
 pub(super) struct MeasureArguments {
-    /// The model file
+    /// The model file, or a recipe (.toml)
     model: PathBuf,
 
     /// The relative error of volume and area that is good enough, from 1e-6 to 0.1

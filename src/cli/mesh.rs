@@ -23,7 +23,7 @@ use crate::words::bodies_in_words;
 /// Extract the surface of a model as a mesh
 #[derive(Args)]
 pub(super) struct MeshArguments {
-    /// The model file
+    /// The model file, or a recipe (.toml)
     model: PathBuf,
 
     /// The mesh file to write: .ply, .obj, .stl or .glb
@@ -79,8 +79,8 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     let format = MeshFileFormat::from_path(&arguments.output)?;
     ensure_writable(&arguments.output)?;
     let loaded = model::open(&arguments.model, arguments.device.device)?;
-    let (bounds, frame) = (&loaded.model().bounds, &loaded.model().frame);
-    let fineness = Fineness::new(loaded.model(), arguments.iso);
+    let (bounds, frame) = (&loaded.shape().bounds, &loaded.shape().frame);
+    let fineness = Fineness::new(loaded.shape(), arguments.iso);
     let memory_limit = arguments.grid.memory_limit;
     let resolution = match arguments.grid.resolution() {
         Some(resolution) => resolution,

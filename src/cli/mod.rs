@@ -7,6 +7,7 @@
 mod arguments;
 mod bench;
 mod checkpoint;
+mod combine;
 mod compare;
 mod completions;
 mod compress;
@@ -16,6 +17,7 @@ mod eval;
 mod export;
 mod failure;
 mod fit;
+mod fit_source;
 mod inspect;
 mod interrupt;
 mod measure;
@@ -81,6 +83,7 @@ enum Command {
     Render(render::RenderArguments),
     Export(export::ExportArguments),
     Compress(compress::CompressArguments),
+    Combine(combine::CombineArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -133,6 +136,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Render(arguments) => render::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Compress(arguments) => compress::run(&arguments),
+        Command::Combine(arguments) => combine::run(&arguments),
     }
 }
 

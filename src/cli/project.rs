@@ -24,7 +24,7 @@ use crate::query::{Foot, GradientDrift, ProjectError, ProjectSettings, project_p
 /// inside the shape), the outward normal there, by how much the field misses the surface's level there, and 1 if that is within the tolerance.
 #[derive(Args)]
 pub(super) struct ProjectArguments {
-    /// The model file
+    /// The model file, or a recipe (.toml)
     model: PathBuf,
 
     /// The points: .npy, float32 or float64 [N, 3], in the mesh's own units; or text, three numbers a line (.csv, .txt, - for standard input)

@@ -25,7 +25,7 @@ use crate::query::{Ray, RayError, RayHits, RaySettings, RayStats, cast_rays};
 /// nx, ny, nz, enters. docs/rays.md says what can be missed.
 #[derive(Args)]
 pub(super) struct RaycastArguments {
-    /// The model file
+    /// The model file, or a recipe (.toml)
     model: PathBuf,
 
     /// The rays: .npy, float32 or float64 [N, 6]; or text, six numbers a line (.csv, .txt, - for standard input)

@@ -29,7 +29,7 @@ use crate::render::{
 /// it whole, or at --eye.
 #[derive(Args)]
 pub(super) struct RenderArguments {
-    /// The model file
+    /// The model file, or a recipe (.toml)
     model: PathBuf,
 
     /// The .png file to write; with --turntable an animated one, or, with ### in its name, one file a picture

@@ -27,7 +27,7 @@ use crate::query::LoadedModel;
 /// [X, Y, Z], z fastest, and nothing else: sample [x, y, z] lies at origin + voxel_size * [x, y, z], which are printed.
 #[derive(Args)]
 pub(super) struct VolumeArguments {
-    /// The model file
+    /// The model file, or a recipe (.toml)
     model: PathBuf,
 
     /// The volume file to write: .vdb or .npy
@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
     let loaded = model::open(&arguments.model, arguments.device.device)?;
     let interrupt = Interrupt::listen()?;
     let started = Instant::now();
-    let fineness = Fineness::new(loaded.model(), 0.0);
+    let fineness = Fineness::new(loaded.shape(), 0.0);
     let (grid, active_voxels) = match format {
         "vdb" => write_band(arguments, &loaded, &fineness, &interrupt)?,
         _ => write_dense(arguments, &loaded, &fineness, &interrupt)?,
@@ -119,12 +119,12 @@ fn write_band(
     fineness: &Fineness<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Grid, u64)> {
-    let model = loaded.model();
+    let shape = loaded.shape();
     let resolution = match arguments.grid.resolution() {
         Some(resolution) => resolution,
         None => fineness.automatic(arguments.grid.memory_limit, Grid::surface_bytes)?,
     };
-    let mut grid = Grid::around_band(&model.bounds, resolution, arguments.band)?;
+    let mut grid = Grid::around_band(&shape.bounds, resolution, arguments.band)?;
     let settings = BandSettings {
         band: arguments.band,
         memory_limit: arguments.grid.memory_limit,
@@ -135,7 +135,7 @@ fn write_band(
     let mut band = extract_narrow_band(
         loaded.unit_field(),
         &grid,
-        &model.frame,
+        &shape.frame,
         &settings,
         interrupt.token(),
         &mut progress,
@@ -157,13 +157,13 @@ fn write_dense(
     fineness: &Fineness<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Grid, u64)> {
-    let model = loaded.model();
+    let shape = loaded.shape();
     let limit = arguments.grid.memory_limit;
     let resolution = match arguments.grid.resolution() {
         Some(resolution) => resolution,
         None => fineness.automatic(limit.min(DENSE_BYTES), Grid::dense_bytes)?,
     };
-    let grid = Grid::around_level_set(&model.bounds, resolution, 0.0)?;
+    let grid = Grid::around_level_set(&shape.bounds, resolution, 0.0)?;
     let bytes = grid.dense_bytes();
     if bytes > limit {
         return Err(too_large(&grid, bytes, limit).into());
@@ -173,7 +173,7 @@ fn write_dense(
     write_npy(
         loaded.unit_field(),
         &grid,
-        &model.frame,
+        &shape.frame,
         &arguments.output,
         interrupt.token(),
         &mut progress,

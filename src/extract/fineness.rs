@@ -1,7 +1,7 @@
 //! How fine a grid must be to keep what a shape has, and what is said where it is not.
 
 use super::{ExtractError, Grid, Resolution, SurfaceBodies};
-use crate::field::{Body, Model};
+use crate::field::{Body, Shape};
 use crate::words::{bodies_in_words, length_in_words};
 
 /// Cells that a wall must be thick to come through whole. At √3 every way across it, whatever its angle, meets a
@@ -29,22 +29,22 @@ const BODY_VERTICES: f64 = 6e5;
 /// Edges of a grid that a surface crosses, for each square of a cell's face that it has: the mean over all angles.
 const VERTICES_PER_FACE: f64 = 1.5;
 
-/// What decides how fine a grid over a model must be, at one level.
+/// What decides how fine a grid over a field must be, at one level.
 #[derive(Clone, Copy, Debug)]
 pub struct Fineness<'a> {
-    model: &'a Model,
+    shape: &'a Shape,
     iso: f64,
-    /// Of the model's bounds.
+    /// Of the shape's bounds.
     longest: f64,
 }
 
 impl<'a> Fineness<'a> {
     /// For the level at `iso`, in own units.
-    pub fn new(model: &'a Model, iso: f64) -> Self {
+    pub fn new(shape: &'a Shape, iso: f64) -> Self {
         Self {
-            model,
+            shape,
             iso,
-            longest: model.bounds.longest_side(),
+            longest: shape.bounds.longest_side(),
         }
     }
 
@@ -84,7 +84,7 @@ impl<'a> Fineness<'a> {
         cells = cells.max(body.clone().find(|&cells| cells <= most).unwrap_or(0));
         loop {
             let resolution = Resolution::Cells(cells);
-            let grid = Grid::around_level_set(&self.model.bounds, resolution, self.iso)?;
+            let grid = Grid::around_level_set(&self.shape.bounds, resolution, self.iso)?;
             if cells == 1 || bytes(&grid) <= most_bytes {
                 return Ok(resolution);
             }
@@ -139,7 +139,7 @@ impl<'a> Fineness<'a> {
         found: Option<&SurfaceBodies>,
         thin: bool,
     ) -> Option<String> {
-        let expected = self.model.training.bodies.as_ref()?.count;
+        let expected = self.shape.bodies.as_ref()?.count;
         let small = self
             .bodies()
             .filter(|body| self.is_lost(body.thickness, resolution));
@@ -191,14 +191,14 @@ impl<'a> Fineness<'a> {
 
     /// How thick the walls of this level are, that is 98% of it at least.
     fn walls(&self) -> Option<f64> {
-        let thickness = self.model.training.thickness.filter(|_| self.iso >= 0.0)?;
+        let thickness = self.shape.thickness.filter(|_| self.iso >= 0.0)?;
         (thickness > 0.0).then_some(thickness + 2.0 * self.iso)
     }
 
     /// The bodies that are lost first, as thick as they are at this level.
     fn bodies(&self) -> impl Iterator<Item = Body> + Clone + use<'a> {
         let iso = self.iso;
-        let known = self.model.training.bodies.as_ref().filter(|_| iso >= 0.0);
+        let known = self.shape.bodies.as_ref().filter(|_| iso >= 0.0);
         let listed = known.map_or(&[][..], |bodies| &bodies.thinnest);
         let listed = listed.iter().filter(|body| body.thickness > 0.0);
         listed.map(move |body| Body {
@@ -219,8 +219,8 @@ impl<'a> Fineness<'a> {
 
     /// Vertices of the surface, about.
     fn vertices(&self, resolution: u32) -> f64 {
-        let [x, y, z] = self.model.bounds.size();
-        let area = self.model.training.area;
+        let [x, y, z] = self.shape.bounds.size();
+        let area = self.shape.area;
         let area = area.unwrap_or(2.0 * (x * y + y * z + z * x));
         VERTICES_PER_FACE * area * (f64::from(resolution) / self.longest).powi(2)
     }

@@ -16,6 +16,7 @@ mod model_tensors;
 mod outer_distance;
 mod outer_surface;
 mod scalar_field;
+mod shape;
 mod spline;
 
 pub use bodies::{Bodies, Body};
@@ -33,6 +34,7 @@ pub use metrics::Metrics;
 pub use model::{Model, ModelError, Training};
 pub use outer_surface::{OuterDetail, OuterSurface};
 pub use scalar_field::ScalarField;
+pub use shape::{Inside, Shape};
 pub use spline::{
     Degree, MOST_CELLS, Refinement, SparseSpline, SplineField, SplineLevel, interpolate,
 };

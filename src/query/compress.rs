@@ -217,7 +217,7 @@ impl<'a> Search<'a> {
 
 /// Points on the field's surface, and as many near it: those that steps along the gradient lead there.
 fn probes(loaded: &LoadedModel, cancel: &CancelToken) -> Result<Vec<[f64; 3]>, CompressError> {
-    let bounds = &loaded.model().bounds;
+    let bounds = &loaded.shape().bounds;
     let side = bounds.longest_side();
     let mut random = Pcg64Mcg::seed_from_u64(1);
     let mut probes: Vec<[f64; 3]> = Vec::new();

@@ -4,7 +4,7 @@ use super::LoadedModel;
 use super::ball::means_over_balls;
 use super::hessian::{NotTwiceDifferentiable, ensure_twice_differentiable, unit_hessians};
 use super::quantity::{Local, Order, Quantity};
-use crate::field::Model;
+use crate::field::Shape;
 use crate::words::length_in_words;
 
 /// Radius of the balls over which second derivatives of piecewise smooth fields are averaged where no other is asked for, as a share
@@ -56,14 +56,14 @@ pub struct Column {
 /// The quantities of a model at points `[N, 3]`, in their order. Second derivatives are taken as [`Evaluation::new`] says where no
 /// smoothing is set.
 pub fn evaluate(loaded: &LoadedModel, points: &[[f64; 3]], quantities: &[Quantity]) -> Vec<Column> {
-    let evaluation = Evaluation::new(loaded.model(), quantities, None);
+    let evaluation = Evaluation::new(loaded.shape(), quantities, None);
     evaluation
         .expect("only a smoothing can be refused")
         .at(loaded, points)
 }
 
 impl Evaluation {
-    /// Prepares a question about a model.
+    /// Prepares a question about a field.
     ///
     /// Quantities of second derivatives are those at the points where the field has such everywhere. Where it is put together from
     /// pieces they are those of the field's mean over a ball: with a radius of `smoothing` (own units), or else of 2 % of the mesh's
@@ -73,11 +73,11 @@ impl Evaluation {
     /// # Errors
     /// A smoothing that is no length of the shape, or of 0 where the field has no second derivatives.
     pub fn new(
-        model: &Model,
+        shape: &Shape,
         quantities: &[Quantity],
         smoothing: Option<f64>,
     ) -> Result<Evaluation, EvaluationError> {
-        let most = model.bounds.longest_side();
+        let most = shape.bounds.longest_side();
         if let Some(radius) = smoothing
             && !(0.0..=most).contains(&radius)
         {
@@ -85,7 +85,7 @@ impl Evaluation {
         }
         let orders = quantities.iter().map(|quantity| quantity.order());
         let order = orders.max().unwrap_or(Order::Value);
-        let smooth = ensure_twice_differentiable(model);
+        let smooth = ensure_twice_differentiable(shape);
         let radius = match (order, smoothing) {
             (Order::Hessian, Some(0.0)) => smooth.map(|()| 0.0)?,
             (Order::Hessian, Some(radius)) => radius,
@@ -133,7 +133,7 @@ impl Evaluation {
 
     /// The quantities at points `[N, 3]`.
     pub fn at(&self, loaded: &LoadedModel, points: &[[f64; 3]]) -> Vec<Column> {
-        let frame = &loaded.model().frame;
+        let frame = &loaded.shape().frame;
         let unit: Vec<[f32; 3]> = points
             .iter()
             .map(|&point| frame.apply(point).map(|x| x as f32))

@@ -1,33 +1,25 @@
 //! Second derivatives of a finished field.
 
-use crate::field::{Degree, Model, ScalarField};
+use crate::field::{ScalarField, Shape};
 
 /// A field without second derivatives.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "second derivatives of this model ({field}) jump or are undefined: it is put together from pieces. Leave the smoothing out, for their means over a small ball, or fit with the preset smooth for a field that has them"
+    "second derivatives of this field ({field}) jump or are undefined: it is put together from pieces. Leave the smoothing out, for their means over a small ball, or fit with the preset smooth for a field that has them"
 )]
 pub struct NotTwiceDifferentiable {
     field: String,
 }
 
-/// Checks that a model has second derivatives everywhere: smooth activations on encodings without grids do, and cubic splines; ReLU
-/// has kinks, so has the interpolation of a grid, and the second derivatives of quadratic splines jump.
+/// Checks that a field has second derivatives everywhere.
 ///
 /// # Errors
 /// [`NotTwiceDifferentiable`], which says what to do instead.
-pub fn ensure_twice_differentiable(model: &Model) -> Result<(), NotTwiceDifferentiable> {
-    let architecture = &model.architecture;
-    let spline = model.spline.as_ref().map(|spline| spline.degree);
-    let of_network = architecture
-        .mlp
-        .activation
-        .smoothness()
-        .min(architecture.encoding.smoothness());
-    match spline {
-        None | Some(Degree::Cubic) if of_network >= 2 => Ok(()),
-        _ => Err(NotTwiceDifferentiable {
-            field: model.to_string(),
+pub fn ensure_twice_differentiable(shape: &Shape) -> Result<(), NotTwiceDifferentiable> {
+    match &shape.pieces {
+        None => Ok(()),
+        Some(field) => Err(NotTwiceDifferentiable {
+            field: field.clone(),
         }),
     }
 }
@@ -86,7 +78,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::field::{DeviceChoice, SparseSpline, Training, open_engine};
+    use crate::field::{Degree, DeviceChoice, Model, SparseSpline, Training, open_engine};
     use crate::geometry::{Bounds, Similarity};
     use crate::network::{
         Activation, Architecture, Encoding, Identity, Mlp, Sine, initial_parameters,
@@ -200,10 +192,11 @@ mod tests {
 
     #[test]
     fn only_smooth_fields_pass() {
+        let ensured = |model: &Model| ensure_twice_differentiable(&Shape::of(model));
         let smooth = model(siren());
-        assert_eq!(ensure_twice_differentiable(&smooth), Ok(()));
+        assert_eq!(ensured(&smooth), Ok(()));
         let preset = |preset: Preset| model(preset.settings().architecture);
-        assert_eq!(ensure_twice_differentiable(&preset(Preset::Smooth)), Ok(()));
+        assert_eq!(ensured(&preset(Preset::Smooth)), Ok(()));
         let with_spline = |degree| Model {
             spline: Some(Arc::new(SparseSpline {
                 degree,
@@ -211,11 +204,9 @@ mod tests {
             })),
             ..smooth.clone()
         };
-        assert!(ensure_twice_differentiable(&with_spline(Degree::Cubic)).is_ok());
+        assert!(ensured(&with_spline(Degree::Cubic)).is_ok());
         for refused in [with_spline(Degree::Quadratic), preset(Preset::Standard)] {
-            let words = ensure_twice_differentiable(&refused)
-                .unwrap_err()
-                .to_string();
+            let words = ensured(&refused).unwrap_err().to_string();
             assert!(words.contains("preset smooth"), "{words}");
         }
     }

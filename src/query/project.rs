@@ -131,11 +131,11 @@ pub fn project_points(
     settings: &ProjectSettings,
     cancel: &CancelToken,
 ) -> Result<Projection, ProjectError> {
-    let model = loaded.model();
-    let side = model.bounds.longest_side();
+    let shape = loaded.shape();
+    let side = shape.bounds.longest_side();
     project(
         loaded.unit_field(),
-        model.frame,
+        shape.frame,
         side,
         points,
         settings,

@@ -62,7 +62,7 @@ pub fn render(
     if settings.mode == Mode::Slice {
         return slice::render(loaded, settings, cancel, progress);
     }
-    let bounds = loaded.model().bounds.grown(settings.iso.max(0.0));
+    let bounds = loaded.shape().bounds.grown(settings.iso.max(0.0));
     let camera = Camera::new(settings, &bounds)?;
     let mut sight = Sight::new(loaded, settings, mesh, cancel)?;
     let size = [settings.width, settings.height];
@@ -73,13 +73,14 @@ pub fn render(
     let seen = sight.seen(&camera, &centers, &mut |share| {
         progress(first_share * share)
     })?;
-    let shading = Shading::new(settings, &camera, &seen, loaded.model());
+    let longest_side = loaded.shape().bounds.longest_side();
+    let shading = Shading::new(settings, &camera, &seen, longest_side);
     let mut pixels: Vec<Pixel> = (centers.iter().zip(&seen))
         .map(|(&at, surfel)| shading.colour(camera.direction(at), surfel.as_ref()))
         .collect();
     let rays = sight.rays;
     if settings.samples > 1 {
-        let found = edges::along_edges(&seen, size, loaded.model().bounds.longest_side());
+        let found = edges::along_edges(&seen, size, longest_side);
         drop(seen);
         soften(
             &mut pixels,

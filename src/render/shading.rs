@@ -4,7 +4,6 @@ use super::camera::Camera;
 use super::colour::{Light, Pixel, diverging, mixed, of_bytes, sequential};
 use super::settings::{Mode, RenderSettings};
 use super::surfel::Surfel;
-use crate::field::Model;
 use crate::geometry::vector::dot;
 use crate::words::length_in_words;
 
@@ -46,7 +45,7 @@ impl Shading {
         settings: &RenderSettings,
         camera: &Camera,
         seen: &[Option<Surfel>],
-        model: &Model,
+        longest_side: f64,
     ) -> Shading {
         let [_, up, _] = settings.up.front();
         let within = match settings.mode {
@@ -63,7 +62,7 @@ impl Shading {
             fill: camera.turned(FILL.0),
             rim: camera.turned(RIM.0),
             range,
-            longest_side: model.bounds.longest_side(),
+            longest_side,
         }
     }
 

@@ -43,7 +43,7 @@ struct Plane {
 
 impl Plane {
     fn new(loaded: &LoadedModel, settings: &RenderSettings) -> Plane {
-        let bounds = loaded.model().bounds.grown(settings.iso.max(0.0));
+        let bounds = loaded.shape().bounds.grown(settings.iso.max(0.0));
         let [front_right, front_up, front] = settings.up.front();
         let along = |v: [f64; 3]| Axis::ALL.into_iter().find(|axis| v[axis.index()] != 0.0);
         let axis = settings
@@ -91,7 +91,7 @@ pub(super) fn render(
     progress: &mut dyn FnMut(f32),
 ) -> Result<Rendering, RenderError> {
     let plane = Plane::new(loaded, settings);
-    let side = loaded.model().bounds.longest_side();
+    let side = loaded.shape().bounds.longest_side();
     let shown = plane.pixel * f64::from(settings.width.max(settings.height));
     let spacing = settings
         .range

@@ -65,7 +65,7 @@ impl<'a> Sight<'a> {
         }
         let curvature = match settings.mode {
             Mode::Curvature => Some(Evaluation::new(
-                loaded.model(),
+                loaded.shape(),
                 &[Quantity::MeanCurvature],
                 None,
             )?),
@@ -130,8 +130,8 @@ impl<'a> Sight<'a> {
         ) {
             return Ok(openness);
         }
-        let model = self.loaded.model();
-        let (frame, side) = (model.frame, model.bounds.longest_side());
+        let shape = self.loaded.shape();
+        let (frame, side) = (shape.frame, shape.bounds.longest_side());
         for (hits, openness) in hits.chunks(BATCH).zip(openness.chunks_mut(BATCH)) {
             for (share, weight) in PROBES {
                 if self.cancel.is_cancelled() {

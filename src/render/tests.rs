@@ -115,7 +115,7 @@ fn a_camera_sees_what_is_in_front_of_it() {
 
 #[test]
 fn an_orbit_shows_the_whole_box_from_everywhere() {
-    let bounds = half_space().model().bounds;
+    let bounds = half_space().shape().bounds;
     for up in Axis::ALL {
         for (azimuth, elevation) in [(0.0, 0.0), (77.0, -35.0), (200.0, 90.0)] {
             for (width, height) in [(60, 40), (40, 60)] {

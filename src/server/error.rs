@@ -79,6 +79,8 @@ pub(super) enum ApiError {
     Fit(#[from] FitError),
     #[error("{limit} fits are waiting already: wait until one has ended, or cancel one")]
     QueueFull { limit: u32 },
+    #[error("{limit} combinations are kept already: delete those that are not needed any more")]
+    CombinationsFull { limit: u32 },
     #[error("fits/{id} has not ended: cancel it first")]
     FitNotEnded { id: String },
     #[error(
@@ -148,6 +150,7 @@ fn hint(collection: Collection) -> &'static str {
             ": of the fits that have ended, the oldest are forgotten, but not their models"
         }
         Collection::Models => "",
+        Collection::Combinations => ": they are gone when the daemon stops; combine again",
     }
 }
 
@@ -192,6 +195,7 @@ impl ApiError {
                 Collection::Meshes => verdict(Code::NotFound, "MESH_NOT_FOUND"),
                 Collection::Fits => verdict(Code::NotFound, "FIT_NOT_FOUND"),
                 Collection::Models => verdict(Code::NotFound, "MODEL_NOT_FOUND"),
+                Collection::Combinations => verdict(Code::NotFound, "COMBINATION_NOT_FOUND"),
             },
             ApiError::StreamOrder(_) => verdict(Code::InvalidArgument, "STREAM_ORDER"),
             ApiError::BrokenOff(status) => verdict(status.code(), "UPLOAD_BROKEN_OFF"),
@@ -217,6 +221,9 @@ impl ApiError {
             ApiError::Device(error) => device_verdict(error),
             ApiError::Fit(error) => fit_verdict(error),
             ApiError::QueueFull { .. } => verdict(Code::ResourceExhausted, "QUEUE_FULL"),
+            ApiError::CombinationsFull { .. } => {
+                verdict(Code::ResourceExhausted, "COMBINATIONS_FULL")
+            }
             ApiError::FitNotEnded { .. } => verdict(Code::FailedPrecondition, "FIT_NOT_ENDED"),
             ApiError::FitNotRunning { .. } => verdict(Code::FailedPrecondition, "FIT_NOT_RUNNING"),
             ApiError::FitEnded { .. } => verdict(Code::FailedPrecondition, "FIT_ENDED"),

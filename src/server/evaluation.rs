@@ -114,7 +114,7 @@ pub(super) fn evaluate(
     most_bytes: usize,
     cancel: &CancelToken,
 ) -> Result<proto::EvaluateResponse, ApiError> {
-    let evaluation = Evaluation::new(model.model(), &asked.quantities, asked.smoothing)
+    let evaluation = Evaluation::new(model.shape(), &asked.quantities, asked.smoothing)
         .map_err(|error| ApiError::field("smoothing", error.to_string()))?;
     let bytes = points.len() * evaluation.width() * size_of::<f32>();
     if bytes > most_bytes && !asked.plain {

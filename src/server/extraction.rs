@@ -33,12 +33,12 @@ pub(super) fn surface_messages(
 ) -> Result<Messages<proto::ExtractMeshResponse>, ApiError> {
     use extract_mesh_response::Part;
     let start = Instant::now();
-    let fineness = Fineness::new(model.model(), settings.iso);
+    let fineness = Fineness::new(model.shape(), settings.iso);
     let resolution = match resolution {
         Some(resolution) => resolution,
         None => fineness.automatic(settings.memory_limit, Grid::surface_bytes)?,
     };
-    let grid = Grid::around_level_set(&model.model().bounds, resolution, settings.iso)?;
+    let grid = Grid::around_level_set(&model.shape().bounds, resolution, settings.iso)?;
     let surface = surface_on(model, &grid, settings, cancel)
         .map_err(|error| fineness.explain(error, grid.resolution))?;
     let bodies = surface.bodies();
@@ -73,7 +73,7 @@ pub(super) fn surface_of(
     settings: &SurfaceSettings,
     cancel: &CancelToken,
 ) -> Result<Surface, ApiError> {
-    let grid = Grid::around_level_set(&model.model().bounds, resolution, settings.iso)?;
+    let grid = Grid::around_level_set(&model.shape().bounds, resolution, settings.iso)?;
     Ok(surface_on(model, &grid, settings, cancel)?)
 }
 
@@ -83,7 +83,7 @@ fn surface_on(
     settings: &SurfaceSettings,
     cancel: &CancelToken,
 ) -> Result<Surface, ExtractError> {
-    let (field, frame) = (model.unit_field(), &model.model().frame);
+    let (field, frame) = (model.unit_field(), &model.shape().frame);
     extract_surface(field, grid, frame, settings, cancel, &mut |_| {})
 }
 
@@ -134,8 +134,8 @@ pub(super) fn dense_messages(
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
     let start = Instant::now();
-    let (bounds, frame) = (&model.model().bounds, &model.model().frame);
-    let fineness = Fineness::new(model.model(), 0.0);
+    let (bounds, frame) = (&model.shape().bounds, &model.shape().frame);
+    let fineness = Fineness::new(model.shape(), 0.0);
     let resolution = match resolution {
         Some(resolution) => resolution,
         None => fineness.automatic(memory_limit.min(DENSE_BYTES), Grid::dense_bytes)?,
@@ -171,8 +171,8 @@ pub(super) fn vdb_messages(
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
     let start = Instant::now();
-    let (bounds, frame) = (&model.model().bounds, &model.model().frame);
-    let fineness = Fineness::new(model.model(), settings.iso);
+    let (bounds, frame) = (&model.shape().bounds, &model.shape().frame);
+    let fineness = Fineness::new(model.shape(), settings.iso);
     let resolution = match resolution {
         Some(resolution) => resolution,
         None => fineness.automatic(settings.memory_limit, Grid::surface_bytes)?,

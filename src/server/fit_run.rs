@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::activity::Activity;
+use super::combinations::Combinations;
 use super::error::ApiError;
+use super::expression::expression;
 use super::fit::{Fit, has_ended};
 use super::journal::{Journal, Work};
 use super::journaled_fit::JournaledFit;
@@ -13,9 +15,11 @@ use super::meshes::{HeldMesh, Meshes};
 use super::models::Models;
 use super::proto::{self, FitState};
 use crate::CancelToken;
+use crate::extract::ExtractError;
 use crate::field::{Model, ModelError};
 use crate::geometry::Mesh;
-use crate::train::{Checkpoint, FitError, FitSettings, Observer};
+use crate::query::{LoadedModel, SurfaceError};
+use crate::train::{Checkpoint, FitError, FitSettings, Observer, fit_to};
 
 /// What a fit runs: mesh, name, settings, the state that it goes on from, cancel token, observer.
 /// [`train::fit_from`](crate::train::fit_from), or in tests something that takes as long and fails as they wish.
@@ -35,10 +39,12 @@ const UNSAVED: &str = "The model is in the daemon's memory only";
 
 /// A fit that is asked for.
 pub(super) struct Order {
-    /// The mesh's name.
+    /// The mesh's name; empty where an expression is fitted.
     pub(super) mesh_name: String,
     /// The mesh itself: deleting it does not hurt the fit. `None` for a fit of an earlier daemon, whose mesh is in the journal.
     pub(super) mesh: Option<Arc<HeldMesh>>,
+    /// What becomes one new model, where it is an expression.
+    pub(super) expression: Option<proto::Expression>,
     /// The name of the model that comes out.
     pub(super) display_name: String,
     /// The settings as the client sent them.
@@ -55,7 +61,10 @@ pub(super) struct FitRunner {
     pub(super) function: Arc<FitFunction>,
     pub(super) meshes: Arc<Meshes>,
     pub(super) models: Arc<Models>,
+    pub(super) combinations: Arc<Combinations>,
     pub(super) journal: Journal,
+    /// Bytes that extracting the surface of an expression may take.
+    pub(super) memory_limit: u64,
     /// Time between two checkpoints of a fit.
     pub(super) checkpoint_interval: Duration,
 }
@@ -178,17 +187,34 @@ impl FitRunner {
         });
     }
 
-    /// The mesh of a fit, and the state that it goes on from.
+    /// The mesh of a fit, if it is kept anywhere, and the state that it goes on from.
     fn work(
         &self,
         fit: &Fit,
         order: &Order,
-    ) -> Result<(Arc<HeldMesh>, Option<Checkpoint>), ApiError> {
+    ) -> Result<(Option<Arc<HeldMesh>>, Option<Checkpoint>), ApiError> {
         if let Some(mesh) = &order.mesh {
-            return Ok((mesh.clone(), None));
+            return Ok((Some(mesh.clone()), None));
         }
         let Work { mesh, checkpoint } = (self.journal.work(&fit.id)).map_err(ApiError::FitLost)?;
-        Ok((self.meshes.hold(mesh), checkpoint))
+        Ok((mesh.map(|mesh| self.meshes.hold(mesh)), checkpoint))
+    }
+
+    /// The field of an expression, and its surface: the same bits each time.
+    fn surface(
+        &self,
+        fit: &Fit,
+        asked: &proto::Expression,
+    ) -> Result<(LoadedModel, Arc<HeldMesh>), ApiError> {
+        let field = self.combinations.combined(&expression(asked)?)?;
+        let limit = self.memory_limit;
+        let surface = field.surface_to_fit(limit, &fit.cancel, &mut |_| {});
+        let (mesh, _) = surface.map_err(|error| match error {
+            SurfaceError::Extract(ExtractError::Cancelled) => FitError::Cancelled.into(),
+            SurfaceError::Extract(error) => ApiError::from(error),
+            SurfaceError::Mesh(error) => error.into(),
+        })?;
+        Ok((field, self.meshes.hold(mesh)))
     }
 
     /// Fits, and keeps the model.
@@ -206,16 +232,25 @@ impl FitRunner {
         if let Err(error) = journal.count_start(&fit.id) {
             tracing::warn!(%error, "the start is not on disk");
         }
+        let (field, mesh) = match (&order.expression, mesh) {
+            (Some(asked), _) => {
+                let (field, mesh) = self.surface(fit, asked)?;
+                (Some(field), mesh)
+            }
+            (None, Some(mesh)) => (None, mesh),
+            (None, None) => return Err(ApiError::FitLost("its mesh is gone".to_owned())),
+        };
         let mut observer = JournaledFit::new(fit, journal, *checkpoint_interval);
         let mut fitted = |checkpoint| {
-            function(
-                &mesh.mesh,
-                &order.display_name,
-                &order.settings,
-                checkpoint,
-                &fit.cancel,
-                &mut observer,
-            )
+            let (mesh, name, settings) = (&mesh.mesh, &order.display_name, &order.settings);
+            let (cancel, observer) = (&fit.cancel, &mut observer);
+            match &field {
+                None => function(mesh, name, settings, checkpoint, cancel, observer),
+                Some(field) => {
+                    let truth = Some(field.truth());
+                    fit_to(mesh, truth, name, settings, checkpoint, cancel, observer)
+                }
+            }
         };
         let model = match fitted(checkpoint) {
             // Of another version, which has other settings.

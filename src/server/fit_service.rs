@@ -5,8 +5,10 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::blocking::run_blocking;
+use super::combinations::Combinations;
 use super::convert::{fit_settings, preset_choice};
 use super::error::ApiError;
+use super::expression::expression;
 use super::extraction::Messages;
 use super::fit_run::Order;
 use super::fit_watch::{FitWatch, PACE};
@@ -18,14 +20,58 @@ use super::proto;
 use super::proto::fit_service_server::FitService;
 use super::resource_name::{Collection, request_id};
 use crate::field::{DeviceChoice, DeviceReport, open_engine};
+use crate::train::PresetChoice;
 
 /// Asks for fits, watches, previews and stops them.
 pub(super) struct FitCalls {
     pub(super) meshes: Arc<Meshes>,
     pub(super) fits: Arc<Fits>,
+    pub(super) combinations: Arc<Combinations>,
     /// The devices that were found at the start.
     pub(super) devices: Arc<[DeviceReport]>,
     pub(super) previews: Previews,
+}
+
+impl FitCalls {
+    /// An order for a mesh, with the preset that was chosen by it.
+    async fn of_mesh(&self, order: Order, choice: PresetChoice) -> Result<Order, ApiError> {
+        let id = Collection::Meshes.id(&order.mesh_name, "mesh")?;
+        let (message, mesh) = self.meshes.get(id)?;
+        let points = message.health.as_ref().map_or(0, |health| health.points);
+        let looked_at = mesh.clone();
+        let chosen = run_blocking(move |_| Ok(choice.for_mesh(&looked_at.mesh, points))).await?;
+        Ok(Order {
+            mesh: Some(mesh),
+            display_name: match order.display_name {
+                name if name.is_empty() => message.display_name,
+                name => name,
+            },
+            settings: fit_settings(&order.asked, chosen)?,
+            ..order
+        })
+    }
+
+    /// An order for an expression, which is checked now; its surface is extracted when its turn comes.
+    async fn of_expression(
+        &self,
+        order: Order,
+        asked: &proto::Expression,
+    ) -> Result<Order, ApiError> {
+        if !order.mesh_name.is_empty() {
+            let message = "mesh and expression are both set: a fit becomes one of them";
+            return Err(ApiError::field("mesh", message));
+        }
+        let expression = expression(asked)?;
+        let combinations = self.combinations.clone();
+        run_blocking(move |_| combinations.combined(&expression).map(drop)).await?;
+        Ok(Order {
+            display_name: match order.display_name {
+                name if name.is_empty() => "combination".to_owned(),
+                name => name,
+            },
+            ..order
+        })
+    }
 }
 
 #[tonic::async_trait]
@@ -47,35 +93,27 @@ impl FitService for FitCalls {
         let asked = request.settings.clone().unwrap_or_default();
         let choice = preset_choice(&asked)?;
         // What will not do with one preset hardly does with another: told before the mesh is looked at.
-        fit_settings(&asked, choice.without_mesh())?;
-        let (mesh_message, mesh) = self
-            .meshes
-            .get(Collection::Meshes.id(&request.mesh, "mesh")?)?;
-        let points = mesh_message
-            .health
-            .as_ref()
-            .map_or(0, |health| health.points);
-        let looked_at = mesh.clone();
-        let chosen = run_blocking(move |_| Ok(choice.for_mesh(&looked_at.mesh, points))).await?;
-        let settings = fit_settings(&asked, chosen)?;
-        if let DeviceChoice::Named(device) = settings.device
-            && !self.devices.iter().any(|known| known.device == device)
-        {
-            // Told now, not when the fit's turn comes; the device itself says why.
-            run_blocking(move |_| Ok(open_engine(settings.device).map(drop)?)).await?;
-        }
-        let display_name = match &request.display_name {
-            name if name.is_empty() => mesh_message.display_name,
-            name => name.clone(),
-        };
+        let otherwise = fit_settings(&asked, choice.without_mesh())?;
         let order = Order {
             mesh_name: request.mesh.clone(),
-            mesh: Some(mesh),
-            display_name,
+            mesh: None,
+            expression: request.expression.clone(),
+            display_name: request.display_name.clone(),
             asked,
-            settings,
+            settings: otherwise,
             request_id,
         };
+        let order = match &request.expression {
+            Some(expression) => self.of_expression(order, expression).await?,
+            None => self.of_mesh(order, choice).await?,
+        };
+        let device = order.settings.device;
+        if let DeviceChoice::Named(named) = device
+            && !self.devices.iter().any(|known| known.device == named)
+        {
+            // Told now, not when the fit's turn comes; the device itself says why.
+            run_blocking(move |_| Ok(open_engine(device).map(drop)?)).await?;
+        }
         let fits = self.fits.clone();
         let fit = match run_blocking(move |_| fits.create(order)).await {
             // The same request came twice at once.

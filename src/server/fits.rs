@@ -108,7 +108,8 @@ impl Fits {
         };
         let settings = request.settings.clone().unwrap_or_default();
         let named = request.display_name.is_empty() || request.display_name == fit.display_name;
-        match fit.mesh == request.mesh && fit.settings == Some(settings) && named {
+        let same = fit.mesh == request.mesh && fit.expression == request.expression;
+        match same && fit.settings == Some(settings) && named {
             true => Ok(Some(fit)),
             false => Err(ApiError::RequestIdUsed(fit.name)),
         }
@@ -127,6 +128,7 @@ impl Fits {
             name: Collection::Fits.name(&id),
             display_name: order.display_name.clone(),
             mesh: order.mesh_name.clone(),
+            expression: order.expression.clone(),
             settings: Some(order.asked.clone()),
             preset: order.settings.preset.to_string(),
             preset_reason: order.settings.preset_reason.clone().unwrap_or_default(),
@@ -151,9 +153,7 @@ impl Fits {
             journal.forget(&forgotten);
         }
         let mesh = order.mesh.as_ref().map(|held| &held.mesh);
-        if let Some(mesh) = mesh
-            && let Err(error) = journal.begin(&message, mesh)
-        {
+        if let Err(error) = journal.begin(&message, mesh) {
             tracing::warn!(name = message.name, %error, "a fit will not outlive the daemon");
             let warning = format!(
                 "The fit is lost if the daemon ends before it does: it cannot be written down ({error})"

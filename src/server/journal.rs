@@ -33,8 +33,8 @@ pub(super) struct Journal {
 
 /// What a fit goes on with.
 pub(super) struct Work {
-    /// Its mesh.
-    pub(super) mesh: Mesh,
+    /// Its mesh; `None` for an expression, whose surface is extracted again.
+    pub(super) mesh: Option<Mesh>,
     /// The state that it had reached.
     pub(super) checkpoint: Option<Checkpoint>,
 }
@@ -75,11 +75,14 @@ impl Journal {
     ///
     /// # Errors
     /// What the file system says; nothing is left then.
-    pub(super) fn begin(&self, fit: &proto::Fit, mesh: &Mesh) -> io::Result<()> {
+    pub(super) fn begin(&self, fit: &proto::Fit, mesh: Option<&Mesh>) -> io::Result<()> {
         let id = id_of(fit);
         let folder = self.folder.join(id);
         let written = fs::create_dir(&folder)
-            .and_then(|()| write(&folder.join(MESH), &mesh_file::to_bytes(mesh)))
+            .and_then(|()| match mesh {
+                Some(mesh) => write(&folder.join(MESH), &mesh_file::to_bytes(mesh)),
+                None => Ok(()),
+            })
             // Last: a folder without it is no fit.
             .and_then(|()| write(&folder.join(FIT), &fit.encode_to_vec()))
             .and_then(|()| atomic_file::sync_folder(&self.folder));
@@ -100,10 +103,12 @@ impl Journal {
                 "that has happened {MOST_STARTS} times before it got anywhere: most likely it needs more memory than there is"
             ));
         }
-        let mesh = fs::read(folder.join(MESH)).map_err(|error| error.to_string());
-        let mesh = mesh
-            .and_then(|bytes| mesh_file::from_bytes(&bytes))
-            .map_err(|error| format!("its mesh cannot be read again ({error})"))?;
+        let mesh = match fs::read(folder.join(MESH)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+            Ok(bytes) => mesh_file::from_bytes(&bytes).map(Some),
+        };
+        let mesh = mesh.map_err(|error| format!("its mesh cannot be read again ({error})"))?;
         let checkpoint = fs::read(folder.join(CHECKPOINT)).ok();
         let checkpoint = checkpoint.and_then(|bytes| {
             let read = Checkpoint::from_bytes(&bytes);
@@ -249,7 +254,7 @@ mod tests {
         assert!(none.is_empty());
         let [late, early, over] = [30, 10, 20].map(asked);
         for fit in [&late, &early, &over] {
-            journal.begin(fit, &mesh).unwrap();
+            journal.begin(fit, Some(&mesh)).unwrap();
         }
         let over = proto::Fit {
             state: FitState::Succeeded.into(),
@@ -267,7 +272,7 @@ mod tests {
 
         let (journal, fits) = Journal::open(folder.path().to_owned()).unwrap();
         assert_eq!(fits, [early.clone(), over.clone(), late]);
-        assert_eq!(journal.work(id_of(&early)).unwrap().mesh, mesh);
+        assert_eq!(journal.work(id_of(&early)).unwrap().mesh, Some(mesh));
         assert!(journal.work(id_of(&over)).is_err());
         assert!(!temporary.exists());
         assert!(!half.exists() && journal.folder.join("README").exists());
@@ -280,7 +285,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (journal, _) = Journal::open(folder.path().to_owned()).unwrap();
         let fit = asked(1);
-        journal.begin(&fit, &shapes::icosphere(1, 1.0)).unwrap();
+        journal
+            .begin(&fit, Some(&shapes::icosphere(1, 1.0)))
+            .unwrap();
         let id = id_of(&fit);
         // A daemon that was stopped was not ended by its fit.
         journal.count_start(id).unwrap();
@@ -299,7 +306,9 @@ mod tests {
         let (journal, _) = Journal::open(folder.path().to_owned()).unwrap();
         let [fit, other] = [1, 2].map(asked);
         for fit in [&fit, &other] {
-            journal.begin(fit, &shapes::icosphere(1, 1.0)).unwrap();
+            journal
+                .begin(fit, Some(&shapes::icosphere(1, 1.0)))
+                .unwrap();
         }
         let file = |fit: &proto::Fit, name: &str| folder.path().join(id_of(fit)).join(name);
         fs::write(file(&fit, MESH), "no mesh").unwrap();

@@ -91,7 +91,7 @@ impl ModelService for ModelCalls {
         let (file, warnings) = run_blocking(move |_| match format {
             None => Ok((models.file(&id)?, Vec::new())),
             Some(format) => {
-                let exported = export(models.load(&id)?.model(), format)?;
+                let exported = export(&Model::from_bytes(&models.file(&id)?)?, format)?;
                 Ok((Bytes::from(exported.bytes), exported.warnings))
             }
         })

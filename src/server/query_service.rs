@@ -10,13 +10,13 @@ use tracing::Instrument;
 
 use super::answers::send_answer;
 use super::blocking::run_blocking;
+use super::combinations::Combinations;
 use super::convert::{known, resolution};
 use super::error::ApiError;
 use super::evaluation::{Asked, decode_points, decode_rows, evaluate};
 use super::extraction::{Messages, dense_messages, surface_messages, vdb_messages};
 use super::measuring::measured;
 use super::meshes::Meshes;
-use super::models::Models;
 use super::proto;
 use super::proto::query_service_server::QueryService;
 use super::rays::{cast, projected};
@@ -33,7 +33,8 @@ const BAND: f64 = 3.0;
 /// Reads fields.
 #[derive(Clone)]
 pub(super) struct QueryCalls {
-    pub(super) models: Arc<Models>,
+    /// Models, and expressions over them.
+    pub(super) fields: Arc<Combinations>,
     pub(super) meshes: Arc<Meshes>,
     pub(super) limits: Arc<Limits>,
     /// Extractions may take much memory each: so many run at once, and the others wait.
@@ -47,12 +48,12 @@ impl QueryCalls {
         points: Bytes,
         asked: Asked,
     ) -> Result<proto::EvaluateResponse, ApiError> {
-        let id = Collection::Models.id(model, "model")?.to_owned();
+        let model = model.to_owned();
         let points = decode_points(&points, self.limits.max_points)?;
-        let models = self.models.clone();
+        let fields = self.fields.clone();
         let most_bytes = self.limits.max_message_bytes;
         run_blocking(move |cancel| {
-            evaluate(&models.load(&id)?, &points, &asked, most_bytes, cancel)
+            evaluate(&fields.load(&model)?, &points, &asked, most_bytes, cancel)
         })
         .await
     }
@@ -63,16 +64,16 @@ impl QueryCalls {
         model: &str,
         extract: impl FnOnce(&LoadedModel, &CancelToken) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let id = Collection::Models.id(model, "model")?.to_owned();
+        let model = model.to_owned();
         // Told at once, not when its turn comes.
-        self.models.get(&id)?;
+        self.fields.check(&model)?;
         let turn = self.extractions.clone().acquire_owned().await;
         let turn = turn.map_err(|_| ApiError::ShuttingDown)?;
-        let models = self.models.clone();
+        let fields = self.fields.clone();
         run_blocking(move |cancel| {
             // Held until the work has ended, also if the client is gone before.
             let _turn = turn;
-            extract(&models.load(&id)?, cancel)
+            extract(&fields.load(&model)?, cancel)
         })
         .await
     }
@@ -120,7 +121,7 @@ impl QueryService for QueryCalls {
     ) -> Result<Response<Self::MeasureStream>, Status> {
         let proto::MeasureRequest { model, error, iso } = request.into_inner();
         // Told at once.
-        self.models.get(Collection::Models.id(&model, "model")?)?;
+        self.fields.check(&model)?;
         let otherwise = MeasureSettings::default();
         let settings = MeasureSettings {
             error: if error == 0.0 { otherwise.error } else { error },
@@ -212,12 +213,12 @@ impl QueryService for QueryCalls {
         request: Request<proto::RaycastRequest>,
     ) -> Result<Response<proto::RaycastResponse>, Status> {
         let request = request.into_inner();
-        let id = Collection::Models.id(&request.model, "model")?.to_owned();
         let rays = decode_rows("rays", &request.rays, self.limits.max_points)?;
-        let models = self.models.clone();
+        let fields = self.fields.clone();
         let most_bytes = self.limits.max_message_bytes;
         let work = run_blocking(move |cancel| {
-            cast(&models.load(&id)?, &rays, &request, most_bytes, cancel)
+            let field = fields.load(&request.model)?;
+            cast(&field, &rays, &request, most_bytes, cancel)
         });
         Ok(Response::new(work.await?))
     }
@@ -227,12 +228,11 @@ impl QueryService for QueryCalls {
         request: Request<proto::ProjectRequest>,
     ) -> Result<Response<proto::ProjectResponse>, Status> {
         let proto::ProjectRequest { model, points, iso } = request.into_inner();
-        let id = Collection::Models.id(&model, "model")?.to_owned();
         let points = decode_points(&points, self.limits.max_points)?;
-        let models = self.models.clone();
+        let fields = self.fields.clone();
         let most_bytes = self.limits.max_message_bytes;
         let work = run_blocking(move |cancel| {
-            projected(&models.load(&id)?, &points, iso, most_bytes, cancel)
+            projected(&fields.load(&model)?, &points, iso, most_bytes, cancel)
         });
         Ok(Response::new(work.await?))
     }
@@ -243,8 +243,7 @@ impl QueryService for QueryCalls {
     ) -> Result<Response<Self::RenderStream>, Status> {
         let request = request.into_inner();
         // Told at once.
-        self.models
-            .get(Collection::Models.id(&request.model, "model")?)?;
+        self.fields.check(&request.model)?;
         let settings = render_settings(&request, self.limits.max_pixels)?;
         let mesh = match request.mesh.is_empty() {
             true => None,

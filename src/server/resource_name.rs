@@ -1,4 +1,4 @@
-//! Names of meshes, fits and models: `meshes/{id}`, `fits/{id}`, `models/{id}`.
+//! Names of meshes, fits, models and combinations: `meshes/{id}`, `fits/{id}`, `models/{id}`, `combinations/{id}`.
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ pub(super) enum Collection {
     Meshes,
     Fits,
     Models,
+    Combinations,
 }
 
 impl Collection {
@@ -20,6 +21,7 @@ impl Collection {
             Collection::Meshes => "meshes",
             Collection::Fits => "fits",
             Collection::Models => "models",
+            Collection::Combinations => "combinations",
         }
     }
 
@@ -29,6 +31,7 @@ impl Collection {
             Collection::Meshes => "mesh",
             Collection::Fits => "fit",
             Collection::Models => "model",
+            Collection::Combinations => "combination",
         }
     }
 

@@ -68,6 +68,7 @@ fn order(fit: &mut proto::Fit, models: &Models) -> Option<Order> {
             Some(Order {
                 mesh_name: fit.mesh.clone(),
                 mesh: None,
+                expression: fit.expression.clone(),
                 display_name: fit.display_name.clone(),
                 asked,
                 settings,

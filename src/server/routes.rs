@@ -10,11 +10,13 @@ use tonic_health::server::HealthReporter;
 use tower::Layer;
 
 use super::authorization::Authorization;
+use super::combine_service::CombineCalls;
 use super::fit_service::FitCalls;
 use super::mesh_service::MeshCalls;
 use super::model_service::ModelCalls;
 use super::preview::Previews;
 use super::proto;
+use super::proto::combine_service_server::CombineServiceServer;
 use super::proto::fit_service_server::FitServiceServer;
 use super::proto::mesh_service_server::MeshServiceServer;
 use super::proto::model_service_server::ModelServiceServer;
@@ -44,6 +46,7 @@ impl Server {
         let fit = FitServiceServer::new(FitCalls {
             meshes: self.meshes.clone(),
             fits: self.fits.clone(),
+            combinations: self.combinations.clone(),
             devices: self.devices.clone(),
             previews: Previews::new(self.engine.clone(), limits.max_extract_bytes),
         });
@@ -53,8 +56,11 @@ impl Server {
             limits: limits.clone(),
             upload_pause,
         });
+        let combine = CombineServiceServer::new(CombineCalls {
+            combinations: self.combinations.clone(),
+        });
         let query = QueryServiceServer::new(QueryCalls {
-            models: self.models.clone(),
+            fields: self.combinations.clone(),
             meshes: self.meshes.clone(),
             limits: limits.clone(),
             extractions: Arc::new(Semaphore::new(
@@ -79,6 +85,7 @@ impl Server {
         Routes::new(guard.layer(mesh.max_decoding_message_size(message)))
             .add_service(guard.layer(fit.max_decoding_message_size(message)))
             .add_service(guard.layer(model.max_decoding_message_size(message)))
+            .add_service(guard.layer(combine.max_decoding_message_size(message)))
             .add_service(guard.layer(query.max_decoding_message_size(message)))
             .add_service(guard.layer(server.max_decoding_message_size(message)))
             .add_service(open.layer(health))
@@ -95,6 +102,7 @@ pub(super) async fn report_health(health: &HealthReporter, status: ServingStatus
         MeshServiceServer::<MeshCalls>::NAME,
         FitServiceServer::<FitCalls>::NAME,
         ModelServiceServer::<ModelCalls>::NAME,
+        CombineServiceServer::<CombineCalls>::NAME,
         QueryServiceServer::<QueryCalls>::NAME,
         ServerServiceServer::<ServerCalls>::NAME,
     ];

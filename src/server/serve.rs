@@ -17,6 +17,7 @@ use tonic_health::ServingStatus;
 use tower::util::MapResponseLayer;
 
 use super::activity::Activity;
+use super::combinations::Combinations;
 use super::connection::Admission;
 use super::data_dir::{DataDir, default_data_dir};
 use super::fit_run::{FitFunction, FitRunner};
@@ -46,6 +47,7 @@ pub struct Server {
     pub(super) engine: Arc<dyn Engine>,
     pub(super) meshes: Arc<Meshes>,
     pub(super) models: Arc<Models>,
+    pub(super) combinations: Arc<Combinations>,
     pub(super) fits: Arc<Fits>,
 }
 
@@ -93,6 +95,8 @@ impl Server {
             source,
         })?);
         let limits = &settings.limits;
+        let combinations = Combinations::new(models.clone(), limits.max_combinations);
+        let combinations = Arc::new(combinations);
         let activity = Activity::new();
         let meshes = Arc::new(Meshes::new(limits.max_mesh_memory));
         let folder = data_dir.fits();
@@ -107,7 +111,9 @@ impl Server {
             function: fit,
             meshes: meshes.clone(),
             models: models.clone(),
+            combinations: combinations.clone(),
             journal,
+            memory_limit: limits.max_extract_bytes,
             checkpoint_interval: settings.checkpoint_interval,
         };
         Ok(Self {
@@ -122,6 +128,7 @@ impl Server {
             )),
             activity,
             models,
+            combinations,
             settings,
             data_dir,
             token,

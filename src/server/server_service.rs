@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status};
 use super::proto;
 use super::proto::server_service_server::ServerService;
 use super::settings::Limits;
+use crate::combine::{MOST_DEPTH, MOST_MODELS, MOST_NODES};
 use crate::export::ExportFormat;
 use crate::field::DeviceReport;
 use crate::query::Quantity;
@@ -41,6 +42,10 @@ impl ServerService for ServerCalls {
                 max_extract_bytes: limits.max_extract_bytes,
                 max_decoded_mesh_bytes: limits.max_decoded_mesh_bytes,
                 max_pixels: limits.max_pixels,
+                max_expression_nodes: MOST_NODES as u32,
+                max_expression_depth: MOST_DEPTH as u32,
+                max_combinations: limits.max_combinations,
+                max_expression_models: MOST_MODELS as u32,
             }),
             quantities: Quantity::ALL.map(quantity).to_vec(),
             export_formats: ExportFormat::ALL.map(export_format).to_vec(),

@@ -97,6 +97,8 @@ pub struct Limits {
     pub max_running_extractions: u32,
     /// Pixels of a picture.
     pub max_pixels: u64,
+    /// Combinations that are kept at once.
+    pub max_combinations: u32,
     /// Connections that are open at once; more are closed as they come.
     pub max_connections: u32,
 }
@@ -134,6 +136,7 @@ impl Default for Limits {
             max_extract_bytes: DEFAULT_MEMORY_LIMIT,
             max_running_extractions: 2,
             max_pixels: MOST_PIXELS,
+            max_combinations: 1000,
             // A process may have 1024 files open on most systems: the rest is for what is read and saved.
             max_connections: 512,
         }

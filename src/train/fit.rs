@@ -19,9 +19,10 @@ use super::residual::{Residual, spline_of};
 use super::run::Run;
 use super::samples::{Cancelled, SampleSource};
 use super::settings::FitSettings;
+use super::truth::Truth;
 use crate::CancelToken;
 use crate::backend::Summation;
-use crate::distance::SignedDistance;
+use crate::distance::{SignPolicy, SignedDistance};
 use crate::field::{Device, Model, OuterDetail, OuterSurface, Training, device_failure};
 use crate::geometry::{Mesh, Similarity, SurfaceSampler};
 
@@ -69,12 +70,43 @@ pub fn fit_from(
     cancel: &CancelToken,
     observer: &mut dyn Observer,
 ) -> Result<Model, FitError> {
+    fit_to(mesh, None, name, settings, checkpoint, cancel, observer)
+}
+
+/// As [`fit_from`], but with values and gradients of a field, where there is one, in place of the mesh's distance. The mesh must be that
+/// field's surface: it says where samples are drawn, how thick walls are, and what lies beyond the unit frame. The sign is the field's,
+/// whatever the settings say, and figures are those against the field.
+///
+/// # Errors
+/// As [`fit_from`].
+pub fn fit_to(
+    mesh: &Mesh,
+    truth: Option<Truth<'_>>,
+    name: &str,
+    settings: &FitSettings,
+    checkpoint: Option<Checkpoint>,
+    cancel: &CancelToken,
+    observer: &mut dyn Observer,
+) -> Result<Model, FitError> {
+    let own_sign;
+    let settings = match &truth {
+        // A field knows its sign; the mesh is closed but where the field has an end.
+        Some(_) if settings.sign != SignPolicy::Auto => {
+            own_sign = FitSettings {
+                sign: SignPolicy::Auto,
+                ..settings.clone()
+            };
+            &own_sign
+        }
+        _ => settings,
+    };
     if let Some(checkpoint) = &checkpoint {
         checkpoint.check(settings, mesh)?;
     }
     // A device that fails in the middle of work panics.
-    let work =
-        AssertUnwindSafe(|| fit_on_device(mesh, name, settings, checkpoint, cancel, observer));
+    let work = AssertUnwindSafe(|| {
+        fit_on_device(mesh, truth, name, settings, checkpoint, cancel, observer)
+    });
     catch_unwind(work).unwrap_or_else(|panic| match device_failure(panic) {
         Ok(error) => Err(error.into()),
         Err(panic) => resume_unwind(panic),
@@ -83,6 +115,7 @@ pub fn fit_from(
 
 fn fit_on_device(
     mesh: &Mesh,
+    truth: Option<Truth<'_>>,
     name: &str,
     settings: &FitSettings,
     checkpoint: Option<Checkpoint>,
@@ -96,6 +129,7 @@ fn fit_on_device(
     let bounds = mesh.bounds();
     let frame = Similarity::to_unit_frame(&bounds).ok_or(FitError::NoExtent)?;
     let unit_mesh = frame.apply_to_mesh(mesh);
+    let truth = truth.map(|truth| truth.seen_from(frame));
     let oracle = SignedDistance::build(&unit_mesh, settings.sign, cancel)?.ended_by(cancel);
     device.fail_early()?;
     let boundary = oracle.boundary().unwrap_or(&unit_mesh);
@@ -116,13 +150,14 @@ fn fit_on_device(
         observer.thickness(thickness);
     }
     let source = SampleSource::new(&oracle, &surface, frame.apply_to_bounds(&bounds))
+        .with_truth(truth.as_ref())
         .with_details(&parts.details);
     let held_out = HeldOut::draw(&source, sign.rule, &CHECK, cancel)?;
     let refinement = settings.spline.map(|refinement| match parts.thickness {
         Some(thickness) => refinement.for_thickness(thickness),
         None => refinement,
     });
-    let spline = refinement.map(|refinement| spline_of(&oracle, &refinement, cancel));
+    let spline = refinement.map(|refinement| spline_of(&source, &refinement, cancel));
     let spline = spline.transpose()?.map(Arc::new);
     let residual = Residual::of(spline.as_deref(), held_out.near());
     let needs = settings.loss.needs();

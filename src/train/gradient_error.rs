@@ -20,6 +20,9 @@ impl SampleSource<'_> {
         samples: &Samples,
         cancel: &CancelToken,
     ) -> Result<Vec<[f32; 3]>, Cancelled> {
+        if let Some(truth) = self.truth {
+            return samples.in_chunks(cancel, |points, _| truth.gradients(points));
+        }
         let gradient = |(&point, &distance): (&[f32; 3], &f32)| {
             let closest = self.oracle.closest(point).expect("samples are finite");
             let same = (closest.distance - distance.abs()).abs() < SAME_DISTANCE;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::samples::{Cancelled, Samples};
+use super::samples::{Cancelled, SampleSource, Samples};
 use crate::CancelToken;
 use crate::backend::Objective;
-use crate::distance::{CHUNK, SignedDistance};
 use crate::field::{Corrected, Refinement, SharedField, SparseSpline, SplineField, interpolate};
 use crate::loss::{Loss, Needs};
 use crate::network::Architecture;
@@ -111,38 +110,27 @@ const UNITS: f32 = 8.0;
 
 /// Takes a spline of the exact distance.
 pub(super) fn spline_of(
-    oracle: &SignedDistance,
+    source: &SampleSource<'_>,
     refinement: &Refinement,
     cancel: &CancelToken,
 ) -> Result<SparseSpline, Cancelled> {
-    interpolate(refinement, |points| {
-        let mut distances = vec![0.0; points.len()];
-        for (points, distances) in points.chunks(CHUNK).zip(distances.chunks_mut(CHUNK)) {
-            if cancel.is_cancelled() {
-                return Err(Cancelled);
-            }
-            oracle.distances(points, distances);
-        }
-        // The last of them may be unfinished.
-        match cancel.is_cancelled() {
-            true => Err(Cancelled),
-            false => Ok(distances),
-        }
-    })
+    interpolate(refinement, |points| source.distances(points, cancel))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distance::SignPolicy;
+    use crate::distance::{SignPolicy, SignedDistance};
     use crate::field::ScalarField;
-    use crate::geometry::shapes;
+    use crate::geometry::{SurfaceSampler, shapes};
 
     #[test]
     fn what_is_left_and_what_is_known_make_the_whole() {
         let mesh = shapes::icosphere(4, 0.9);
         let oracle = SignedDistance::new(&mesh, SignPolicy::Auto).unwrap();
-        let spline = spline_of(&oracle, &Refinement::default(), &CancelToken::new()).unwrap();
+        let surface = SurfaceSampler::new(&mesh);
+        let source = SampleSource::new(&oracle, &surface, mesh.bounds());
+        let spline = spline_of(&source, &Refinement::default(), &CancelToken::new()).unwrap();
         let samples = Samples {
             points: vec![[0.5, 0.1, 0.0], [0.0, -0.95, 0.2]],
             distances: vec![-0.3, 0.07],

@@ -5,6 +5,7 @@ use rand_distr::StandardNormal;
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
+use super::truth::Truth;
 use crate::CancelToken;
 use crate::distance::{CHUNK, SignRule, SignedDistance};
 use crate::geometry::{Bounds, SurfaceSampler};
@@ -42,6 +43,8 @@ impl Samples {
 /// Where samples come from: a mesh in the unit frame.
 pub(super) struct SampleSource<'a> {
     pub(super) oracle: &'a SignedDistance,
+    /// What values are taken from in place of the mesh's distance.
+    pub(super) truth: Option<&'a Truth<'a>>,
     surface: &'a SurfaceSampler,
     bounds: Bounds,
     /// Where training is to look more closely; nowhere unless set.
@@ -87,10 +90,16 @@ impl<'a> SampleSource<'a> {
     ) -> Self {
         Self {
             oracle,
+            truth: None,
             surface,
             bounds,
             details: None,
         }
+    }
+
+    /// The same, but values and gradients are those of `truth`, whose level 0 the mesh follows.
+    pub(super) fn with_truth(self, truth: Option<&'a Truth<'a>>) -> Self {
+        Self { truth, ..self }
     }
 
     /// The same, but training looks more closely at `details`; what fields are judged on stays as it is.
@@ -129,6 +138,10 @@ impl<'a> SampleSource<'a> {
         samples: &Samples,
         cancel: &CancelToken,
     ) -> Result<Vec<bool>, Cancelled> {
+        if self.truth.is_some() {
+            // A field's sign is its own.
+            return Ok(vec![false; samples.points.len()]);
+        }
         samples.in_chunks(cancel, |points, distances| {
             self.oracle.contradicted(points, distances)
         })
@@ -147,7 +160,34 @@ impl<'a> SampleSource<'a> {
             let normal = if signed { found.normal } else { [0.0; 3] };
             (found.position, normal)
         });
-        drawn.into_iter().unzip()
+        let (points, normals) = drawn.into_iter().unzip();
+        match self.truth {
+            Some(truth) => truth.onto_level(points),
+            None => (points, normals),
+        }
+    }
+
+    /// Values at points; in chunks, so that `cancel` is looked at often enough.
+    pub(super) fn distances(
+        &self,
+        points: &[[f32; 3]],
+        cancel: &CancelToken,
+    ) -> Result<Vec<f32>, Cancelled> {
+        let mut distances = vec![0.0; points.len()];
+        for (points, distances) in points.chunks(CHUNK).zip(distances.chunks_mut(CHUNK)) {
+            if cancel.is_cancelled() {
+                return Err(Cancelled);
+            }
+            match self.truth {
+                Some(truth) => truth.values(points, distances),
+                None => self.oracle.distances(points, distances),
+            }
+        }
+        // The last of them may be unfinished.
+        match cancel.is_cancelled() {
+            true => Err(Cancelled),
+            false => Ok(distances),
+        }
     }
 
     /// Points of some regions, so many of each, with their distances; neighbours stay together.
@@ -170,8 +210,10 @@ impl<'a> SampleSource<'a> {
             if cancel.is_cancelled() {
                 return Err(Cancelled);
             }
-            self.oracle
-                .distances_along_curve(points, Some(bounds), distances);
+            match self.truth {
+                Some(truth) => truth.values(points, distances),
+                None => (self.oracle).distances_along_curve(points, Some(bounds), distances),
+            }
         }
         // The last of them may be unfinished.
         if cancel.is_cancelled() {

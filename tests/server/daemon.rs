@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use overfit::server::proto::combine_service_client::CombineServiceClient;
 use overfit::server::proto::fit_service_client::FitServiceClient;
 use overfit::server::proto::mesh_service_client::MeshServiceClient;
 use overfit::server::proto::model_service_client::ModelServiceClient;
@@ -40,6 +41,7 @@ pub struct Clients {
     pub meshes: MeshServiceClient<Authorized>,
     pub fits: FitServiceClient<Authorized>,
     pub models: ModelServiceClient<Authorized>,
+    pub combine: CombineServiceClient<Authorized>,
     pub query: QueryServiceClient<Authorized>,
     pub server: ServerServiceClient<Authorized>,
 }
@@ -159,6 +161,7 @@ impl Clients {
             meshes: MeshServiceClient::with_interceptor(channel.clone(), bearer.clone()),
             fits: FitServiceClient::with_interceptor(channel.clone(), bearer.clone()),
             models: ModelServiceClient::with_interceptor(channel.clone(), bearer.clone()),
+            combine: CombineServiceClient::with_interceptor(channel.clone(), bearer.clone()),
             query: QueryServiceClient::with_interceptor(channel.clone(), bearer.clone())
                 .max_decoding_message_size(64 << 20),
             server: ServerServiceClient::with_interceptor(channel, bearer),

@@ -2,6 +2,7 @@
 
 mod busy_fit;
 mod closest;
+mod combinations;
 mod connections;
 mod daemon;
 mod extractions;

@@ -4,56 +4,42 @@ use super::*;
 use crate::CancelToken;
 use crate::extract::closed_forms::Closed;
 use crate::extract::{Surface, SurfaceSettings, extract_surface};
-use crate::field::{Bodies, Training};
+use crate::field::{Bodies, Inside};
 use crate::geometry::{Bounds, Similarity};
-use crate::network::{Activation, Architecture, Encoding, Identity, Mlp, Relu};
 
-fn model(size: [f64; 3], thickness: f64, area: f64, bodies: &[(f64, f64)]) -> Model {
-    let architecture = Architecture {
-        encoding: Encoding::Identity(Identity {}),
-        mlp: Mlp {
-            hidden_width: 8,
-            hidden_layers: 1,
-            activation: Activation::Relu(Relu {}),
-        },
-    };
+fn shape(size: [f64; 3], thickness: f64, area: f64, bodies: &[(f64, f64)]) -> Shape {
     let thinnest = bodies.iter().map(|&(longest_side, thickness)| Body {
         longest_side,
         thickness,
     });
-    Model {
-        parameters: vec![0.0; architecture.parameter_count()],
-        architecture,
+    Shape {
         frame: Similarity::IDENTITY,
         bounds: Bounds {
             min: [0.0; 3],
             max: size,
         },
-        spline: None,
-        outer: None,
-        training: Training {
-            thickness: Some(thickness),
-            area: Some(area),
-            bodies: Some(Bodies {
-                count: bodies.len() as u64,
-                thinnest: thinnest.collect(),
-            }),
-            ..Training::default()
-        },
+        thickness: Some(thickness),
+        area: Some(area),
+        bodies: Some(Bodies {
+            count: bodies.len() as u64,
+            thinnest: thinnest.collect(),
+        }),
+        inside: Inside::Enclosed,
+        pieces: None,
     }
 }
 
-fn plate(thickness: f64) -> Model {
-    model([1.0, 1.0, thickness], thickness, 2.0, &[(1.0, thickness)])
+fn plate(thickness: f64) -> Shape {
+    shape([1.0, 1.0, thickness], thickness, 2.0, &[(1.0, thickness)])
 }
 
-fn balls() -> Model {
+fn balls() -> Shape {
     let area = 4.0 * std::f64::consts::PI;
-    model([52.0, 2.0, 2.0], 2.0, area, &[(0.02, 0.02), (2.0, 2.0)])
+    shape([52.0, 2.0, 2.0], 2.0, area, &[(0.02, 0.02), (2.0, 2.0)])
 }
 
-fn automatic(model: &Model) -> u32 {
-    let fineness = Fineness::new(model, 0.0);
+fn automatic(shape: &Shape) -> u32 {
+    let fineness = Fineness::new(shape, 0.0);
     match fineness
         .automatic(8_000_000_000, Grid::surface_bytes)
         .unwrap()
@@ -141,7 +127,7 @@ fn the_default_is_as_fine_as_the_shape_needs_and_no_finer_than_a_mesh_may_be_lar
     // A ball of 1 % fifty radii away costs next to nothing.
     assert_eq!(automatic(&balls()), 5200);
     // A speck beside a scan would make it a mesh of millions: it is left to the user.
-    let speck = model(
+    let speck = shape(
         [1.0; 3],
         0.1,
         3.0,
@@ -149,8 +135,12 @@ fn the_default_is_as_fine_as_the_shape_needs_and_no_finer_than_a_mesh_may_be_lar
     );
     assert_eq!(automatic(&speck), USUAL_RESOLUTION);
     // What is not known asks for nothing.
-    let mut unknown = plate(0.001);
-    unknown.training = Training::default();
+    let unknown = Shape {
+        thickness: None,
+        area: None,
+        bodies: None,
+        ..plate(0.001)
+    };
     assert_eq!(automatic(&unknown), USUAL_RESOLUTION);
     assert_eq!(Fineness::new(&unknown, 0.0).needed(), None);
 }

@@ -22,7 +22,7 @@ use crate::extract::{
     DEFAULT_MEMORY_LIMIT, ExtractError, Fineness, Grid, Resolution, SurfaceSettings,
     extract_surface,
 };
-use crate::field::{Model, ScalarField};
+use crate::field::{Inside, ScalarField};
 use crate::geometry::{Bounds, Similarity, vector};
 use crate::words::length_in_words;
 
@@ -147,22 +147,22 @@ pub fn measure(
     progress: &mut dyn FnMut(f32),
 ) -> Result<Measurement, MeasureError> {
     settings.check()?;
-    let model = loaded.model();
-    let fineness = Fineness::new(model, settings.iso);
+    let shape = loaded.shape();
+    let fineness = Fineness::new(shape, settings.iso);
     let cells = fineness.needed().unwrap_or(0).max(CELLS);
     let automatic = fineness.automatic(settings.memory_limit, Grid::surface_bytes)?;
     let resolution = match automatic {
         Resolution::Cells(most) => {
             let cells = f64::from(cells.min(most)) + ASKEW;
-            Resolution::VoxelSize(model.bounds.longest_side() / cells)
+            Resolution::VoxelSize(shape.bounds.longest_side() / cells)
         }
         size => size,
     };
-    let grid = Grid::around_level_set(&model.bounds, resolution, settings.iso)?;
+    let grid = Grid::around_level_set(&shape.bounds, resolution, settings.iso)?;
     let found = measure_field(
         loaded.unit_field(),
         &grid,
-        &model.frame,
+        &shape.frame,
         settings,
         cancel,
         progress,
@@ -175,7 +175,7 @@ pub fn measure(
     };
     measurement
         .warnings
-        .extend(about_the_inside(model).map(str::to_owned));
+        .extend(about_the_inside(shape.inside).map(str::to_owned));
     measurement
         .warnings
         .extend(fineness.warnings(grid.resolution, None));
@@ -183,17 +183,16 @@ pub fn measure(
 }
 
 /// What an inside means where the mesh did not have one.
-fn about_the_inside(model: &Model) -> Option<&'static str> {
-    let training = &model.training;
-    if training.settings.get("sign").and_then(|sign| sign.as_str()) == Some("none") {
-        return Some(
+fn about_the_inside(inside: Inside) -> Option<&'static str> {
+    match inside {
+        Inside::Enclosed => None,
+        Inside::Open => Some(
+            "The mesh that this field was fitted to does not enclose its inside, or the model is of an older version: where it was open, the surface that is measured is the field's own.",
+        ),
+        Inside::Unsigned => Some(
             "This field has no inside: it was fitted without a sign. A level above 0 is a shell around the surface, and what is measured is that shell's.",
-        );
+        ),
     }
-    let open = training.bodies.is_none() && training.thickness.is_some();
-    open.then_some(
-        "The mesh that this field was fitted to does not enclose its inside, or the model is of an older version: where it was open, the surface that is measured is the field's own.",
-    )
 }
 
 /// What a level has that no value is below.

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::LoadedModel;
 use crate::CancelToken;
-use crate::field::Model;
+use crate::field::Shape;
 use crate::words::length_in_words;
 use cast::Scene;
 
@@ -70,10 +70,10 @@ const LEAST_THICKNESS: f64 = 1e-5;
 pub const MOST_HITS: u32 = 256;
 
 impl RaySettings {
-    /// The thickness for a model, own units.
-    pub fn thickness_for(&self, model: &Model) -> f64 {
-        let side = model.bounds.longest_side();
-        let walls = model.training.thickness.map_or(side, |walls| 0.5 * walls);
+    /// The thickness for a field, own units.
+    pub fn thickness_for(&self, shape: &Shape) -> f64 {
+        let side = shape.bounds.longest_side();
+        let walls = shape.thickness.map_or(side, |walls| 0.5 * walls);
         let otherwise = walls.min(THICKNESS * side).max(0.1 * THICKNESS * side);
         self.thickness.unwrap_or(otherwise)
     }
@@ -269,13 +269,13 @@ pub fn cast_rays(
     settings: &RaySettings,
     cancel: &CancelToken,
 ) -> Result<RayHits, RayError> {
-    let model = loaded.model();
-    settings.check(model.bounds.longest_side())?;
+    let shape = loaded.shape();
+    settings.check(shape.bounds.longest_side())?;
     let scene = Scene::new(
         loaded.unit_field(),
-        model.frame,
-        &model.bounds,
-        settings.thickness_for(model),
+        shape.frame,
+        &shape.bounds,
+        settings.thickness_for(shape),
         settings,
     );
     scene.cast(rays, cancel)

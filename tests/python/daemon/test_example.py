@@ -58,3 +58,13 @@ def test_export_over_grpc(daemon, tmp_path):
     model = run("examples/fit_over_grpc.py", daemon.folder, ball, 0, 0, 0).split()[0]
     formats = run("examples/export_over_grpc.py", daemon.folder, model, "onnx", graph)
     assert "glsl" in formats and graph.stat().st_size > 10_000
+
+
+def test_combine_over_grpc(daemon, tmp_path):
+    ball = tmp_path / "ball.obj"
+    ball.write_bytes(obj(sphere(48)))
+    model = run("examples/fit_over_grpc.py", daemon.folder, ball, 0, 0, 0).split()[0]
+    lines = run("examples/combine_over_grpc.py", daemon.folder, model, 0, 0, 0, 0.3).splitlines()
+    volume = float(lines[0].split()[1])
+    assert 2.5 < volume < 4.0, "a ball with a hole through it"
+    assert lines[1].startswith("model models/")
