@@ -233,15 +233,6 @@ impl<'a> Run<'a> {
         let field = self.residual.corrected(self.learner.field());
         let quality = self.held_out.judge(&*field, cancel)?;
         self.latest.quality = Some(quality);
-        eprintln!(
-            "CHECK {} {:.3e} {:.3e} {:.3} {:.3} {:.5}",
-            self.latest.step,
-            quality.near_mae,
-            quality.uniform_mae,
-            quality.gradient_degrees.unwrap_or(0.0),
-            quality.gradient_degrees_mean.unwrap_or(0.0),
-            quality.iou.unwrap_or(0.0)
-        );
         let best = self.best.as_ref().map_or(f64::INFINITY, |best| best.0);
         if quality.near_mae < best {
             self.best = Some((quality.near_mae, self.learner.parameters()));
