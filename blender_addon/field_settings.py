@@ -5,6 +5,8 @@ Each is the keywords of one property. Lengths are in the object's own units, bef
 
 USUAL_RESOLUTION = 256
 """What the daemon takes for a mesh where nothing calls for more."""
+USUAL_TRIANGLES = 20_000
+"""A target to begin with."""
 FINEST_RESOLUTION = 4096
 """No more can be asked for here."""
 AS_NEEDED = "0: as fine as the shape needs, 256 or more where its walls or bodies are thin"
@@ -68,6 +70,24 @@ MODE = {
         (NEW, "New Object", "Add an object beside this one"),
     ),
     "default": REPLACE,
+}
+CUBES, SHARP = "CUBES", "SHARP"
+EDGES = {
+    "name": "Edges",
+    "description": "What becomes of the shape's edges and corners",
+    "items": (
+        (CUBES, "Rounded", "Marching cubes: fast. Edges are cut off within a cell"),
+        (SHARP, "Sharp", "Dual contouring: vertices on edges and corners, and sharp edges marked. Slower"),
+    ),
+    "default": CUBES,
+}
+TRIANGLES = {
+    "name": "Triangles",
+    "description": "At most so many triangles, fewer of them where the surface is flat. 0: as many as the cells give",
+    "default": 0,
+    "min": 0,
+    "soft_max": 1_000_000,
+    "max": 1_000_000_000,
 }
 DIRECTION = {
     "name": "Show On",

@@ -10,12 +10,14 @@ from .field_settings import (
     BAND,
     DIRECTION,
     EDGE,
+    EDGES,
     FINEST_RESOLUTION,
     ISO,
     MESH_RESOLUTION,
     MODE,
     NODES,
     SPACING,
+    TRIANGLES,
     VOLUME_RESOLUTION,
 )
 
@@ -138,8 +140,8 @@ class OverfitSettings(bpy.types.PropertyGroup):
         step=10,
     )
     carry_attributes: bpy.props.BoolProperty(
-        name="Materials and UVs",
-        description="Give the new mesh the original's materials, UV maps, colours and vertex groups",
+        name="Materials, UVs, Shading",
+        description="Give the new mesh the original's materials, UV maps, colours, vertex groups and shading",
         default=True,
     )
     show_preview: bpy.props.BoolProperty(
@@ -318,6 +320,8 @@ class OverfitField(bpy.types.PropertyGroup):
     voxel_size: bpy.props.FloatProperty(**EDGE)
     iso: bpy.props.FloatProperty(**ISO)
     mode: bpy.props.EnumProperty(**MODE)
+    edges: bpy.props.EnumProperty(**EDGES)
+    triangles: bpy.props.IntProperty(**TRIANGLES)
     volume_spacing: bpy.props.EnumProperty(**SPACING)
     volume_resolution: bpy.props.IntProperty(**VOLUME_RESOLUTION)
     volume_voxel_size: bpy.props.FloatProperty(**EDGE)

@@ -217,6 +217,44 @@ fn mesh_writes_a_surface_that_stands_where_the_mesh_stood() {
 }
 
 #[test]
+fn a_mesh_can_be_sharp_and_of_few_triangles() {
+    let made = |words: &str| {
+        let line = format!("mesh sphere.safetensors -o made.ply --resolution 24 {words} --json");
+        json(folder(), &line)
+    };
+    let (cubes, sharp) = (made(""), made("--mode sharp"));
+    assert_eq!(
+        (&sharp["watertight"], &sharp["cut_triangles"]),
+        (&true.into(), &0.into())
+    );
+    assert!(cubes["cut_triangles"].is_null());
+    let angle = |report: &Value| {
+        report["triangle_shape"]["smallest_angle_percentile_1"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!(angle(&sharp) > angle(&cubes));
+    let few = made("--mode sharp --triangles 300");
+    assert_eq!(few["watertight"], true);
+    assert!((200..=300).contains(&few["faces"].as_u64().unwrap()));
+    let coarse = made(&format!("--error {}", 0.05 * RADIUS));
+    assert!(coarse["faces"].as_u64().unwrap() < cubes["faces"].as_u64().unwrap() / 2);
+    let one = made("--triangles 1");
+    assert_eq!(one["watertight"], true);
+    let told = one["warnings"].to_string();
+    assert!(told.contains("1 were asked for"), "{told}");
+    for (words, told) in [
+        ("--triangles 0", "at least 1"),
+        ("--error -1", "a positive length"),
+        ("--mode round", "marching-cubes and sharp"),
+    ] {
+        let line = format!("mesh sphere.safetensors -o made.ply --resolution 24 {words}");
+        let said = failure(folder(), &line);
+        assert!(said.contains(told), "{words}: {said}");
+    }
+}
+
+#[test]
 fn far_from_the_origin_a_mesh_stays_in_its_place_or_that_is_said() {
     // A cube of 10 m in map coordinates: neighbouring numbers of single precision are half a metre apart there.
     let corner = [500_000.25, 4_649_776.5, 120.125];

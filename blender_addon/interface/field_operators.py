@@ -5,13 +5,16 @@ import bpy
 from ..field_settings import (
     BAND,
     EDGE,
+    EDGES,
     ISO,
     MESH_RESOLUTION,
     MODE,
     NODES,
     REPLACE,
     RESOLUTION,
+    SHARP,
     SPACING,
+    TRIANGLES,
     VOLUME_RESOLUTION,
     VOXEL_SIZE,
 )
@@ -78,16 +81,20 @@ class OVERFIT_OT_extract_mesh(SpacedOperator, bpy.types.Operator):
     bl_label = "Mesh"
     bl_options = {"REGISTER", "UNDO"}
 
-    KEPT = {"spacing": "spacing", "resolution": "resolution", "voxel_size": "voxel_size", "iso": "iso", "mode": "mode"}
+    KEPT = {name: name for name in ("spacing", "resolution", "voxel_size", "edges", "triangles", "iso", "mode")}
 
     spacing: bpy.props.EnumProperty(**SPACING, options=OWN)
     resolution: bpy.props.IntProperty(**MESH_RESOLUTION, options=OWN)
     voxel_size: bpy.props.FloatProperty(**EDGE, options=OWN)
+    edges: bpy.props.EnumProperty(**EDGES, options=OWN)
+    triangles: bpy.props.IntProperty(**TRIANGLES, options=OWN)
     iso: bpy.props.FloatProperty(**ISO, options=OWN)
     mode: bpy.props.EnumProperty(**MODE, options=OWN)
 
     def draw(self, context: bpy.types.Context) -> None:
         self.draw_spacing(self.layout)
+        self.layout.row().prop(self, "edges", expand=True)
+        self.layout.prop(self, "triangles")
         self.layout.prop(self, "iso")
         row = self.layout.row()
         row.enabled = may_replace(context.active_object)
@@ -99,7 +106,7 @@ class OVERFIT_OT_extract_mesh(SpacedOperator, bpy.types.Operator):
         replace = self.mode == REPLACE and may_replace(obj)
         if replace:
             check_replaceable(obj)
-        order = SurfaceOrder(self.spacing_of(), self.iso, replace)
+        order = SurfaceOrder(self.spacing_of(), self.iso, replace, self.edges == SHARP, self.triangles)
         source = source_of(obj, context.evaluated_depsgraph_get()) if context.scene.overfit.carry_attributes else None
         return SurfaceJob(current().connection, Place.of(obj, context.scene), Field.of(obj), order, source)
 

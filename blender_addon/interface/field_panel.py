@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..field_settings import USUAL_RESOLUTION, VOXEL_SIZE
+from ..field_settings import USUAL_RESOLUTION, USUAL_TRIANGLES, VOXEL_SIZE
 from ..scene.result import may_replace
 from ..scene.sdf_nodes import has_sdf_nodes
 from ..scene.units import in_scene_units, world_area, world_volume
@@ -57,6 +57,8 @@ class OVERFIT_PT_field_mesh(FieldPanel, bpy.types.Panel):
             column.prop(kept, "voxel_size")
         else:
             draw_number_or_default(column, kept, "resolution", USUAL_RESOLUTION, "Automatic", "object.overfit")
+        column.row().prop(kept, "edges", expand=True)
+        draw_number_or_default(column, kept, "triangles", USUAL_TRIANGLES, "All", "object.overfit")
         column.prop(kept, "iso")
         if may_replace(obj):
             column.row().prop(kept, "mode", expand=True)

@@ -42,6 +42,7 @@ async def carry(
         uv_maps=[await carry_layer(layer, carrier, surface, landing, time) for layer in had.uv_maps],
         colors=[await carry_layer(layer, carrier, surface, landing, time) for layer in had.colors],
         groups=[await carry_layer(layer, carrier, surface, landing, time) for layer in had.groups],
+        normals=[await carry_layer(layer, carrier, surface, landing, time) for layer in had.normals],
     )
 
 
@@ -68,5 +69,5 @@ async def carry_if_possible(
         async with lent_mesh(connection, source.name, source.surface) as lent:
             return await carry(connection, lent, carrier, surface, report)
     except Problem as problem:
-        notes.append(f"Materials, UV maps, colours and vertex groups are not carried over: {problem}")
+        notes.append(f"Materials, UV maps, colours, vertex groups and shading are not carried over: {problem}")
         return None

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import bpy
 
-from ..api.query_pb2 import ExtractMeshHeader, ExtractMeshRequest
+from ..api.query_pb2 import ExtractMeshHeader, ExtractMeshRequest, MeshMode
 from ..client.connection import Connection
 from ..client.download import receive_array
 from ..client.problem import Problem
-from ..field_settings import RESOLUTION, USUAL_RESOLUTION, VOXEL_SIZE
+from ..field_settings import CUBES, RESOLUTION, SHARP, USUAL_RESOLUTION, VOXEL_SIZE
 from ..scene.attributes import Attributes
 from ..scene.field import Field, longest_side
 from ..scene.mesh_transfer import TriangleMesh, check_in_pieces, parse_mesh
+from ..scene.normals import mark_sharp_edges
 from ..scene.place import Place
 from ..scene.result import add_result_beside, may_replace, replace_surface
 from ..scene.source import Source
@@ -23,13 +24,20 @@ from .spacing import Spacing
 
 
 async def fetch_surface(
-    connection: Connection, model: str, spacing: Spacing, report: Callable[[float], None], iso: float = 0.0
+    connection: Connection,
+    model: str,
+    spacing: Spacing,
+    report: Callable[[float], None],
+    iso: float = 0.0,
+    sharp: bool = False,
+    triangles: int = 0,
 ) -> tuple[TriangleMesh, ExtractMeshHeader]:
     """The surface of a model, or the level at distance `iso` from it, in own units, and what the daemon says of it.
 
-    Raises `Problem`.
+    `triangles` are enough if it is not 0. Raises `Problem`.
     """
-    request = ExtractMeshRequest(model=model, grid=spacing.to_grid(), iso=iso)
+    mode = MeshMode.MESH_MODE_SHARP if sharp else MeshMode.MESH_MODE_MARCHING_CUBES
+    request = ExtractMeshRequest(model=model, grid=spacing.to_grid(), iso=iso, mode=mode, triangles=triangles)
     header, data = await receive_array(
         connection,
         connection.queries.ExtractMesh,
@@ -53,6 +61,10 @@ class SurfaceOrder:
     """Distance from the surface at which the mesh is cut, in own units; positive is outside."""
     replace: bool = False
     """Whether the object itself gets the mesh, if it came out of a field."""
+    sharp: bool = False
+    """Whether vertices lie on edges and corners, and edges are marked sharp."""
+    triangles: int = 0
+    """So many are enough; 0 takes what the cells give."""
 
 
 class SurfaceJob(Job):
@@ -75,7 +87,13 @@ class SurfaceJob(Job):
         model = await ensure_model(self.connection, self._field)
         self.step = "Meshing"
         self._surface, made = await fetch_surface(
-            self.connection, model, self._order.spacing, self.show_fraction, iso=self._order.iso
+            self.connection,
+            model,
+            self._order.spacing,
+            self.show_fraction,
+            self._order.iso,
+            self._order.sharp,
+            self._order.triangles,
         )
         self._cells = made.resolution
         self.notes += made.warnings
@@ -91,6 +109,8 @@ class SurfaceJob(Job):
             result = target
         else:
             result = add_result_beside(self._place, self._field, self._surface, self._attributes)
+        if self._order.sharp:
+            mark_sharp_edges(result.data)
         self._surface = self._attributes = None
         self._field.settle()
         self._remember_order(result)
@@ -101,6 +121,8 @@ class SurfaceJob(Job):
         """So that the panel says how the mesh was made."""
         kept, spacing = result.overfit, self._order.spacing
         kept.iso = self._order.iso
+        kept.edges = SHARP if self._order.sharp else CUBES
+        kept.triangles = self._order.triangles
         if spacing.voxel_size is not None:
             kept.spacing, kept.voxel_size = VOXEL_SIZE, spacing.voxel_size
         else:

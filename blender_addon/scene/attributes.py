@@ -1,4 +1,4 @@
-"""What a mesh carries besides its shape: materials, UV maps, colours and vertex groups."""
+"""What a mesh carries besides its shape: materials, UV maps, colours, vertex groups and how it is shaded."""
 
 from dataclasses import dataclass, field
 
@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 
 from .mesh_transfer import CORNERS
+from .normals import NAME, put_normals, read_normals
 from .vertex_groups import add_group, read_weights
 
 
@@ -15,7 +16,7 @@ class Layer:
 
     name: str
     data_type: str
-    """`FLOAT2` (a UV map), `FLOAT_COLOR`, `BYTE_COLOR` or `FLOAT` (a vertex group)."""
+    """`FLOAT2` (a UV map), `FLOAT_COLOR`, `BYTE_COLOR`, `FLOAT` (a vertex group) or `FLOAT_VECTOR` (normals)."""
     domain: str
     """`POINT` or `CORNER`."""
     values: np.ndarray
@@ -33,6 +34,8 @@ class Attributes:
     uv_maps: list[Layer] = field(default_factory=list)
     colors: list[Layer] = field(default_factory=list)
     groups: list[Layer] = field(default_factory=list)
+    normals: list[Layer] = field(default_factory=list)
+    """The normals of the corners, in one layer; none where the shape tells them."""
     active_uv: str = ""
     render_uv: str = ""
     active_color: str = ""
@@ -42,7 +45,7 @@ class Attributes:
     @property
     def any(self) -> bool:
         """Whether there is anything."""
-        return bool(self.materials or self.uv_maps or self.colors or self.groups)
+        return bool(self.materials or self.uv_maps or self.colors or self.groups or self.normals)
 
 
 @dataclass
@@ -84,7 +87,9 @@ def capture_mesh(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Carri
 
 def capture_data(mesh: bpy.types.Mesh, materials: list[bpy.types.Material | None]) -> Carrier:
     """Copies what an evaluated mesh carries that has faces and shows these materials; vertex groups are an object's."""
+    normals = read_normals(mesh)
     attributes = Attributes(
+        normals=[] if normals is None else [Layer(NAME, "FLOAT_VECTOR", "CORNER", normals)],
         materials=[material.original.session_uid if material else 0 for material in materials],
         material_indices=read_material_indices(mesh),
         uv_maps=[
@@ -121,6 +126,8 @@ def put(obj: bpy.types.Object, attributes: Attributes) -> None:
         mesh.color_attributes[name].data.foreach_set("color", layer.values.ravel())
     for layer in attributes.groups:
         add_group(obj, layer.name, layer.values.ravel())
+    for layer in attributes.normals:
+        put_normals(mesh, layer.values)
     if attributes.active_uv in mesh.uv_layers:
         mesh.uv_layers.active = mesh.uv_layers[attributes.active_uv]
     if attributes.render_uv in mesh.uv_layers:

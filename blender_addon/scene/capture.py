@@ -33,8 +33,13 @@ def capture_made(instanced: bpy.types.Object) -> Carrier | None:
 def placed(carrier: Carrier, matrix: Matrix) -> Carrier:
     """The carrier under a transform; as in `moved`, a mirroring one turns the triangles round."""
     mesh = moved(TriangleMesh(carrier.positions, carrier.triangles), matrix)
-    corners = carrier.corners[:, ::-1] if matrix.determinant() < 0.0 else carrier.corners
-    return replace(carrier, positions=mesh.positions, triangles=mesh.triangles, corners=corners)
+    mirrors = matrix.determinant() < 0.0
+    corners = carrier.corners[:, ::-1] if mirrors else carrier.corners
+    # Normals go by the inverse: it need not exist for something that is squeezed flat.
+    turn = np.array(matrix.to_3x3().inverted_safe())
+    normals = [replace(layer, values=layer.values @ turn.astype(np.float32)) for layer in carrier.attributes.normals]
+    attributes = replace(carrier.attributes, normals=normals)
+    return replace(carrier, attributes=attributes, positions=mesh.positions, triangles=mesh.triangles, corners=corners)
 
 
 def join(parts: Sequence[Carrier]) -> Carrier:
@@ -51,6 +56,7 @@ def join(parts: Sequence[Carrier]) -> Carrier:
             uv_maps=join_layers(parts, "uv_maps"),
             colors=join_layers(parts, "colors"),
             groups=join_layers(parts, "groups"),
+            normals=join_layers(parts, "normals"),
         ),
         positions=np.concatenate([part.positions for part in parts]),
         triangles=np.concatenate([part.triangles + start for part, start in zip(parts, points, strict=True)]),

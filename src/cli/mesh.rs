@@ -14,10 +14,10 @@ use super::output::{
 };
 use super::progress::Bar;
 use crate::extract::{
-    Fineness, Grid, HeldPositions, MeshFileFormat, Surface, SurfaceSettings, extract_surface,
-    write_mesh,
+    Fineness, Grid, HeldPositions, MeshFileFormat, Surface, SurfaceMode, SurfaceSettings,
+    extract_surface, write_mesh,
 };
-use crate::geometry::{Bounds, Mesh, Topology};
+use crate::geometry::{Bounds, Mesh, Topology, TriangleShape};
 use crate::words::bodies_in_words;
 
 /// Extract the surface of a model as a mesh
@@ -36,6 +36,18 @@ pub(super) struct MeshArguments {
     /// Signed distance of the surface, in the mesh's own units: positive is outside the shape
     #[arg(long, value_name = "D", default_value = "0", value_parser = finite, allow_negative_numbers = true)]
     iso: f64,
+
+    /// What the mesh is made of: marching-cubes, or sharp, which keeps edges and corners
+    #[arg(long, value_name = "MODE", default_value = "marching-cubes")]
+    mode: SurfaceMode,
+
+    /// Draw edges together until there are at most so many triangles, more of them where the surface bends
+    #[arg(long, value_name = "N")]
+    triangles: Option<u64>,
+
+    /// Draw edges together while the surface stays within about this distance, in the mesh's own units
+    #[arg(long, value_name = "E", value_parser = finite, allow_negative_numbers = true)]
+    error: Option<f64>,
 
     /// Leave out vertex normals
     #[arg(long)]
@@ -61,6 +73,12 @@ struct MeshReport {
     manifold: bool,
     /// Connected parts.
     bodies: u64,
+    /// Triangles that cut through others; `null` where it was not looked for, as of marching cubes.
+    cut_triangles: Option<u64>,
+    /// Vertices on sharp edges and at corners.
+    sharp_vertices: u64,
+    /// Angles and aspects of the triangles.
+    triangle_shape: TriangleShape,
     bounds: Bounds,
     voxel_size: f64,
     /// Cells along the longest side of the mesh.
@@ -88,8 +106,11 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     };
     let grid = Grid::around_level_set(bounds, resolution, arguments.iso)?;
     let settings = SurfaceSettings {
+        mode: arguments.mode,
         iso: arguments.iso,
         normals: !arguments.no_normals,
+        triangles: arguments.triangles,
+        error: arguments.error,
         memory_limit,
         ..SurfaceSettings::default()
     };
@@ -115,7 +136,7 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     let held = format.held(&surface);
     let report = MeshReport {
         bytes: file_bytes(&arguments.output)?,
-        warnings: warnings(&surface, &held, format, &fineness, &grid),
+        warnings: warnings(&surface, &settings, &held, format, &fineness, &grid),
         ..measure(surface, held, &grid, arguments.iso, seconds)
     };
     if arguments.json {
@@ -123,7 +144,7 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
     }
     print_warnings(&report.warnings);
     print_text(&format!(
-        "{}: {} vertices, {} faces, {}, {}, {} in {:.2} s",
+        "{}: {} vertices, {} faces, {}, {}, {} in {:.2} s\nsmallest angle {:.2} degrees (of 99 % over {:.1}), largest aspect {:.0} (of 99 % under {:.1})",
         arguments.output.display(),
         report.vertices,
         report.faces,
@@ -134,7 +155,11 @@ pub(super) fn run(arguments: &MeshArguments) -> anyhow::Result<()> {
             "open"
         },
         bytes_in_words(report.bytes),
-        report.seconds
+        report.seconds,
+        report.triangle_shape.smallest_angle,
+        report.triangle_shape.smallest_angle_percentile_1,
+        report.triangle_shape.largest_aspect,
+        report.triangle_shape.largest_aspect_percentile_99,
     ))
 }
 
@@ -158,6 +183,9 @@ fn measure(
         watertight: topology.watertight(),
         manifold: topology.non_manifold_edges == 0,
         bodies: topology.bodies,
+        cut_triangles: stats.cut_triangles,
+        sharp_vertices: stats.sharp_vertices,
+        triangle_shape: TriangleShape::of(&mesh.positions, &mesh.triangles),
         bounds: mesh.bounds(),
         voxel_size: grid.voxel_size,
         resolution: grid.resolution,
@@ -172,6 +200,7 @@ fn measure(
 
 fn warnings(
     surface: &Surface,
+    settings: &SurfaceSettings,
     held: &HeldPositions,
     format: MeshFileFormat,
     fineness: &Fineness<'_>,
@@ -184,6 +213,7 @@ fn warnings(
             "the surface leaves the grid and is open there ({count} vertices on its border)"
         ));
     }
+    warnings.extend(surface.warnings(settings));
     let (holder, cure) = match format {
         MeshFileFormat::Stl => (
             "STL holds",

@@ -3,6 +3,7 @@
 use super::brick::Brick;
 use super::patch::{LocalEdge, Patch};
 use super::refine::{KeyHasher, pack};
+use super::sharp::Polygons;
 use super::vertices::{Crossing, mend_normals};
 use super::{Grid, Surface, SurfaceStats};
 use std::collections::HashMap;
@@ -14,6 +15,8 @@ pub(super) struct Assembly {
     pub positions: Vec<[f64; 3]>,
     pub normals: Vec<[f32; 3]>,
     pub triangles: Vec<[u32; 3]>,
+    /// Instead of triangles, where patches have loops.
+    pub polygons: Option<Polygons>,
     /// What is known so far: border vertices, the slope check, and the steepest change over a cell.
     pub stats: SurfaceStats,
     /// Vertices on edges that bricks share.
@@ -44,6 +47,7 @@ impl Assembly {
                     false => new,
                 };
                 if vertex == new {
+                    self.polygons.iter_mut().for_each(Polygons::add_crossing);
                     self.stats.border_vertices += u64::from(on_border(&crossing, grid.dims));
                     crossings.push(crossing);
                 }
@@ -52,6 +56,15 @@ impl Assembly {
             self.stats.steepest_slope = self.stats.steepest_slope.max(patch.steepest);
             let global = |triangle: &[u32; 3]| triangle.map(|v| vertices[v as usize]);
             self.triangles.extend(patch.triangles.iter().map(global));
+            if let Some(polygons) = &mut self.polygons {
+                for (cell, corners) in patch.loops.iter() {
+                    let corners = corners.iter().map(|&corner| {
+                        let edge = patch.edges[corner as usize];
+                        (vertices[corner as usize], crossing(brick, edge))
+                    });
+                    polygons.add(brick.index(cell.into()), corners);
+                }
+            }
         }
         crossings
     }
@@ -61,6 +74,7 @@ impl Assembly {
         let bytes = self.positions.capacity() * 24
             + self.normals.capacity() * 12
             + self.triangles.capacity() * 12
+            + self.polygons.as_ref().map_or(0, Polygons::bytes)
             + self.shared.capacity() * 16;
         bytes as u64
     }

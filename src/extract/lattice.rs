@@ -14,7 +14,7 @@ const BATCH: usize = 1 << 16;
 pub(super) struct Sampler<'a> {
     field: &'a dyn ScalarField,
     frame: Similarity,
-    cancel: &'a CancelToken,
+    pub(super) cancel: &'a CancelToken,
     /// The iso value in unit lengths.
     iso: f32,
     pub(super) grid: UnitGrid,

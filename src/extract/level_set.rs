@@ -5,15 +5,24 @@ use super::brick::{Brick, SkipRule};
 use super::grid::UnitGrid;
 use super::lattice::Sampler;
 use super::marching_cubes::CaseTable;
-use super::patch::{EdgeSlots, Patch, march, request_ends};
+use super::newton::project;
+use super::patch::{EdgeSlots, Patch, Pieces, march, request_ends};
 use super::refine::{CoarseLattice, Refiner, WAVE};
+use super::sharp::{Crossed, Polygons, sharpen};
+use super::simplify::simplify;
 use super::slope_check::Claims;
 use super::vertices::place_vertices;
-use super::{ExtractError, Grid, Surface, SurfaceSettings, SurfaceStats};
+use super::{ExtractError, Grid, Surface, SurfaceMode, SurfaceSettings, SurfaceStats};
 use crate::CancelToken;
 use crate::field::ScalarField;
-use crate::geometry::Similarity;
+use crate::geometry::{Similarity, cut_faces};
 use rayon::prelude::*;
+
+/// Bytes a vertex that edges and corners take while they are found.
+const SHARP_BYTES: u64 = 400;
+
+/// Bytes a vertex that drawing edges together takes.
+const SIMPLIFY_BYTES: u64 = 600;
 
 /// Extracts the level set `settings.iso` of `field` over `grid`.
 ///
@@ -51,7 +60,20 @@ pub fn extract_surface(
     let coarse = CoarseLattice::sample(grid.dims, &mut sampler)?;
     let (live, skipped) = coarse.sort_bricks(rule);
     let mut refiner = Refiner::new(rule);
+    let sharp = settings.mode == SurfaceMode::Sharp;
+    let pieces = match sharp {
+        true => Pieces::Loops,
+        false => Pieces::Triangles,
+    };
     let mut assembly = Assembly::default();
+    assembly.polygons = sharp.then(Polygons::default);
+    let check_bytes = |assembly: &Assembly, more: u64| {
+        grid.check_sparse("a surface", assembly.bytes() + more, settings.memory_limit)
+    };
+    let crossing_settings = SurfaceSettings {
+        normals: settings.normals || sharp,
+        ..*settings
+    };
     let table = CaseTable::new();
     for (wave, places) in live.chunks(WAVE).enumerate() {
         progress((wave * WAVE) as f32 / live.len() as f32);
@@ -61,14 +83,14 @@ pub fn extract_surface(
             .par_iter_mut()
             .for_each(|brick| request_ends(brick, grid.dims));
         refiner.evaluate_pending(&mut bricks, &mut sampler)?;
-        let march = |slots: &mut EdgeSlots, brick: &Brick| march(brick, grid.dims, &table, slots);
+        let march =
+            |slots: &mut EdgeSlots, brick: &Brick| march(brick, grid.dims, &table, pieces, slots);
         let patches: Vec<Patch> = bricks.par_iter().map_init(EdgeSlots::new, march).collect();
         let crossings = assembly.stitch(&bricks, &patches, grid);
-        let vertices = place_vertices(&crossings, grid, settings, &mut sampler)?;
+        let vertices = place_vertices(&crossings, grid, &crossing_settings, &mut sampler)?;
         assembly.positions.extend(vertices.positions);
         assembly.normals.extend(vertices.normals);
-        let bytes = assembly.bytes() + refiner.bytes();
-        grid.check_sparse("a surface", bytes, settings.memory_limit)?;
+        check_bytes(&assembly, refiner.bytes())?;
         if settings.checks > 0 {
             let mut claims = Claims::default();
             bricks
@@ -86,7 +108,7 @@ pub fn extract_surface(
             assembly.stats.slope_check += claims.check(&mut sampler)?;
         }
     }
-    if assembly.triangles.is_empty() {
+    if assembly.positions.is_empty() {
         let (min, max) = sampler.range;
         return Err(ExtractError::NoSurface {
             iso: settings.iso,
@@ -95,6 +117,42 @@ pub fn extract_surface(
             voxel_size: grid.voxel_size,
             finer: None,
         });
+    }
+    if let Some(polygons) = assembly.polygons.take() {
+        check_bytes(&assembly, assembly.positions.len() as u64 * SHARP_BYTES)?;
+        let crossed = Crossed {
+            positions: std::mem::take(&mut assembly.positions),
+            normals: std::mem::take(&mut assembly.normals),
+            polygons,
+            cell: grid.voxel_size,
+            origin: grid.origin,
+        };
+        let sharp = sharpen(&crossed, frame, &mut sampler)?;
+        assembly.stats.sharp_vertices = sharp.sharp_vertices;
+        assembly.stats.cut_triangles = sharp.cut_triangles;
+        assembly.positions = sharp.positions;
+        assembly.normals = sharp.normals;
+        assembly.triangles = sharp.triangles;
+    }
+    if let Some(goal) = settings.goal() {
+        check_bytes(&assembly, assembly.positions.len() as u64 * SIMPLIFY_BYTES)?;
+        simplify(
+            &mut assembly.positions,
+            &mut assembly.triangles,
+            goal,
+            cancel,
+        )?;
+        let (positions, triangles) = (&assembly.positions, &assembly.triangles);
+        assembly.stats.cut_triangles = cut_faces(positions, triangles, cancel)
+            .map(|cut| cut.iter().filter(|&&cut| cut).count() as u64);
+        sampler.stop_if_cancelled()?;
+        assembly.normals = match settings.normals {
+            true => {
+                let mut places = positions.clone();
+                project(&mut places, grid.voxel_size, frame, &mut sampler)?.directions
+            }
+            false => Vec::new(),
+        };
     }
     progress(1.0);
     let stats = SurfaceStats {

@@ -22,9 +22,13 @@ mod leaf_cutter;
 mod level_set;
 mod marching_cubes;
 mod narrow_band;
+mod newton;
 mod patch;
+mod quadric;
 mod refine;
 mod rounding;
+mod sharp;
+mod simplify;
 mod slope_check;
 mod surface;
 mod vertices;
@@ -40,7 +44,9 @@ pub use grid::{DEFAULT_MEMORY_LIMIT, Grid, Resolution};
 pub use level_set::extract_surface;
 pub use narrow_band::{BandSettings, InsideTile, Leaf, NarrowBand, extract_narrow_band};
 pub use rounding::HeldPositions;
-pub use surface::{SlopeCheck, Surface, SurfaceBodies, SurfaceSettings, SurfaceStats};
+pub use surface::{
+    SlopeCheck, Surface, SurfaceBodies, SurfaceMode, SurfaceSettings, SurfaceStats, UnknownMode,
+};
 pub use volume::{DenseVolume, sample_dense, stream_dense};
 pub use write::{
     MeshFileFormat, VolumePrecision, WriteError, write_mesh, write_mesh_to, write_npy, write_vdb,

@@ -7,10 +7,41 @@ use super::marching_cubes::{CaseTable, EDGES};
 pub(super) struct Patch {
     /// The edges, by local index, in the order in which triangles first use them.
     pub edges: Vec<LocalEdge>,
-    /// Indices into `edges`, counter-clockwise seen from outside.
+    /// Indices into `edges`, counter-clockwise seen from outside; none where loops are asked for.
     pub triangles: Vec<[u32; 3]>,
+    /// The loops in the cells, where they are asked for.
+    pub loops: Loops,
     /// The steepest change along an edge of a crossed cell between two evaluated corners, in value per cell.
     pub steepest: f32,
+}
+
+/// The loops in which the level set cuts cells.
+#[derive(Default)]
+pub(super) struct Loops {
+    /// Indices into the patch's `edges`, loop by loop, counter-clockwise seen from outside.
+    pub corners: Vec<u32>,
+    /// Where each loop ends among them.
+    pub ends: Vec<u32>,
+    /// The cell of each: local index of its lowest corner.
+    pub cells: Vec<u16>,
+}
+
+impl Loops {
+    /// Each loop's cell and corners.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &[u32])> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let spans = starts.zip(&self.ends);
+        spans
+            .zip(&self.cells)
+            .map(|((start, &end), &cell)| (cell, &self.corners[start as usize..end as usize]))
+    }
+}
+
+/// What is made of the crossed cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pieces {
+    Triangles,
+    Loops,
 }
 
 /// An edge of the grid inside a brick or on its faces.
@@ -80,29 +111,42 @@ pub(super) fn march(
     brick: &Brick,
     dims: [u32; 3],
     table: &CaseTable,
+    pieces: Pieces,
     slots: &mut EdgeSlots,
 ) -> Patch {
     let mut patch = Patch {
         edges: Vec::new(),
         triangles: Vec::new(),
+        loops: Loops::default(),
         steepest: 0.0,
     };
     for_each_crossed_cell(brick, dims, |corners, values| {
         let inside = (0..8).fold(0u8, |bits, c| bits | u8::from(values[c] < 0.0) << c);
-        for triangle in table.triangles(inside) {
-            patch.triangles.push(triangle.map(|edge| {
-                let edge = &EDGES[usize::from(edge)];
-                let edge = LocalEdge {
-                    corner: corners[usize::from(edge.corners[0])] as u16,
-                    axis: edge.axis,
-                };
-                let slot = &mut slots.0[edge.slot()];
-                if *slot == FREE {
-                    *slot = patch.edges.len() as u32;
-                    patch.edges.push(edge);
+        let mut vertex = |edge: u8| {
+            let edge = &EDGES[usize::from(edge)];
+            let edge = LocalEdge {
+                corner: corners[usize::from(edge.corners[0])] as u16,
+                axis: edge.axis,
+            };
+            let slot = &mut slots.0[edge.slot()];
+            if *slot == FREE {
+                *slot = patch.edges.len() as u32;
+                patch.edges.push(edge);
+            }
+            *slot
+        };
+        match pieces {
+            Pieces::Triangles => patch
+                .triangles
+                .extend(table.triangles(inside).iter().map(|t| t.map(&mut vertex))),
+            Pieces::Loops => {
+                for edges in table.loops(inside) {
+                    let loops = &mut patch.loops;
+                    loops.corners.extend(edges.iter().map(|&e| vertex(e)));
+                    loops.ends.push(loops.corners.len() as u32);
+                    loops.cells.push(corners[0] as u16);
                 }
-                *slot
-            }));
+            }
         }
     });
     for edge in &patch.edges {

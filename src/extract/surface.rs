@@ -1,11 +1,55 @@
 //! Level sets as triangle meshes: what is asked for and what comes back.
 
 use super::ExtractError;
+use super::simplify::Goal;
 use crate::geometry::{Bounds, Components};
+
+/// What a surface is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SurfaceMode {
+    /// Marching cubes: vertices on the edges of cells, each of them on the level set. Edges of the shape come out cut off by up to a third of
+    /// a cell.
+    #[default]
+    MarchingCubes,
+    /// Dual contouring: a vertex in each crossed cell, on the edge or at the corner that the shape has there, else on the level set. About as
+    /// many triangles, better shaped.
+    Sharp,
+}
+
+impl SurfaceMode {
+    /// All of them.
+    pub const ALL: [SurfaceMode; 2] = [SurfaceMode::MarchingCubes, SurfaceMode::Sharp];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            SurfaceMode::MarchingCubes => "marching-cubes",
+            SurfaceMode::Sharp => "sharp",
+        }
+    }
+}
+
+/// A mode of a name that there is not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no mode `{0}`; there are marching-cubes and sharp")]
+pub struct UnknownMode(String);
+
+impl std::str::FromStr for SurfaceMode {
+    type Err = UnknownMode;
+
+    fn from_str(name: &str) -> Result<SurfaceMode, UnknownMode> {
+        let found = SurfaceMode::ALL
+            .into_iter()
+            .find(|mode| mode.name() == name);
+        found.ok_or_else(|| UnknownMode(name.to_string()))
+    }
+}
 
 /// How a surface is extracted. Start from [`Default`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SurfaceSettings {
+    /// What it is made of.
+    pub mode: SurfaceMode,
     /// The level, own units: 0 is the surface itself, positive values lie outside it.
     pub iso: f64,
     /// Whether vertices get normals, from the field's gradient. The gradient also moves each vertex once more onto
@@ -20,6 +64,12 @@ pub struct SurfaceSettings {
     /// Corners in each brick of 32³ cells whose sign was inferred from `slope_bound` and that are evaluated after
     /// all, at random, to check it. 0 checks none.
     pub checks: u32,
+    /// Triangles that are enough: edges are drawn together where that costs least until there are no more, or until the surface could not
+    /// stay closed. `None` keeps what the grid gives.
+    pub triangles: Option<u64>,
+    /// How far drawing edges together may take the surface from where the grid has it, about, own units: large triangles where it is flat.
+    /// With `triangles`, whichever comes first.
+    pub error: Option<f64>,
     /// Bytes that the result and its working memory may take, about.
     pub memory_limit: u64,
 }
@@ -27,11 +77,14 @@ pub struct SurfaceSettings {
 impl Default for SurfaceSettings {
     fn default() -> Self {
         SurfaceSettings {
+            mode: SurfaceMode::default(),
             iso: 0.0,
             normals: true,
             refinements: 1,
             slope_bound: 2.0,
             checks: 0,
+            triangles: None,
+            error: None,
             memory_limit: super::DEFAULT_MEMORY_LIMIT,
         }
     }
@@ -40,7 +93,31 @@ impl Default for SurfaceSettings {
 impl SurfaceSettings {
     pub(super) fn check(&self) -> Result<(), ExtractError> {
         check_iso(self.iso)?;
-        check_slope_bound(self.slope_bound)
+        check_slope_bound(self.slope_bound)?;
+        if self.triangles == Some(0) {
+            return Err(ExtractError::Setting {
+                name: "triangles",
+                value: 0.0,
+                expected: "at least 1; the fewest of a closed surface are 4",
+            });
+        }
+        match self.error {
+            Some(error) if !(error > 0.0 && error.is_finite()) => Err(ExtractError::Setting {
+                name: "error",
+                value: error,
+                expected: "a positive length in own units",
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Up to where triangles are to be fewer than those of the grid.
+    pub(super) fn goal(&self) -> Option<Goal> {
+        let asked = self.triangles.is_some() || self.error.is_some();
+        asked.then(|| Goal {
+            triangles: self.triangles.unwrap_or(0) as usize,
+            error: self.error.unwrap_or(f64::INFINITY),
+        })
     }
 }
 
@@ -80,6 +157,21 @@ pub struct Surface {
 }
 
 impl Surface {
+    /// What a user should know of it, a sentence each: what could not be as `settings` have it, and triangles that cut through others.
+    pub fn warnings(&self, settings: &SurfaceSettings) -> Vec<String> {
+        let count = self.triangles.len() as u64;
+        let asked = settings.triangles.filter(|&asked| asked < count);
+        let more = asked.filter(|_| settings.error.is_none()).map(|asked| {
+            format!(
+                "{count} triangles are about the fewest that keep this surface closed and the right way round; {asked} were asked for"
+            )
+        });
+        let cut = self.stats.cut_triangles.filter(|&cut| cut > 0).map(|cut| {
+            format!("{cut} of {count} triangles cut through others; raise the resolution where walls or gaps are about as thin as its cells")
+        });
+        more.into_iter().chain(cut).collect()
+    }
+
     /// The box around the vertices.
     pub fn bounds(&self) -> Bounds {
         Bounds::around(self.positions.iter().copied())
@@ -122,6 +214,11 @@ pub struct SurfaceStats {
     /// The steepest slope between any two neighbouring samples met. Above the slope bound, the bound was wrong, and
     /// parts of the level set may be missing.
     pub steepest_slope: f32,
+    /// Vertices on edges and at corners, of a sharp surface.
+    pub sharp_vertices: u64,
+    /// Triangles that cut through others, of a sharp surface; `None` where it was not looked for, or so many lie over each other that it
+    /// cannot be told.
+    pub cut_triangles: Option<u64>,
     /// The outcome of `SurfaceSettings::checks`.
     pub slope_check: SlopeCheck,
 }

@@ -27,6 +27,40 @@ impl Intersections {
     }
 }
 
+/// For each of `triangles`, in order, whether another one cuts through it; neighbours that meet in one corner are compared, too, as those
+/// of a fold are. `None` if cancelled, or if more triangles lie over each other than can be compared.
+pub(crate) fn cut_faces(
+    positions: &[[f64; 3]],
+    triangles: &[[u32; 3]],
+    cancel: &CancelToken,
+) -> Option<Vec<bool>> {
+    let used = triangles.iter().flatten().map(|&v| positions[v as usize]);
+    let Some(frame) = Similarity::to_unit_frame(&Bounds::around(used)) else {
+        return Some(vec![false; triangles.len()]);
+    };
+    let placed = |&vertices: &[u32; 3]| Face {
+        corners: vertices.map(|v| frame.apply(positions[v as usize])),
+        vertices,
+    };
+    let faces: Vec<Face> = triangles.par_iter().map(placed).collect();
+    let around = |face: &Face| Bounds::around(face.corners);
+    let tree = BoxTree::over(&faces.par_iter().map(around).collect::<Vec<_>>());
+    let most = most_pairs(faces.len());
+    let found = tree.map_overlapping(0.0, most, cancel, |index, near| {
+        let face = &faces[index as usize];
+        let cut = near.iter().any(|&other| {
+            let other = &faces[other as usize];
+            face.common_vertices(other) < 2 && face.cuts(other)
+        });
+        (index, cut)
+    });
+    let mut cut = vec![false; faces.len()];
+    for (index, is_cut) in found.answers {
+        cut[index as usize] = is_cut;
+    }
+    found.complete.then_some(cut)
+}
+
 /// Those among the first `most_pairs` pairs.
 fn intersections_within(mesh: &Mesh, most_pairs: u64, cancel: &CancelToken) -> Intersections {
     let Some(frame) = Similarity::to_unit_frame(&mesh.bounds()) else {
@@ -54,7 +88,7 @@ fn intersections_within(mesh: &Mesh, most_pairs: u64, cancel: &CancelToken) -> I
         let later = near.iter().filter(|&&other| other > index);
         later
             .map(|&other| &faces[other as usize])
-            .filter(|other| !face.shares_a_vertex(other) && face.cuts(other))
+            .filter(|other| face.common_vertices(other) == 0 && face.cuts(other))
             .count() as u64
     });
     Intersections {
@@ -72,10 +106,9 @@ struct Face {
 }
 
 impl Face {
-    fn shares_a_vertex(&self, other: &Face) -> bool {
-        self.vertices
-            .iter()
-            .any(|vertex| other.vertices.contains(vertex))
+    fn common_vertices(&self, other: &Face) -> usize {
+        let common = |vertex: &&u32| other.vertices.contains(vertex);
+        self.vertices.iter().filter(common).count()
     }
 
     /// Whether one triangle has an edge that passes through the inside of the other.
@@ -139,7 +172,7 @@ mod tests {
         let mut cuts = 0;
         for (i, face) in faces.iter().enumerate() {
             for other in &faces[i + 1..] {
-                cuts += u64::from(!face.shares_a_vertex(other) && face.cuts(other));
+                cuts += u64::from(face.common_vertices(other) == 0 && face.cuts(other));
             }
         }
         cuts

@@ -41,6 +41,7 @@ mod stl;
 mod surface_sampler;
 mod text;
 mod topology;
+mod triangle_shape;
 mod triangulate;
 mod union_find;
 mod validate;
@@ -54,10 +55,11 @@ pub use components::Components;
 pub use creases::creased_share;
 pub use format::{MeshFormat, UnknownFormat};
 pub use health::{HealthReport, SELF_INTERSECTION_LIMIT};
+pub(crate) use intersections::cut_faces;
 pub(crate) use lattice::{on_lattice, turn};
 pub use mesh::{Bounds, Mesh};
 pub use point_cloud::{PointCleanup, PointCloud, PointCloudError};
-pub(crate) use principal_axes::PrincipalAxes;
+pub(crate) use principal_axes::{PrincipalAxes, eigenvectors};
 #[cfg(test)]
 use read::parse_points_for_test;
 pub use read::{
@@ -68,4 +70,5 @@ pub use similarity::{Similarity, UNIT_LONGEST_SIDE};
 pub use size_limit::SizeLimit;
 pub use surface_sampler::{SurfacePoint, SurfaceSampler};
 pub use topology::Topology;
+pub use triangle_shape::TriangleShape;
 pub use validate::{Cleanup, MeshError, validate};

@@ -44,7 +44,7 @@ impl PrincipalAxes {
 }
 
 /// Eigenvalues of a symmetric matrix and their unit vectors, by Jacobi's rotations: exact to rounding, whatever coincides.
-fn eigenvectors(mut m: [[f64; 3]; 3]) -> ([f64; 3], [[f64; 3]; 3]) {
+pub(crate) fn eigenvectors(mut m: [[f64; 3]; 3]) -> ([f64; 3], [[f64; 3]; 3]) {
     const SWEEPS: usize = 12;
     let mut vectors = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
     for _ in 0..SWEEPS {

@@ -15,7 +15,7 @@ use crate::extract::{
     BandSettings, DENSE_BYTES, ExtractError, Fineness, Grid, Resolution, Surface, SurfaceSettings,
     VolumePrecision, extract_narrow_band, extract_surface, sample_dense, write_vdb_to,
 };
-use crate::geometry::{Mesh, Topology};
+use crate::geometry::{Mesh, Topology, TriangleShape};
 use crate::query::LoadedModel;
 
 /// The messages of an answer.
@@ -46,6 +46,7 @@ pub(super) fn surface_messages(
     let resolution_needed = resolution_needed(&fineness, &grid, &warnings);
     let (watertight, rounding) = state_in_f32(&surface);
     warnings.extend(rounding);
+    warnings.extend(surface.warnings(settings));
     let header = proto::ExtractMeshHeader {
         vertex_count: surface.positions.len() as u64,
         triangle_count: surface.triangles.len() as u64,
@@ -56,6 +57,8 @@ pub(super) fn surface_messages(
         resolution: grid.resolution,
         resolution_needed,
         warnings,
+        triangle_shape: Some(triangle_shape(&surface)),
+        cut_triangles: surface.stats.cut_triangles,
     };
     let parts =
         std::iter::once(Part::Header(header)).chain(surface_chunks(surface).map(Part::Chunk));
@@ -107,6 +110,17 @@ fn state_in_f32(surface: &Surface) -> (bool, Vec<String>) {
         Topology::of(&mesh).watertight(),
         warning.into_iter().collect(),
     )
+}
+
+/// How a surface's triangles are shaped.
+fn triangle_shape(surface: &Surface) -> proto::TriangleShape {
+    let shape = TriangleShape::of(&surface.positions, &surface.triangles);
+    proto::TriangleShape {
+        smallest_angle: shape.smallest_angle,
+        smallest_angle_percentile_1: shape.smallest_angle_percentile_1,
+        largest_aspect: shape.largest_aspect,
+        largest_aspect_percentile_99: shape.largest_aspect_percentile_99,
+    }
 }
 
 /// Positions, triangles and normals, as one run of bytes.

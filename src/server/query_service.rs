@@ -24,7 +24,7 @@ use super::rendering::{render_settings, rendered, send_parts};
 use super::resource_name::Collection;
 use super::settings::Limits;
 use crate::CancelToken;
-use crate::extract::{BandSettings, SurfaceSettings};
+use crate::extract::{BandSettings, SurfaceMode, SurfaceSettings};
 use crate::query::{LoadedModel, MeasureSettings};
 
 /// Half the width of a narrow band in voxels, where none is asked for.
@@ -154,7 +154,21 @@ impl QueryService for QueryCalls {
             )
             .into());
         }
+        if request.error.is_nan() || request.error < 0.0 || request.error.is_infinite() {
+            let error = request.error;
+            let words = format!("error is {error}: it must be a length of 0 or more");
+            return Err(ApiError::field("error", words).into());
+        }
+        let mode = match known::<proto::MeshMode>(request.mode, "mode")? {
+            proto::MeshMode::Unspecified | proto::MeshMode::MarchingCubes => {
+                SurfaceMode::MarchingCubes
+            }
+            proto::MeshMode::Sharp => SurfaceMode::Sharp,
+        };
         let settings = SurfaceSettings {
+            mode,
+            triangles: Some(request.triangles).filter(|&count| count > 0),
+            error: Some(request.error).filter(|&error| error > 0.0),
             iso: request.iso,
             normals: request.normals,
             memory_limit: self.limits.max_extract_bytes,

@@ -72,6 +72,7 @@ async fn what_cannot_be_extracted_is_said_with_its_size() {
         grid,
         iso,
         normals: false,
+        ..Default::default()
     };
     let voxel_size = |size| {
         Some(GridSettings {
@@ -126,6 +127,57 @@ async fn what_cannot_be_extracted_is_said_with_its_size() {
 }
 
 #[tokio::test]
+async fn a_sharp_mesh_has_the_octahedron_s_edges_and_few_triangles_are_enough() {
+    let (daemon, _folder) = start();
+    let mut clients = daemon.clients().await;
+    let model = clients.model().await;
+    let request = |mode: proto::MeshMode, triangles, error| proto::ExtractMeshRequest {
+        model: model.clone(),
+        grid: resolution(24),
+        mode: mode.into(),
+        triangles,
+        error,
+        ..Default::default()
+    };
+    let sharp = request(proto::MeshMode::Sharp, 0, 0.0);
+    let (header, _) = surface(&mut clients, sharp).await.unwrap();
+    let shape = header.triangle_shape.unwrap();
+    assert!(
+        header.watertight && header.cut_triangles == Some(0),
+        "{header:?}"
+    );
+    let cubes = request(proto::MeshMode::MarchingCubes, 0, 0.0);
+    let (cubes, _) = surface(&mut clients, cubes).await.unwrap();
+    let cubes_shape = cubes.triangle_shape.unwrap();
+    assert!(
+        shape.smallest_angle_percentile_1 > cubes_shape.smallest_angle_percentile_1
+            && shape.largest_aspect_percentile_99 < cubes_shape.largest_aspect_percentile_99,
+        "{shape:?} {cubes_shape:?}"
+    );
+    assert_eq!(cubes.cut_triangles, None);
+    let few = request(proto::MeshMode::Sharp, 40, 0.0);
+    let (few, _) = surface(&mut clients, few).await.unwrap();
+    assert!(few.watertight && few.triangle_count <= 40, "{few:?}");
+    let one = request(proto::MeshMode::Sharp, 1, 0.0);
+    let (one, _) = surface(&mut clients, one).await.unwrap();
+    assert!(
+        one.watertight && one.warnings[0].contains("1 were asked for"),
+        "{one:?}"
+    );
+    for error in [-1.0, f64::NAN, f64::INFINITY] {
+        let wrong = request(proto::MeshMode::Sharp, 0, error);
+        let status = surface(&mut clients, wrong).await.unwrap_err();
+        assert_eq!(reason(&status), "FIELD_INVALID", "{status:?}");
+    }
+    let unknown = proto::ExtractMeshRequest {
+        mode: 99,
+        ..request(proto::MeshMode::Sharp, 0, 0.0)
+    };
+    let status = surface(&mut clients, unknown).await.unwrap_err();
+    assert!(status.message().contains("mode is 99"), "{status:?}");
+}
+
+#[tokio::test]
 async fn the_daemon_chooses_the_resolution_and_says_what_another_loses() {
     let (daemon, _folder) = start();
     let mut clients = daemon.clients().await;
@@ -135,6 +187,7 @@ async fn the_daemon_chooses_the_resolution_and_says_what_another_loses() {
         grid,
         iso: 0.0,
         normals: false,
+        ..Default::default()
     };
     let thickness = octahedron::THICKNESS;
     let name = proto::GetModelRequest {
@@ -198,6 +251,7 @@ async fn a_surface_comes_back_in_the_place_of_the_mesh() {
         grid: resolution(128),
         iso: 0.0,
         normals: true,
+        ..Default::default()
     };
     let (header, data) = surface(&mut clients, request).await.unwrap();
     let (vertices, triangles) = (header.vertex_count as usize, header.triangle_count as usize);
@@ -253,6 +307,7 @@ async fn what_single_precision_makes_of_a_surface_far_away_is_said() {
             grid: resolution(64),
             iso: 0.0,
             normals: false,
+            ..Default::default()
         };
         let (header, data) = surface(&mut clients, request).await.unwrap();
         let words = header.warnings.join(" ");
@@ -347,6 +402,7 @@ async fn an_extraction_ends_when_its_client_goes_away() {
         grid: resolution(4000),
         iso: 0.0,
         normals: true,
+        ..Default::default()
     };
     let small = proto::ExtractMeshRequest {
         grid: resolution(16),

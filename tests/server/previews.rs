@@ -82,6 +82,7 @@ async fn a_preview_is_the_surface_of_a_model_with_those_parameters() {
         grid: resolution(32),
         iso: 0.0,
         normals: true,
+        ..Default::default()
     };
     let (header, data) = surface(&mut clients, request).await.unwrap();
     assert_eq!(

@@ -17,23 +17,32 @@ pub(super) struct CaseTable {
     /// For each pattern (bit `c`: corner `c` is inside), triangles of cell edges, counter-clockwise seen from
     /// outside.
     cases: Vec<Vec<[u8; 3]>>,
+    /// For each pattern, the loops that those triangles fill.
+    loops: Vec<Vec<Vec<u8>>>,
 }
 
 impl CaseTable {
     /// Computes all 256 patterns; takes well under a millisecond.
     pub(super) fn new() -> CaseTable {
-        let triangles_of = |inside: u8| {
-            let loops = trace_loops(inside);
-            loops.iter().flat_map(|edges| triangulate(edges)).collect()
+        let loops: Vec<Vec<Vec<u8>>> = (0..=255).map(trace_loops).collect();
+        let filled = |loops: &Vec<Vec<u8>>| {
+            let triangles = loops.iter().flat_map(|edges| triangulate(edges));
+            triangles.collect()
         };
         CaseTable {
-            cases: (0..=255).map(triangles_of).collect(),
+            cases: loops.iter().map(filled).collect(),
+            loops,
         }
     }
 
     /// The triangles of the pattern `inside`.
     pub(super) fn triangles(&self, inside: u8) -> &[[u8; 3]] {
         &self.cases[usize::from(inside)]
+    }
+
+    /// The loops of crossed edges of the pattern `inside`, counter-clockwise seen from outside.
+    pub(super) fn loops(&self, inside: u8) -> &[Vec<u8>] {
+        &self.loops[usize::from(inside)]
     }
 }
 

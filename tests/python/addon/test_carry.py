@@ -287,6 +287,84 @@ def test_nothing_to_carry_asks_nothing(fake):
     assert len(mesh.materials) == len(mesh.uv_layers) == len(mesh.color_attributes) == 0
 
 
+def corner_normals(mesh: bpy.types.Mesh) -> np.ndarray:
+    return values(mesh.corner_normals, "vector", 3)
+
+
+def test_a_smooth_shaded_tube_of_few_faces_stays_round(fake):
+    """Its shape has eight flat sides; it is the normals that make it round."""
+    original = tube(8, 2)
+    original.data.shade_smooth()
+    mesh = carried(fake, original, tube(64, 6, turn=0.3)).data
+    places = corner_places(mesh)
+    radial = places * [1.0, 1.0, 0.0]
+    radial /= np.linalg.norm(radial, axis=1, keepdims=True)
+    off = np.degrees(np.arccos(np.clip(np.einsum("nc,nc->n", corner_normals(mesh), radial), -1.0, 1.0)))
+    # A face of eight sides turns by 22.5 degrees from its middle to its border.
+    assert off.max() < 3.0
+
+
+def test_a_flat_shaded_cube_keeps_its_faces(fake):
+    bpy.ops.mesh.primitive_cube_add(size=2.0)
+    original = bpy.context.object
+    bpy.ops.mesh.primitive_cube_add(size=1.98)
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.subdivide(number_cuts=6)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    mesh = carried(fake, original, bpy.context.object).data
+    normals = corner_normals(mesh)
+    assert np.abs(normals).max(axis=1).min() > 0.9999
+    faces = normals.reshape(-1, 3, 3)
+    assert (np.abs(faces - faces[:, :1]) < 1e-4).all()
+
+
+def test_custom_normals_and_sharp_edges_arrive(fake):
+    """Normals that lean towards x, whatever the shape; and a sheet that is folded smoothly but for one sharp edge."""
+    original = sheet(4)
+    original.data.shade_smooth()
+    leaning = np.tile(np.array([[0.6, 0.0, 0.8]], np.float32), (len(original.data.loops), 1))
+    original.data.normals_split_custom_set(leaning)
+    normals = corner_normals(carried(fake, original, sheet(9, 0.7, turn=0.2)).data)
+    assert np.allclose(normals, [0.6, 0.0, 0.8], atol=0.01)
+    roof = new_object(
+        "Roof", [(-1, 0, 0), (-1, 1, 0), (0, 0, 1), (0, 1, 1), (1, 0, 0), (1, 1, 0)], [(0, 2, 3, 1), (2, 4, 5, 3)]
+    )
+    roof.data.shade_smooth()
+    roof.data.set_sharp_from_angle(angle=0.5)
+    finer = new_object(
+        "Finer",
+        [(x, y, 1 - abs(x)) for x in (-1, -0.5, 0, 0.5, 1) for y in (0, 1)],
+        [(2 * k, 2 * k + 2, 2 * k + 3, 2 * k + 1) for k in range(4)],
+    )
+    normals = corner_normals(carried(fake, roof, finer).data)
+    half = np.sqrt(0.5)
+    assert np.allclose(np.abs(normals), [half, 0.0, half], atol=1e-3)
+
+
+def test_normals_of_instances_turn_with_them(fake):
+    capture_of, place = (
+        part("scene.capture"),
+        Matrix.Rotation(np.pi / 2.0, 4, "Y") @ Matrix.Scale(-2.0, 4, (0.0, 0.0, 1.0)),
+    )
+    original = sheet(2)
+    original.data.shade_smooth()
+    original.data.normals_split_custom_set(np.tile(np.array([[0.6, 0.0, 0.8]], np.float32), (16, 1)))
+    moved = capture_of.placed(capture(original), place)
+    (layer,) = moved.attributes.normals
+    turned = layer.values / np.linalg.norm(layer.values, axis=1, keepdims=True)
+    # By the inverse of the scale (0.6, 0, 0.8) becomes (0.6, 0, -0.4); then x goes to -z and z to x.
+    assert np.allclose(turned, np.array([-0.4, 0.0, -0.6]) / np.hypot(0.4, 0.6), atol=0.01)
+
+
+def test_edges_that_turn_are_marked(fake):
+    bpy.ops.mesh.primitive_cube_add(size=2.0)
+    mesh = bpy.context.object.data
+    mesh.shade_smooth()
+    part("scene.normals").mark_sharp_edges(mesh)
+    assert all(edge.use_edge_sharp for edge in mesh.edges)
+    assert np.abs(corner_normals(mesh)).max(axis=1).min() > 0.9999
+
+
 def test_original_deleted_meanwhile(fake):
     original = tube(16, 3)
     rebuilt = tube(20, 4)

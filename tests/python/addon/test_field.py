@@ -11,6 +11,9 @@ import pytest
 from conftest import RealDaemon, part, pump_until, session, use_daemon
 from mathutils import Matrix
 
+MARCHING_CUBES, SHARP = 1, 2
+"""Of `MeshMode`."""
+
 HAS_NODES = bpy.app.version >= (5, 0, 0)
 
 
@@ -195,6 +198,19 @@ def test_settings_come_from_the_object_or_the_call(suzanne, fake):
     assert fake.extractions[-1].grid.resolution == 77 and fake.extractions[-1].iso == 0.0
     mesh_again(suzanne, fake, voxel_size=0.25)
     assert fake.extractions[-1].grid.voxel_size == 0.25
+
+
+def test_sharp_edges_are_asked_for_and_marked(suzanne, fake):
+    result = result_of(bpy.ops.overfit.fit, fake)
+    mesh_again(result, fake)
+    asked = fake.extractions[-1]
+    assert asked.mode == MARCHING_CUBES and asked.triangles == 0
+    assert not any(edge.use_edge_sharp for edge in result.data.edges)
+    mesh_again(result, fake, edges="SHARP", triangles=400)
+    asked = fake.extractions[-1]
+    assert asked.mode == SHARP and asked.triangles == 400
+    assert any(edge.use_edge_sharp for edge in result.data.edges)
+    assert result.overfit.edges == "SHARP" and result.overfit.triangles == 400
 
 
 def test_scripts_can_wait(ball):
