@@ -171,7 +171,7 @@ async fn without_the_token_nothing_but_health_and_reflection_answers() {
         .collect();
     names.retain(|name| name.starts_with("overfit."));
     names.sort();
-    let services = ["Fit", "Mesh", "Model", "Query", "Server"];
+    let services = ["Combine", "Fit", "Mesh", "Model", "Query", "Server"];
     assert_eq!(
         names,
         services.map(|service| format!("overfit.v1.{service}Service"))

@@ -160,10 +160,8 @@ async fn a_sharp_mesh_has_the_octahedron_s_edges_and_few_triangles_are_enough() 
     assert!(few.watertight && few.triangle_count <= 40, "{few:?}");
     let one = request(proto::MeshMode::Sharp, 1, 0.0);
     let (one, _) = surface(&mut clients, one).await.unwrap();
-    assert!(
-        one.watertight && one.warnings[0].contains("1 were asked for"),
-        "{one:?}"
-    );
+    let told = |words: &str| one.warnings.iter().any(|warning| warning.contains(words));
+    assert!(one.watertight && told("1 were asked for"), "{one:?}");
     for error in [-1.0, f64::NAN, f64::INFINITY] {
         let wrong = request(proto::MeshMode::Sharp, 0, error);
         let status = surface(&mut clients, wrong).await.unwrap_err();

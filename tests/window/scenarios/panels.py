@@ -17,6 +17,7 @@ def panels(stage: Stage) -> Iterator[float]:
     yield from stage.panel("before")
     yield from open_below(addon_module("interface.panel").OVERFIT_PT_advanced, "overfit.fit")
     yield from stage.panel("advanced")
+    yield from more_settings(stage)
     bpy.data.objects.remove(bpy.data.objects["Suzanne"])
     yield from preferences_page(stage)
 
@@ -34,6 +35,20 @@ def panels(stage: Stage) -> Iterator[float]:
     yield from click("overfit.clear_ended")
     yield from open_below(addon_module("interface.field_panel").OVERFIT_PT_field_model, "overfit.measure")
     yield from stage.panel("field")
+
+
+def more_settings(stage: Stage) -> Iterator[float]:
+    """Rows of settings that the daemon told of: a number, one of a few words, and a number that will not do."""
+    connection = addon_module("session").current().connection
+    yield from until(lambda: connection.settings, "the daemon's settings")
+    for path, value in (
+        ("spline.finest", "160"),
+        ("architecture.encoding.interpolation", "quadratic"),
+        ("optimizer.average", "2"),
+    ):
+        bpy.ops.overfit.set_setting(path=path, value=value)
+    yield from stage.panel("settings")
+    bpy.context.scene.overfit.overrides.clear()
 
 
 def preferences_page(stage: Stage) -> Iterator[float]:
