@@ -109,7 +109,7 @@ test-wgpu: compiler ## the kernels and the conformance suite on Vulkan, by softw
 	@ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1 || scripts/system.sh "software Vulkan" mesa-vulkan-drivers libvulkan1
 	@# Our own crates hardly optimised: the generic code of another backend takes minutes to optimise and seconds to run.
 	CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test -p overfit-kernels --features wgpu --lib -- backend::gpu backend::kernel_cache
-	CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test -p overfit --features wgpu --test conformance
+	CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test -p overfit-kernels --features wgpu --test conformance
 
 check-cuda: compiler ## that the CUDA build compiles: needs no CUDA
 	cargo check --features cuda

@@ -6,16 +6,16 @@ use std::process::Command;
 use burn::backend::{Autodiff, Flex, NdArray};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use overfit::backend::{
+use overfit_kernels::backend::{
     BatchDraw, FieldBackend, Objective, OptimizerState, Summation, TrainStep, composed,
 };
-use overfit::instruction_set;
-use overfit::loss::{Loss, Needs};
-use overfit::network::{
+use overfit_kernels::instruction_set;
+use overfit_kernels::loss::{Loss, Needs};
+use overfit_kernels::network::{
     Activation, Architecture, DenseGrid, Encoding, Fourier, HashGrid, Identity, Interpolation,
     Joined, Mlp, Positional, Relu, Sine, Tanh, TriPlane, initial_parameters,
 };
-use overfit::optimizer::{Adam, Muon, Update, UpdateStep};
+use overfit_kernels::optimizer::{Adam, Muon, Update, UpdateStep};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
