@@ -137,6 +137,7 @@ class FakeDaemon:
         both = Cardinality.STREAM_STREAM
         calls = (
             ("ServerService", "GetServerInfo", one, server_pb2, self._info),
+            ("ServerService", "GetSettingsSchema", one, server_pb2, self._settings_schema),
             ("MeshService", "UploadMesh", up, mesh_pb2, self._upload),
             ("MeshService", "FindClosest", both, mesh_pb2, self._closest),
             ("MeshService", "DeleteMesh", one, mesh_pb2, self._delete),
@@ -184,6 +185,10 @@ class FakeDaemon:
         await stream.send_message(
             server_pb2.GetServerInfoResponse(version=self.version, api="overfit.v1", devices=devices, presets=presets)
         )
+
+    async def _settings_schema(self, stream) -> None:
+        await stream.recv_message()
+        raise GRPCError(Status.UNIMPLEMENTED, "an older daemon")
 
     async def _upload(self, stream) -> None:
         self.metadata = (await stream.recv_message()).metadata
