@@ -33,7 +33,8 @@ build: compiler ## the program, optimised: prints where it lies
 	@echo "$(RELEASE)"
 
 debug: compiler
-	cargo build
+	@# With the tests, which need parts of other crates that the program does not: alone, it would be built again for them.
+	cargo test --no-run
 
 demo: build tools $(ZIP) ## Suzanne in real Blender, fitted and brought back: pictures and figures in demo/
 	blender=$$(scripts/python.sh bpy) && blender=$$(scripts/venv.sh bpy $${blender##* }) && \
