@@ -122,7 +122,7 @@ mod tests {
                 Tensor::from_data(TensorData::from(points), &Default::default()),
                 false,
             );
-            let values: Vec<f32> = values.into_data().to_vec().unwrap();
+            let values: Vec<f32> = values.into_data().iter().collect();
             for (point, value) in points.iter().zip(values) {
                 let radius = point.iter().map(|x| x * x).sum::<f32>().sqrt();
                 // Widths are finite, and so are the means over them.
