@@ -19,7 +19,7 @@ PACKAGE := $(CARGO_TARGET_DIR)/package
 .DEFAULT_GOAL := help
 # One target at a time: cargo and Blender use every core by themselves.
 .NOTPARALLEL:
-.PHONY: help setup build debug test demo bench bench-scaling bench-rays bench-addon addon addon-full repository lint docs clean window-test docs-pictures package-test bare-test test-wgpu check-cuda compiler tools
+.PHONY: help setup build debug test demo bench bench-scaling bench-rays bench-addon addon addon-full repository lint docs clean window-test docs-pictures package-test bare-test test-wgpu test-cuda check-cuda compiler tools
 
 help: ## this list
 	@echo "Overfit $(VERSION): neural signed distance fields of meshes"
@@ -106,11 +106,18 @@ package-test: debug tools $(ZIP) ## the full zip and the repository in every Ble
 	OVERFIT_ADDON_ZIP="$(abspath $(ZIP))" OVERFIT_FULL_ZIP="$(PACKAGE)/full.zip" "$$blender/bin/python" -m pytest -q \
 	-p no:cacheprovider tests/python/addon/test_full_package.py tests/python/addon/test_repository.py || exit 1; done
 
+# Our own crates hardly optimised: the generic code of another backend takes minutes to optimise and seconds to run.
+TEST_CARD = CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test -p overfit-kernels --features cuda,wgpu
+
 test-wgpu: compiler ## the kernels and the conformance suite on Vulkan, by software where there is no GPU
 	@ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1 || scripts/system.sh "software Vulkan" mesa-vulkan-drivers libvulkan1
-	@# Our own crates hardly optimised: the generic code of another backend takes minutes to optimise and seconds to run.
-	CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test -p overfit-kernels --features wgpu --lib -- backend::gpu backend::kernel_cache
-	CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo test -p overfit-kernels --features wgpu --test conformance
+	$(TEST_CARD) --lib -- backend::gpu backend::kernel_cache
+	$(TEST_CARD) --test conformance -- vulkan_conforms
+
+test-cuda: compiler ## the conformance suite on CUDA, on a card that the processor emulates
+	@# In processes of their own: a process has one queue to a card.
+	set -e; suite=$$($(TEST_CARD) --test conformance --no-run 2>&1 | tee /dev/stderr | sed -n 's/.*Executable.*(\(.*\))/\1/p'); \
+	printf '%s\n' 0 1 2 3 | $(if $(CARD),,scripts/emulated-card.sh) xargs -P 2 -I{} "$$suite" --exact cuda_conforms::part_{}
 
 check-cuda: compiler ## that the CUDA build compiles: needs no CUDA
 	cargo check --features cuda

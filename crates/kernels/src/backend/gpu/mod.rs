@@ -12,6 +12,7 @@ mod fixed_point;
 mod formulas;
 mod gradient;
 mod grid_sums;
+mod layer_product;
 mod network;
 mod objective;
 mod perceptron;
@@ -19,10 +20,12 @@ mod plan;
 mod product;
 mod sine;
 mod tangents;
+mod tensor_cores;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests;
 mod update;
 mod weight_gradient;
+mod weights;
 mod workgroup;
 
 use burn::tensor::{DType, Tensor, TensorPrimitive};

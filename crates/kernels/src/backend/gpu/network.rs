@@ -13,7 +13,7 @@ use super::gradient;
 use super::grid_sums::adds_floats;
 use super::objective::{Meaning, cotangents};
 use super::plan::Plan;
-use super::{Cube, array, encoding, fixed_point, float, in_order, primitive, update};
+use super::{Cube, array, encoding, fixed_point, float, in_order, primitive, tensor_cores, update};
 use crate::backend::{BatchDraw, Objective, Summation, zeros};
 use crate::loss::Needs;
 use crate::network::Architecture;
@@ -94,9 +94,11 @@ impl<R: CubeRuntime> Network<R> {
     ) -> Option<Self> {
         let client = R::client(device);
         let properties = client.properties();
-        let plan = Plan::new(architecture, &properties.hardware, channels, true)?;
+        let tensor_cores = tensor_cores::are_there(properties);
+        let plan = |channels| Plan::new(architecture, &properties.hardware, channels, tensor_cores);
         // Samples of two columns are looked at as one first.
-        Plan::new(architecture, &properties.hardware, 1, true)?;
+        plan(1)?;
+        let plan = plan(channels)?;
         let exact = summation == Summation::Exact || !adds_floats(properties, plan.vector);
         let plan = Plan { exact, ..plan };
         let words = encoding::constants(&architecture.encoding.parts());

@@ -4,8 +4,9 @@ use cubecl::prelude::*;
 
 use super::Lanes;
 use super::activation::{change, value};
+use super::layer_product::{Finish, Product};
 use super::plan::Plan;
-use super::product::{Finish, Product, product};
+use super::product::product;
 use super::tangents::{self, WithTangent};
 use super::weight_gradient::{layer_gradient, output_gradient};
 use super::workgroup::Workgroup;

@@ -2,6 +2,7 @@
 
 use cubecl::ir::HardwareProperties;
 
+use super::tensor_cores;
 use crate::loss::Needs;
 use crate::network::Architecture;
 use crate::network::activation::Activation;
@@ -41,6 +42,8 @@ pub struct Plan {
     pub vector: usize,
     /// A workgroup's sums are in shared memory until its last tile is done.
     pub sums_at_hand: bool,
+    /// Matrices are multiplied on tensor cores.
+    pub tensor_cores: bool,
     /// The grid's gradient is summed exactly; else by additions of floats, in whatever order they come.
     pub exact: bool,
     /// Parameters of the grid, which come first in the flat vector.
@@ -56,8 +59,8 @@ const TILES: [usize; 4] = [64, 32, 16, 8];
 /// loss.
 const COLUMNS_WITH_SLOPES: usize = 8;
 
-/// Inputs of a layer whose weights are in shared memory at a time.
-pub const DEPTH: usize = 16;
+/// Inputs of a layer whose weights are in shared memory at a time, without tensor cores and with them.
+const DEPTHS: [usize; 2] = [16, 32];
 
 /// Units of a workgroup at most: each has registers for its block.
 const UNITS: usize = 512;
@@ -76,12 +79,12 @@ const TURNS: usize = 50_000;
 const CUBES_PER_MULTIPROCESSOR: usize = 4;
 
 impl Plan {
-    /// The plan of a network on a device; none if its shared memory has no room for the smallest tile.
+    /// The plan of a network on a device, with exact sums; none if its shared memory has no room for the smallest tile.
     pub fn new(
         architecture: &Architecture,
         device: &HardwareProperties,
         channels: usize,
-        exact: bool,
+        tensor_cores: bool,
     ) -> Option<Self> {
         let parts = architecture.encoding.parts();
         let (levels, features) = (parts.levels.len(), parts.features);
@@ -99,7 +102,8 @@ impl Plan {
             interpolation: parts.interpolation,
             formulas: FeatureFormula::ALL.map(|formula| parts.rows(formula).len()),
             vector: features.clamp(1, 4),
-            exact,
+            tensor_cores,
+            exact: true,
             sums_at_hand: false,
             table: parts.entries() * features,
             activation: mlp.activation,
@@ -127,8 +131,20 @@ impl Plan {
     /// The same for tiles of so many columns.
     fn with_tile(self, tile: usize) -> Self {
         let passes = self.width.div_ceil(UNITS / (tile / 4) * 4);
-        let rows = self.width.div_ceil(passes).next_multiple_of(4);
-        Self { tile, rows, ..self }
+        let tensor_cores = self.tensor_cores && tile.is_multiple_of(tensor_cores::COLUMNS);
+        let whole = if tensor_cores { tensor_cores::ROWS } else { 4 };
+        let rows = self.width.div_ceil(passes).next_multiple_of(whole);
+        Self {
+            tile,
+            rows,
+            tensor_cores,
+            ..self
+        }
+    }
+
+    /// Inputs of a layer whose weights are in shared memory at a time.
+    pub fn depth(&self) -> usize {
+        DEPTHS[usize::from(self.tensor_cores)]
     }
 
     /// Units of a workgroup: one for each block of four rows by four columns.
@@ -228,12 +244,13 @@ impl Plan {
 
     /// Elements of the weights that are in shared memory at a time.
     pub fn staged(&self) -> usize {
-        DEPTH * (self.rows / 4 + 1)
+        // Without tensor cores one more, so that inputs lie in different banks.
+        self.depth() * (self.rows / 4 + usize::from(!self.tensor_cores))
     }
 
     /// Columns of weights that a unit brings into shared memory at a time.
     pub fn columns_of_a_unit(&self) -> usize {
-        (DEPTH * self.rows / 4).div_ceil(self.units())
+        (self.depth() * self.rows / 4).div_ceil(self.units())
     }
 
     /// Units that share a cell of the grid while positions are encoded: 1, or 2 where its corners can be halved.
@@ -306,11 +323,11 @@ impl Plan {
 
     /// Turns that a unit takes in the loops of one tile, at most.
     fn turns(&self) -> usize {
-        let (units, groups) = (self.units(), self.groups());
+        let (units, groups, depth) = (self.units(), self.groups(), self.depth());
         let product = |inputs: usize, outputs: usize| {
-            let stage = (DEPTH * self.rows / 4).div_ceil(units);
-            let chunk = DEPTH + stage + 1;
-            outputs.div_ceil(self.rows) * (inputs.div_ceil(DEPTH) * chunk + 1)
+            let stage = (depth * self.rows / 4).div_ceil(units);
+            let chunk = depth + stage + 1;
+            outputs.div_ceil(self.rows) * (inputs.div_ceil(depth) * chunk + 1)
         };
         let gradient = |inputs: usize| {
             let blocks = self.width.div_ceil(4) * inputs.div_ceil(4);
@@ -382,7 +399,7 @@ mod tests {
     #[test]
     fn tiles_are_as_large_as_shared_memory_allows() {
         let tile = |architecture: &Architecture, bytes: usize| {
-            Plan::new(architecture, &device(bytes, None), 1, true).map(|plan| plan.tile)
+            Plan::new(architecture, &device(bytes, None), 1, false).map(|plan| plan.tile)
         };
         assert_eq!(tile(&grid(), 227 << 10), Some(64));
         assert_eq!(tile(&siren(), 227 << 10), Some(32));
@@ -393,7 +410,7 @@ mod tests {
     #[test]
     fn places_of_parameters_are_those_of_the_architecture() {
         for architecture in [grid(), siren()] {
-            let plan = Plan::new(&architecture, &device(227 << 10, None), 1, true).unwrap();
+            let plan = Plan::new(&architecture, &device(227 << 10, None), 1, false).unwrap();
             let specs = architecture.tensors();
             let offset = |name: &str| specs.iter().find(|s| s.name == name).unwrap().offset;
             assert_eq!(plan.table, offset("mlp.0.weight"));
@@ -408,10 +425,28 @@ mod tests {
     }
 
     #[test]
+    fn planes_cover_a_pass_on_tensor_cores() {
+        let card = device(227 << 10, Some(132));
+        let plan = |width, bytes| {
+            let mut architecture = grid();
+            architecture.mlp.hidden_width = width;
+            Plan::new(&architecture, &device(bytes, None), 1, true).unwrap()
+        };
+        for width in [16, 20, 64, 100, 128, 200] {
+            let plan = plan(width, card.max_shared_memory_size);
+            assert!(plan.tensor_cores, "{width}");
+            let planes = plan.rows / tensor_cores::ROWS * (plan.tile / tensor_cores::COLUMNS);
+            assert_eq!(plan.units(), planes * tensor_cores::PLANE, "{width}");
+        }
+        // A tile that has room is narrower than a plane's product.
+        assert!(!plan(200, 32 << 10).tensor_cores);
+    }
+
+    #[test]
     fn workgroups_fill_a_card_and_keep_to_the_turns_of_software() {
         let cubes = |architecture: &Architecture, samples| {
             let card = device(227 << 10, Some(132));
-            Plan::new(architecture, &card, 1, true)
+            Plan::new(architecture, &card, 1, false)
                 .unwrap()
                 .cubes(samples, &card)
         };
@@ -421,7 +456,7 @@ mod tests {
         assert_eq!(cubes(&siren(), 33), 2);
 
         let software = device(32 << 10, None);
-        let plan = Plan::new(&grid(), &software, 1, true).unwrap();
+        let plan = Plan::new(&grid(), &software, 1, false).unwrap();
         let samples = 1 << 20;
         let tiles = samples / plan.tile;
         let tiles_of_a_cube = tiles.div_ceil(plan.cubes(samples, &software));

@@ -4,6 +4,7 @@ use cubecl::prelude::*;
 
 use super::Lanes;
 use super::plan::Plan;
+use super::tensor_cores::{COLUMNS, PLANE, ROWS, Rights, SIDE_BY_SIDE, Split, Sums};
 use super::workgroup::Workgroup;
 
 /// The gradient by the output layer's weights and bias: `input` is the first row of what went in.
@@ -44,6 +45,118 @@ pub(super) fn output_gradient(
 /// layer's sums and of what went in.
 #[cube]
 pub(super) fn layer_gradient(
+    workgroup: &Workgroup,
+    sums: &mut SliceMut<f32>,
+    start: usize,
+    first_tile: bool,
+    by_layer: usize,
+    input: usize,
+    #[comptime] inputs: usize,
+    #[comptime] plan: Plan,
+) {
+    if comptime!(plan.tensor_cores) {
+        weights_by_planes(
+            workgroup, sums, start, first_tile, by_layer, input, inputs, plan,
+        );
+    } else {
+        weights_by_units(
+            workgroup, sums, start, first_tile, by_layer, input, inputs, plan,
+        );
+    }
+    let stride = comptime!(plan.stride());
+    let outputs = comptime!(plan.width);
+    for row in range_stepped(UNIT_POS as usize, outputs, comptime!(plan.units())) {
+        let mut sum = Lanes::new(0.0);
+        for group in 0..comptime!(plan.sample_groups()) {
+            sum += workgroup.rows[(by_layer + row) * stride + group];
+        }
+        let place = start + comptime!(inputs * outputs).runtime() + row;
+        add_sum(sums, place, total(sum), first_tile);
+    }
+}
+
+/// A plane takes 16 outputs by 32 inputs at a time.
+#[cube]
+fn weights_by_planes(
+    workgroup: &Workgroup,
+    sums: &mut SliceMut<f32>,
+    start: usize,
+    first_tile: bool,
+    by_layer: usize,
+    input: usize,
+    #[comptime] inputs: usize,
+    #[comptime] plan: Plan,
+) {
+    let stride = comptime!(plan.stride());
+    let outputs = comptime!(plan.width);
+    let across = comptime!(inputs.div_ceil(COLUMNS));
+    let blocks = comptime!(plan.width.div_ceil(ROWS) * inputs.div_ceil(COLUMNS));
+    let unit = UNIT_POS as usize % PLANE;
+    let plane = UNIT_POS as usize / PLANE;
+    let line = spread(unit / 4);
+    for block in range_stepped(plane, blocks, comptime!(plan.units() / PLANE)) {
+        let row = block / across * ROWS + line;
+        let column = block % across * COLUMNS;
+        // Rows that nobody adds up must be there, too.
+        let upper = (by_layer + min(row, outputs - 1)) * stride;
+        let lower = (by_layer + min(row + 8, outputs - 1)) * stride;
+        let mut products = Sums::new();
+        for step in 0..comptime!(plan.groups() / 4) {
+            let group = step * 4 + unit % 4;
+            let by_upper = workgroup.rows[upper + group];
+            let by_lower = workgroup.rows[lower + group];
+            let mut rows = Array::<Lanes>::new(SIDE_BY_SIDE);
+            #[unroll]
+            for index in 0..SIDE_BY_SIDE {
+                let own = min(column + comptime!(8 * index) + line, inputs - 1);
+                rows[index] = workgroup.rows[(input + own) * stride + group];
+            }
+            // Two of four samples at a time.
+            #[unroll]
+            for half in 0..2usize {
+                let first = comptime!(2 * half);
+                let mut left = Lanes::new(by_upper[first]);
+                left[1] = by_lower[first];
+                left[2] = by_upper[comptime!(first + 1)];
+                left[3] = by_lower[comptime!(first + 1)];
+                products.add_products(&Split::left(left), &Rights::of_rows(&rows, first));
+            }
+        }
+        #[unroll]
+        for low in 0..2usize {
+            #[unroll]
+            for side in 0..2usize {
+                let of_matrices = products.row(low, side);
+                #[unroll]
+                for index in 0..SIDE_BY_SIDE {
+                    let k = column + comptime!(8 * index + 4 * side) + unit % 4;
+                    if k < inputs {
+                        add_weight(
+                            sums,
+                            start,
+                            row + comptime!(8 * low),
+                            k,
+                            of_matrices[index],
+                            first_tile,
+                            inputs,
+                            outputs,
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A row or column of a matrix of 8: neighbours among a plane's units read rows that lie in different banks.
+#[cube]
+fn spread(line: usize) -> usize {
+    line / 2 + line % 2 * 4
+}
+
+/// A unit takes blocks of four, or two, outputs by four inputs.
+#[cube]
+fn weights_by_units(
     workgroup: &Workgroup,
     sums: &mut SliceMut<f32>,
     start: usize,
@@ -147,14 +260,6 @@ pub(super) fn layer_gradient(
                 }
             }
         }
-    }
-    for row in range_stepped(UNIT_POS as usize, outputs, units) {
-        let mut sum = Lanes::new(0.0);
-        for group in 0..comptime!(plan.sample_groups()) {
-            sum += workgroup.rows[(by_layer + row) * stride + group];
-        }
-        let place = start + comptime!(inputs * outputs).runtime() + row;
-        add_sum(sums, place, total(sum), first_tile);
     }
 }
 
