@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::colour::Background;
-use super::error::RenderError;
+use crate::query::SettingOutOfRange;
 
 /// How a picture is rendered. Start from [`Default`].
 #[derive(Clone, Debug, PartialEq)]
@@ -93,13 +93,9 @@ impl Default for View {
 }
 
 impl RenderSettings {
-    pub(super) fn check(&self) -> Result<(), RenderError> {
+    pub(super) fn check(&self) -> Result<(), SettingOutOfRange> {
         let refused = |name, value: String, expected: &str| {
-            Err(RenderError::Setting {
-                name,
-                value,
-                expected: expected.to_owned(),
-            })
+            Err(SettingOutOfRange::new(name, value, expected))
         };
         let (width, height) = (self.width, self.height);
         let pixels = u64::from(width) * u64::from(height);

@@ -236,12 +236,14 @@ impl ApiError {
             ApiError::Ray(error) | ApiError::Render(RenderError::Ray(error)) => ray_verdict(error),
             ApiError::Project(error) => match error {
                 ProjectError::NotFinite { .. } => blame("FIELD_INVALID", "points"),
-                ProjectError::Setting { name, .. } => blame("FIELD_INVALID", name),
+                ProjectError::Setting(setting) => blame("FIELD_INVALID", setting.name),
                 ProjectError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
             },
             ApiError::Render(error) => match error {
-                RenderError::Setting { name: "size", .. } => blame("FIELD_INVALID", "width"),
-                RenderError::Setting { name, .. } => blame("FIELD_INVALID", name),
+                RenderError::Setting(setting) => match setting.name {
+                    "size" => blame("FIELD_INVALID", "width"),
+                    name => blame("FIELD_INVALID", name),
+                },
                 RenderError::NoMesh => blame("FIELD_INVALID", "mesh"),
                 RenderError::NoDirection => blame("FIELD_INVALID", "eye"),
                 RenderError::Ray(_) | RenderError::Evaluation(_) => blame("FIELD_INVALID", "mode"),
@@ -270,7 +272,7 @@ fn ray_verdict(error: &RayError) -> Verdict {
         RayError::NotFinite { .. } | RayError::NoDirection { .. } => {
             (Code::InvalidArgument, "FIELD_INVALID", Some("rays"))
         }
-        RayError::Setting { name, .. } => (Code::InvalidArgument, "FIELD_INVALID", Some(*name)),
+        RayError::Setting(setting) => (Code::InvalidArgument, "FIELD_INVALID", Some(setting.name)),
         RayError::FieldNotFinite { .. } => (Code::FailedPrecondition, "MODEL_NOT_FINITE", None),
         RayError::Cancelled => (Code::Cancelled, "CANCELLED", None),
     };

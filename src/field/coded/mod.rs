@@ -17,7 +17,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
-use super::model::ModelError;
+use super::model_error::ModelError;
 use super::model_tensors::{Stored, checked};
 use super::spline::{Degree, SparseSpline};
 use super::{MOST_CELLS, OuterSurface};
