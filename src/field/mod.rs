@@ -12,6 +12,7 @@ mod engine;
 mod extended;
 mod metrics;
 mod model;
+mod model_check;
 mod model_error;
 mod model_file;
 mod model_tensors;

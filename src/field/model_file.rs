@@ -14,6 +14,9 @@ use safetensors::tensor::{Dtype, serialize};
 use super::checksum::{verify, with_checksum};
 use super::coded::{self, CompactForm, Contents, Numbers};
 use super::model::{Model, Training};
+use super::model_check::{
+    check_bounds, check_frame, check_header, check_size, check_training, shown_training,
+};
 use super::model_error::ModelError;
 use super::model_tensors::{
     Stored, check_outer, check_spline, outer_tensors, read_outer, read_spline, spline_tensors,
@@ -21,6 +24,7 @@ use super::model_tensors::{
 use super::spline::Degree;
 use crate::geometry::{Bounds, Similarity};
 use crate::network::Architecture;
+use crate::words::{quoted, retold};
 
 /// The one metadata entry: a [`Description`] as JSON.
 const METADATA_KEY: &str = "overfit";
@@ -112,14 +116,17 @@ impl Model {
     /// # Errors
     /// Fails on anything that [`to_bytes`](Self::to_bytes) did not write, and names what is wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model, ModelError> {
-        let damaged =
-            |error: safetensors::SafeTensorError| ModelError::NotSafetensors(error.to_string());
+        let damaged = |error: safetensors::SafeTensorError| {
+            ModelError::NotSafetensors(retold(&error.to_string()))
+        };
+        check_header(bytes)?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let entry = metadata.get(METADATA_KEY).ok_or_else(|| {
             ModelError::Incomplete(format!("its metadata has no '{METADATA_KEY}'"))
         })?;
+        check_size(entry.len())?;
         verify(entry, &tensors)?;
         let FormatOnly { format } = parse(entry)?;
         let mut description: Description = match format.as_str() {
@@ -127,7 +134,8 @@ impl Model {
             coded::FORMAT => parse(&coded::description(&tensors)?)?,
             other => {
                 let text = format!(
-                    "its format is '{other}', this version reads '{FORMAT}' and '{}'",
+                    "its format is '{}', this version reads '{FORMAT}' and '{}': a newer Overfit may read it",
+                    quoted(other),
                     coded::FORMAT
                 );
                 return Err(ModelError::Incomplete(text));
@@ -139,14 +147,9 @@ impl Model {
         }
         description.architecture.validate()?;
         let frame = description.frame;
-        if !(frame.scale.is_finite()
-            && frame.scale > 0.0
-            && frame.center.iter().all(|c| c.is_finite()))
-        {
-            return Err(ModelError::Incomplete(
-                "its frame is no similarity".to_owned(),
-            ));
-        }
+        check_frame(&frame)?;
+        check_bounds(&description.bounds, &frame)?;
+        check_training(&description.training)?;
         let numbers = match (&description.training.compact, &description.contents) {
             (Some(form), Some(contents)) if format == coded::FORMAT => {
                 let spline = description.spline.as_ref();
@@ -168,7 +171,7 @@ impl Model {
             frame,
             bounds: description.bounds,
             outer: numbers.outer,
-            training: description.training,
+            training: shown_training(description.training),
         })
     }
 
@@ -248,150 +251,11 @@ fn plain_numbers(
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ModelError> {
     serde_json::from_str(text).map_err(|error| {
         ModelError::Incomplete(format!(
-            "its metadata '{METADATA_KEY}' does not parse: {error}"
+            "its metadata '{METADATA_KEY}' does not parse: {}",
+            retold(&error.to_string())
         ))
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::field::{OuterSurface, SparseSpline, SplineLevel};
-    use crate::network::{Activation, Encoding, Identity, Mlp, Relu, initial_parameters};
-
-    fn model() -> Model {
-        let architecture = Architecture {
-            encoding: Encoding::Identity(Identity {}),
-            mlp: Mlp {
-                hidden_width: 8,
-                hidden_layers: 1,
-                activation: Activation::Relu(Relu {}),
-            },
-        };
-        Model {
-            spline: Some(Arc::new(SparseSpline {
-                degree: Degree::Cubic,
-                levels: vec![
-                    SplineLevel {
-                        cells: 16,
-                        bricks: vec![3, 7],
-                        masks: vec![0x8000_0000_0000_0001, 0x10],
-                        coefficients: vec![0.5, -0.25, 1e-3],
-                    },
-                    SplineLevel {
-                        cells: 32,
-                        bricks: vec![500],
-                        masks: vec![0x3],
-                        // Half precision holds them.
-                        coefficients: vec![-0.125, 0.75],
-                    },
-                ],
-            })),
-            parameters: initial_parameters(&architecture, 1),
-            architecture,
-            frame: Similarity {
-                center: [1e9, 0.1, -3.0],
-                scale: 1e-9,
-            },
-            bounds: Bounds {
-                min: [-1.0; 3],
-                max: [2.0; 3],
-            },
-            outer: Some(OuterSurface {
-                places: vec![
-                    [0, 2, 3],
-                    [128, 0, 0],
-                    [128, 2, 0],
-                    [128, 0, 2],
-                    [128, 2, 2],
-                ],
-                nearest: vec![
-                    [0.1, 0.2, 0.3],
-                    [0.9, 0.5, 0.0],
-                    [0.8; 3],
-                    [0.7; 3],
-                    [0.6; 3],
-                ],
-                cells: vec![[1, 2, 3, 4]],
-            }),
-            training: Training::default(),
-        }
-    }
-
-    #[test]
-    fn a_model_survives_its_file() {
-        let model = model();
-        assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
-        assert_eq!(model.to_bytes(), model.to_bytes());
-    }
-
-    #[test]
-    fn every_truncation_is_an_error() {
-        let bytes = model().to_bytes();
-        for length in 0..bytes.len() {
-            assert!(
-                Model::from_bytes(&bytes[..length]).is_err(),
-                "{length} bytes"
-            );
-        }
-    }
-
-    #[test]
-    fn every_flipped_bit_of_the_tensors_is_found() {
-        let mut bytes = model().to_bytes();
-        let (header, _) = SafeTensors::read_metadata(&bytes).unwrap();
-        for place in 8 + header..bytes.len() {
-            bytes[place] ^= 1 << (place % 8);
-            let error = Model::from_bytes(&bytes).unwrap_err();
-            assert!(matches!(error, ModelError::Damaged(_)), "{place}: {error}");
-            bytes[place] ^= 1 << (place % 8);
-        }
-        Model::from_bytes(&bytes).unwrap();
-    }
-
-    #[test]
-    fn an_outer_surface_is_optional_and_checked() {
-        let older = Model {
-            outer: None,
-            ..model()
-        };
-        assert_eq!(Model::from_bytes(&older.to_bytes()).unwrap(), older);
-        let mut damaged = model();
-        damaged.outer.as_mut().unwrap().cells[0][3] = 5;
-        let words = Model::from_bytes(&damaged.to_bytes())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            words.contains("outer surface") && words.contains("cell 0"),
-            "{words}"
-        );
-    }
-
-    #[test]
-    fn a_spline_is_optional_and_checked() {
-        let alone = Model {
-            spline: None,
-            ..model()
-        };
-        assert_eq!(Model::from_bytes(&alone.to_bytes()).unwrap(), alone);
-        let mut damaged = model();
-        Arc::make_mut(damaged.spline.as_mut().unwrap()).levels[0].bricks[1] = 1_000_000;
-        let words = Model::from_bytes(&damaged.to_bytes())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            words.contains("spline") && words.contains("brick 1000000"),
-            "{words}"
-        );
-    }
-
-    #[test]
-    fn a_missing_folder_is_named() {
-        let path = Path::new("/does/not/exist/model.safetensors");
-        let message = model().save(path).unwrap_err().to_string();
-        assert!(
-            message.contains("/does/not/exist/model.safetensors"),
-            "{message}"
-        );
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ mod ball;
 mod compare;
 mod compress;
 mod evaluate;
+mod far;
 mod hessian;
 mod loaded;
 mod measure;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::colour::Background;
 use crate::query::SettingOutOfRange;
+use crate::words::quoted;
 
 /// How a picture is rendered. Start from [`Default`].
 #[derive(Clone, Debug, PartialEq)]
@@ -141,7 +142,7 @@ impl RenderSettings {
 
 /// A name that is none of the known ones.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} '{name}': use {known}")]
+#[error("unknown {what} '{}': use {known}", quoted(name))]
 pub struct UnknownName {
     /// Of what.
     pub what: &'static str,
