@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import bpy
 
-from .client.connection import Connection, ConnectionState
+from .client.connection import Connection
+from .client.connection_state import ConnectionState
 from .client.daemon_process import DaemonProcess
 from .client.event_loop import SteppedLoop
 from .escape import EscapeWatch

@@ -1,7 +1,6 @@
 """The connection to the daemon: finding it, the handshake, and its state in words."""
 
 import asyncio
-import enum
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,12 +18,14 @@ from ..api.model_grpc import ModelServiceStub
 from ..api.query_grpc import QueryServiceStub
 from ..api.server_grpc import ServerServiceStub
 from ..api.server_pb2 import GetServerInfoRequest, GetServerInfoResponse
+from .connection_state import ConnectionState, Start
 from .daemon_file import read_daemon_file
 from .daemon_process import DaemonProcess, end_process
 from .event_loop import SteppedLoop
 from .peer import LocalPeer, Peer
-from .problem import ConnectionLost, Cure, NobodyThere, NoRoom, NotFound, Problem
+from .problem import ConnectionLost, Cure, NobodyThere, Problem
 from .program import find_program
+from .refusal import greeting, refusal
 from .remote import check, find_remote
 from .settings_schema import Setting, ask_for_settings
 from .target import LocalTarget, RemoteTarget, Target
@@ -33,35 +34,12 @@ from .version import same_version
 HANDSHAKE_SECONDS = 5.0
 """How long a daemon may take to answer; a busy machine is slow, a dead port says so at once."""
 HEARTBEAT_SECONDS = 5.0
-KINDS = {
-    Status.NOT_FOUND: NotFound,
-    Status.RESOURCE_EXHAUSTED: NoRoom,
-    Status.UNAVAILABLE: ConnectionLost,  # it is about to end
-}
 LOOK_SECONDS = 1.0
 """How often to look whether a daemon has appeared."""
 LISTED_FITS = 100
 """So many of the newest are looked at: those that wait or run are among them."""
 AGAIN_SECONDS = 30.0
 """How often to try again where nobody was: a daemon on another computer cannot be seen to appear."""
-
-
-class ConnectionState(enum.Enum):
-    """Where the connection stands."""
-
-    IDLE = enum.auto()
-    CONNECTING = enum.auto()
-    READY = enum.auto()
-    FAILED = enum.auto()
-
-
-class Start(enum.Enum):
-    """Whether a daemon that is not there is started."""
-
-    NEVER = enum.auto()
-    NEEDED = enum.auto()
-    """As the preferences say, unless that went wrong before."""
-    ASKED = enum.auto()
 
 
 class Connection:
@@ -211,7 +189,7 @@ class Connection:
         try:
             yield
         except GRPCError as error:
-            raise self._refusal(error) from error
+            raise refusal(error, self.peer) from error
         except (StreamTerminatedError, ProtocolError, OSError, TimeoutError) as error:
             lost = ConnectionLost("The connection to the Overfit daemon was lost")
             cure = Cure.START if isinstance(self.peer, LocalPeer) else Cure.NONE
@@ -325,18 +303,18 @@ class Connection:
             self._say_ready()
 
     async def _ask(self) -> GetServerInfoResponse:
-        with self._within_time():
+        with greeting(self.peer):
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 return await ServerServiceStub(self._open_channel()).GetServerInfo(GetServerInfoRequest())
 
     async def _learn_settings(self) -> None:
-        with self._within_time():
+        with greeting(self.peer):
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 self.settings = await ask_for_settings(ServerServiceStub(self._open_channel()))
 
     async def _settle_fits(self) -> None:
         """Cancels what nobody wants any more, and counts the others."""
-        with self._within_time():
+        with greeting(self.peer):
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 await self._cancel_unwanted()
                 await self._ask_for_fits()
@@ -356,31 +334,8 @@ class Connection:
         self.fits_there = sum(fit.state in (FIT_STATE_QUEUED, FIT_STATE_RUNNING) for fit in fits)
         return fits
 
-    @contextmanager
-    def _within_time(self) -> Iterator[None]:
-        """Around a call of the handshake: turns what it raises into `Problem`s."""
-        peer = self.peer
-        try:
-            yield
-        except GRPCError as error:
-            raise self._refusal(error) from error
-        except TimeoutError:
-            raise peer.silent() from None
-        except (StreamTerminatedError, ProtocolError, OSError) as error:
-            raise peer.nobody(error) from error
-
     async def _add_token(self, event: SendRequest) -> None:
         event.metadata["authorization"] = f"Bearer {self.peer.token}"
-
-    def _refusal(self, error: GRPCError) -> Problem:
-        """A daemon's error in words; its own message is written for users already."""
-        if error.status is Status.UNAUTHENTICATED:
-            return self.peer.wrong_token()
-        if error.status is Status.UNIMPLEMENTED:
-            cure = Cure.RESTART if isinstance(self.peer, LocalPeer) else Cure.NONE
-            return Problem("The program that answers is not an Overfit daemon of this version. Update the daemon", cure)
-        kind = KINDS.get(error.status, Problem)
-        return kind(error.message or f"The daemon refused: {error.status.name.replace('_', ' ').lower()}")
 
     def _open_channel(self) -> Channel:
         if self._channel is None:

@@ -2,7 +2,8 @@
 
 import bpy
 
-from ..client.connection import ConnectionState, Start, fits_in_words
+from ..client.connection import fits_in_words
+from ..client.connection_state import ConnectionState, Start
 from ..client.daemon_process import last_lines, log_path
 from ..client.problem import Problem
 from ..client.program import find_program

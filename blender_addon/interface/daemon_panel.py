@@ -2,7 +2,8 @@
 
 import bpy
 
-from ..client.connection import Connection, ConnectionState, fits_in_words
+from ..client.connection import Connection, fits_in_words
+from ..client.connection_state import ConnectionState
 from ..client.daemon_file import default_data_dir
 from ..client.peer import LocalPeer
 from ..client.problem import Cure

@@ -25,7 +25,8 @@ from ..api.fit_pb2 import (
     WatchFitRequest,
 )
 from ..api.mesh_pb2 import HealthReport
-from ..client.connection import Connection, ConnectionState, Start
+from ..client.connection import Connection
+from ..client.connection_state import ConnectionState, Start
 from ..client.problem import ConnectionLost, NoRoom, NotFound, Problem
 from ..scene.attributes import Attributes
 from ..scene.field import Field

@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..api.fit_pb2 import FIT_STATE_QUEUED, FIT_STATE_RUNNING, FIT_STATE_SUCCEEDED
-from ..client.connection import Connection, ConnectionState
+from ..client.connection import Connection
+from ..client.connection_state import ConnectionState
 from ..client.problem import Problem
 from ..scene.waiting import stop_waiting, waiting_objects
 

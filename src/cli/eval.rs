@@ -16,7 +16,7 @@ use super::output::{
 };
 use super::points::{NumberWriter, PointFile};
 use super::progress::Bar;
-use crate::query::{Evaluation, LoadedModel, Quantity};
+use crate::query::{Evaluation, EvaluationError, LoadedModel, Quantity};
 
 /// Evaluate a model at points: signed distances, gradients, curvatures
 ///
@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
                     return Err(Interrupted::default().into());
                 }
                 let started = Instant::now();
-                let rows = rows(&evaluation, &loaded, batch);
+                let rows = rows(&evaluation, &loaded, batch)?;
                 seconds += started.elapsed().as_secs_f64();
                 writer.extend(&rows).with_context(cannot_write)?;
                 done += batch.len() as u64;
@@ -132,8 +132,12 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
 }
 
 /// The rows of the result for some points, flat.
-fn rows(evaluation: &Evaluation, loaded: &LoadedModel, points: &[[f64; 3]]) -> Vec<f32> {
-    let columns = evaluation.at(loaded, points);
+fn rows(
+    evaluation: &Evaluation,
+    loaded: &LoadedModel,
+    points: &[[f64; 3]],
+) -> Result<Vec<f32>, EvaluationError> {
+    let columns = evaluation.finite_at(loaded, points)?;
     let mut rows = Vec::with_capacity(points.len() * evaluation.width());
     for index in 0..points.len() {
         for column in &columns {
@@ -141,7 +145,7 @@ fn rows(evaluation: &Evaluation, loaded: &LoadedModel, points: &[[f64; 3]]) -> V
             rows.extend_from_slice(&column.numbers[index * width..(index + 1) * width]);
         }
     }
-    rows
+    Ok(rows)
 }
 
 fn columns_of(quantities: &[Quantity]) -> Vec<ColumnReport> {

@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 
 use super::interrupt::Interrupted;
 use crate::field::{DeviceError, panic_message};
+use crate::words::shown;
 
 /// Prints `error` with its causes and gives the exit code.
 pub(super) fn report(error: &anyhow::Error) -> ExitCode {
@@ -47,7 +48,7 @@ pub(super) fn report_usage(error: &clap::Error) -> ExitCode {
 
 fn print(line: &str) {
     // Nobody is left to tell if standard error is closed.
-    let _ = writeln!(std::io::stderr(), "overfit: {line}");
+    let _ = writeln!(std::io::stderr(), "overfit: {}", shown(line, usize::MAX));
 }
 
 /// The chain of causes. Errors of the library say their cause by themselves: it is not said twice.

@@ -1,5 +1,6 @@
 //! Rows of numbers as text: read from files and standard input, and written.
 
+use crate::words::quoted;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -48,7 +49,7 @@ pub(super) fn text_rows<const W: usize>(path: &Path, what: &str) -> anyhow::Resu
             Err(numbers) if numbers.is_empty() && rows.is_empty() => (), // a heading
             _ => bail!(
                 "{name}: line {number} is '{}': {what} {W} numbers a line",
-                line.trim()
+                quoted(line.trim())
             ),
         }
     }

@@ -1,5 +1,6 @@
 //! Expressions in files.
 
+use crate::words::{quoted, retold};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,8 +51,9 @@ pub fn recipe_text(expression: &Expression) -> String {
 /// # Errors
 /// What is wrong, and where, in words.
 pub fn parse_recipe(text: &str) -> Result<Expression, String> {
-    let table: toml::Table = toml::from_str(text)
-        .map_err(|error: toml::de::Error| error.to_string().trim_end().replace('\n', " "))?;
+    let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| {
+        retold(&error.to_string().trim_end().replace('\n', " "))
+    })?;
     expression(toml::Value::Table(table), "the recipe")
 }
 
@@ -153,7 +155,7 @@ fn expression(value: toml::Value, at: &str) -> Result<Expression, String> {
     }
     Expression::deserialize(value).map_err(|error| {
         let error = error.to_string();
-        let first = error.lines().next().unwrap_or_default();
+        let first = retold(error.lines().next().unwrap_or_default());
         format!("{inside}: {first}")
     })
 }
@@ -167,7 +169,7 @@ fn unknown(name: &str, at: &str) -> String {
         Some(nearest) => format!("did you mean '{nearest}'?"),
         None => format!("use one of {}", Expression::NAMES.join(", ")),
     };
-    format!("{at}: there is no '{name}'; {question}")
+    format!("{at}: there is no '{}'; {question}", quoted(name))
 }
 
 fn in_words(value: &toml::Value) -> &'static str {

@@ -1,5 +1,6 @@
 //! Which rule decides inside from outside, and what is said about it.
 
+use crate::words::quoted;
 use std::fmt;
 use std::str::FromStr;
 
@@ -57,7 +58,7 @@ impl fmt::Display for SignPolicy {
 
 /// A name that is no sign policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown sign policy `{0}`: use auto, winding, parity or none")]
+#[error("unknown sign policy `{}`: use auto, winding, parity or none", quoted(.0))]
 pub struct UnknownSignPolicy(pub String);
 
 impl FromStr for SignPolicy {

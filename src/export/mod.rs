@@ -13,6 +13,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::field::Model;
+use crate::words::quoted;
 use source::Language;
 
 /// What a model can become.
@@ -70,7 +71,7 @@ pub enum ExportError {
 
 /// A name that is no format.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown format '{0}': use onnx, glsl, wgsl, osl or safetensors")]
+#[error("unknown format '{}': use onnx, glsl, wgsl, osl or safetensors", quoted(.0))]
 pub struct UnknownFormat(pub String);
 
 /// Most parameters of a network that is written as source code: some 200 KB of it, which compilers of shaders still take.

@@ -3,6 +3,7 @@
 use super::ExtractError;
 use super::simplify::Goal;
 use crate::geometry::{Bounds, Components};
+use crate::words::quoted;
 
 /// What a surface is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl SurfaceMode {
 
 /// A mode of a name that there is not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no mode `{0}`; there are marching-cubes and sharp")]
+#[error("there is no mode `{}`; there are marching-cubes and sharp", quoted(.0))]
 pub struct UnknownMode(String);
 
 impl std::str::FromStr for SurfaceMode {

@@ -5,7 +5,7 @@
 
 use safetensors::{SafeTensors, View};
 
-use super::model::ModelError;
+use super::model_error::ModelError;
 
 /// How a description with a checksum begins: eight hexadecimal digits follow.
 const BEGIN: &str = "{\"checksum\":\"";

@@ -1,5 +1,6 @@
 //! Names of the places where a field can run.
 
+use crate::words::quoted;
 use std::fmt;
 use std::str::FromStr;
 
@@ -34,7 +35,7 @@ pub enum DeviceChoice {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DeviceError {
     /// The text is no device.
-    #[error("unknown device '{0}': use auto, cpu, cuda:0 or vulkan:0")]
+    #[error("unknown device '{}': use auto, cpu, cuda:0 or vulkan:0", quoted(.0))]
     Unknown(String),
     /// This build has no code for it.
     #[error(

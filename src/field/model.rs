@@ -1,31 +1,17 @@
-//! A finished field and its file.
-//!
-//! One `.safetensors` file: the parameters as `f32` tensors with the names and shapes of [`Architecture::tensors`], and
-//! metadata that says how to evaluate them (docs/model-format.md).
+//! A finished field, with what is needed to use it in the mesh's own units.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, serialize};
-use thiserror::Error;
-
 use super::bodies::Bodies;
-use super::checksum::{verify, with_checksum};
-use super::coded::{self, CompactForm, Contents, Numbers};
+use super::coded::{self, CompactForm, Numbers};
 use super::corrected::Corrected;
 use super::engine::{Engine, SharedField};
 use super::metrics::Metrics;
-use super::model_tensors::{
-    Stored, check_outer, check_spline, outer_tensors, read_outer, read_spline, spline_tensors,
-};
 use super::outer_surface::OuterSurface;
-use super::spline::{Degree, SparseSpline, SplineField};
+use super::spline::{SparseSpline, SplineField};
 use crate::geometry::{Bounds, Similarity};
-use crate::network::{Architecture, ArchitectureError};
+use crate::network::Architecture;
 
 /// A field with everything needed to use it in the mesh's own units.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,74 +73,6 @@ pub struct Training {
     pub compact: Option<CompactForm>,
 }
 
-/// A model file that cannot be written or read.
-#[derive(Debug, Error)]
-pub enum ModelError {
-    /// Reading failed.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Writing failed; a file that was there before is unchanged.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The bytes are no safetensors file, or a damaged one.
-    #[error("not a model file: {0}. Models are .safetensors files that `overfit fit` writes")]
-    NotSafetensors(String),
-    /// A safetensors file, but not of ours, or with parts missing.
-    #[error("not an Overfit model: {0}")]
-    Incomplete(String),
-    /// What was read is not what was written.
-    #[error("the model file is damaged: {0}. Take it from a backup, or fit it again")]
-    Damaged(String),
-    /// The architecture cannot be built.
-    #[error(transparent)]
-    Architecture(#[from] ArchitectureError),
-}
-
-/// The one metadata entry: a [`Description`] as JSON.
-const METADATA_KEY: &str = "overfit";
-
-/// What files of this layout say of themselves.
-const FORMAT: &str = "overfit.field.v1";
-
-/// What a file says beside its tensors.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Description {
-    format: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    spline: Option<SplineDescription>,
-    architecture: Architecture,
-    frame: Similarity,
-    bounds: Bounds,
-    training: Training,
-    /// What is in the numbers of a compact file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    contents: Option<Contents>,
-}
-
-/// What every file says first.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct FormatOnly {
-    format: String,
-}
-
-/// What a file says of its spline beside its tensors.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct SplineDescription {
-    degree: Degree,
-    /// Cells along an axis, by level.
-    cells: Vec<u32>,
-}
-
 impl Model {
     /// How many numbers the field is made of: those of the network and of the spline.
     pub fn parameter_count(&self) -> usize {
@@ -173,40 +91,6 @@ impl Model {
                 scale: 1.0,
             }),
         }
-    }
-
-    /// The file's bytes; those of the compact form where [`Training::compact`] has its steps.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        match &self.training.compact {
-            None => self.to_plain_bytes(),
-            Some(form) => self.compact_bytes(form),
-        }
-    }
-
-    /// The bytes of a file whose numbers are tensors, whatever form the model has; levels of the spline but the first in half precision.
-    pub fn to_plain_bytes(&self) -> Vec<u8> {
-        let bytes: &[u8] = bytemuck::cast_slice(&self.parameters);
-        let tensors = self.architecture.tensors().into_iter().map(|spec| {
-            let range = spec.offset * 4..(spec.offset + spec.len()) * 4;
-            let bytes = Cow::Borrowed(&bytes[range]);
-            (spec.name, Stored::new(Dtype::F32, spec.shape, bytes))
-        });
-        let outer = self.outer.iter().flat_map(outer_tensors);
-        let spline = self.spline.iter().flat_map(|spline| spline_tensors(spline));
-        let mut description = self.description(FORMAT, None);
-        description.training.compact = None;
-        let description = serde_json::json!(description);
-        file_bytes(tensors.chain(outer).chain(spline), &description)
-    }
-
-    fn compact_bytes(&self, form: &CompactForm) -> Vec<u8> {
-        let (words, contents) = coded::write(&self.architecture, form, &self.numbers());
-        let description = serde_json::json!(self.description(coded::FORMAT, Some(contents)));
-        let tensors = coded::tensors(&description.to_string(), &words);
-        let format = FormatOnly {
-            format: coded::FORMAT.to_owned(),
-        };
-        file_bytes(tensors, &serde_json::json!(format))
     }
 
     /// The same model with its numbers rounded to steps, as its compact file has them.
@@ -232,173 +116,13 @@ impl Model {
         }
     }
 
-    fn numbers(&self) -> Numbers {
+    pub(super) fn numbers(&self) -> Numbers {
         Numbers {
             parameters: self.parameters.clone(),
             spline: self.spline.as_deref().cloned(),
             outer: self.outer.clone(),
         }
     }
-
-    fn description(&self, format: &str, contents: Option<Contents>) -> Description {
-        Description {
-            format: format.to_owned(),
-            spline: self.spline.as_ref().map(|spline| SplineDescription {
-                degree: spline.degree,
-                cells: spline.levels.iter().map(|level| level.cells).collect(),
-            }),
-            architecture: self.architecture.clone(),
-            frame: self.frame,
-            bounds: self.bounds,
-            training: self.training.clone(),
-            contents,
-        }
-    }
-
-    /// Reads a file's bytes.
-    ///
-    /// # Errors
-    /// Fails on anything that [`to_bytes`](Self::to_bytes) did not write, and names what is wrong.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Model, ModelError> {
-        let damaged =
-            |error: safetensors::SafeTensorError| ModelError::NotSafetensors(error.to_string());
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let entry = metadata.get(METADATA_KEY).ok_or_else(|| {
-            ModelError::Incomplete(format!("its metadata has no '{METADATA_KEY}'"))
-        })?;
-        verify(entry, &tensors)?;
-        let FormatOnly { format } = parse(entry)?;
-        let mut description: Description = match format.as_str() {
-            FORMAT => parse(entry)?,
-            coded::FORMAT => parse(&coded::description(&tensors)?)?,
-            other => {
-                let text = format!(
-                    "its format is '{other}', this version reads '{FORMAT}' and '{}'",
-                    coded::FORMAT
-                );
-                return Err(ModelError::Incomplete(text));
-            }
-        };
-        if format == FORMAT {
-            // Only compact files have steps.
-            description.training.compact = None;
-        }
-        description.architecture.validate()?;
-        let frame = description.frame;
-        if !(frame.scale.is_finite()
-            && frame.scale > 0.0
-            && frame.center.iter().all(|c| c.is_finite()))
-        {
-            return Err(ModelError::Incomplete(
-                "its frame is no similarity".to_owned(),
-            ));
-        }
-        let numbers = match (&description.training.compact, &description.contents) {
-            (Some(form), Some(contents)) if format == coded::FORMAT => {
-                let spline = description.spline.as_ref();
-                let levels = spline.map(|spline| (spline.degree, spline.cells.as_slice()));
-                coded::read(&tensors, &description.architecture, levels, form, contents)?
-            }
-            _ => plain_numbers(&tensors, &description)?,
-        };
-        if let Some(index) = numbers.parameters.iter().position(|x| !x.is_finite()) {
-            let text = format!("parameter {index} is {}", numbers.parameters[index]);
-            return Err(ModelError::Incomplete(text));
-        }
-        check_spline(numbers.spline.as_ref())?;
-        check_outer(numbers.outer.as_ref())?;
-        Ok(Model {
-            spline: numbers.spline.map(Arc::new),
-            architecture: description.architecture,
-            parameters: numbers.parameters,
-            frame,
-            bounds: description.bounds,
-            outer: numbers.outer,
-            training: description.training,
-        })
-    }
-
-    /// Writes the file: to a temporary file beside it, synced, then renamed, so that no half model is ever seen; then the
-    /// folder is synced, so that a power cut does not take it back.
-    ///
-    /// # Errors
-    /// Fails if the folder cannot be written or the disk is full; a file that was there before is then unchanged.
-    pub fn save(&self, path: &Path) -> Result<(), ModelError> {
-        crate::atomic_file::write(path, |file| file.write_all(&self.to_bytes())).map_err(|source| {
-            ModelError::Write {
-                path: path.to_owned(),
-                source,
-            }
-        })
-    }
-
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// As [`from_bytes`](Self::from_bytes), and if the file cannot be read.
-    pub fn load(path: &Path) -> Result<Model, ModelError> {
-        let bytes = std::fs::read(path).map_err(|source| ModelError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Model::from_bytes(&bytes)
-    }
-}
-
-/// A file of tensors and of what it says of itself.
-fn file_bytes<'a>(
-    tensors: impl IntoIterator<Item = (String, Stored<'a>)>,
-    description: &serde_json::Value,
-) -> Vec<u8> {
-    let tensors: Vec<(String, Stored)> = tensors.into_iter().collect();
-    let description = with_checksum(&description.to_string(), &tensors);
-    // One entry: several would come out in a new order each time, and the same model would not be the same file.
-    let metadata = HashMap::from([(METADATA_KEY.to_owned(), description)]);
-    serialize(tensors, Some(metadata)).expect("names are unique and sizes match")
-}
-
-/// The numbers of a file that has them as tensors.
-fn plain_numbers(
-    tensors: &SafeTensors<'_>,
-    description: &Description,
-) -> Result<Numbers, ModelError> {
-    let architecture = &description.architecture;
-    let mut parameters = Vec::with_capacity(architecture.parameter_count());
-    for spec in architecture.tensors() {
-        let tensor = tensors
-            .tensor(&spec.name)
-            .map_err(|_| ModelError::Incomplete(format!("tensor '{}' is missing", spec.name)))?;
-        if tensor.dtype() != Dtype::F32 || tensor.shape() != spec.shape {
-            return Err(ModelError::Incomplete(format!(
-                "tensor '{}' is {:?} {:?}, its architecture needs F32 {:?}",
-                spec.name,
-                tensor.dtype(),
-                tensor.shape(),
-                spec.shape
-            )));
-        }
-        let (chunks, _) = tensor.data().as_chunks::<4>();
-        parameters.extend(chunks.iter().map(|&bytes| f32::from_le_bytes(bytes)));
-    }
-    let spline = description.spline.as_ref().map(|spline| {
-        let SplineDescription { degree, cells } = spline;
-        read_spline(tensors, *degree, cells)
-    });
-    Ok(Numbers {
-        parameters,
-        spline: spline.transpose()?,
-        outer: read_outer(tensors)?,
-    })
-}
-
-fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ModelError> {
-    serde_json::from_str(text).map_err(|error| {
-        ModelError::Incomplete(format!(
-            "its metadata '{METADATA_KEY}' does not parse: {error}"
-        ))
-    })
 }
 
 impl fmt::Display for Model {
@@ -407,148 +131,5 @@ impl fmt::Display for Model {
             write!(f, "{spline}, ")?;
         }
         self.architecture.fmt(f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::field::SplineLevel;
-    use crate::network::{Activation, Encoding, Identity, Mlp, Relu, initial_parameters};
-
-    fn model() -> Model {
-        let architecture = Architecture {
-            encoding: Encoding::Identity(Identity {}),
-            mlp: Mlp {
-                hidden_width: 8,
-                hidden_layers: 1,
-                activation: Activation::Relu(Relu {}),
-            },
-        };
-        Model {
-            spline: Some(Arc::new(SparseSpline {
-                degree: Degree::Cubic,
-                levels: vec![
-                    SplineLevel {
-                        cells: 16,
-                        bricks: vec![3, 7],
-                        masks: vec![0x8000_0000_0000_0001, 0x10],
-                        coefficients: vec![0.5, -0.25, 1e-3],
-                    },
-                    SplineLevel {
-                        cells: 32,
-                        bricks: vec![500],
-                        masks: vec![0x3],
-                        // Half precision holds them.
-                        coefficients: vec![-0.125, 0.75],
-                    },
-                ],
-            })),
-            parameters: initial_parameters(&architecture, 1),
-            architecture,
-            frame: Similarity {
-                center: [1e9, 0.1, -3.0],
-                scale: 1e-9,
-            },
-            bounds: Bounds {
-                min: [-1.0; 3],
-                max: [2.0; 3],
-            },
-            outer: Some(OuterSurface {
-                places: vec![
-                    [0, 2, 3],
-                    [128, 0, 0],
-                    [128, 2, 0],
-                    [128, 0, 2],
-                    [128, 2, 2],
-                ],
-                nearest: vec![
-                    [0.1, 0.2, 0.3],
-                    [0.9, 0.5, 0.0],
-                    [0.8; 3],
-                    [0.7; 3],
-                    [0.6; 3],
-                ],
-                cells: vec![[1, 2, 3, 4]],
-            }),
-            training: Training::default(),
-        }
-    }
-
-    #[test]
-    fn a_model_survives_its_file() {
-        let model = model();
-        assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
-        assert_eq!(model.to_bytes(), model.to_bytes());
-    }
-
-    #[test]
-    fn every_truncation_is_an_error() {
-        let bytes = model().to_bytes();
-        for length in 0..bytes.len() {
-            assert!(
-                Model::from_bytes(&bytes[..length]).is_err(),
-                "{length} bytes"
-            );
-        }
-    }
-
-    #[test]
-    fn every_flipped_bit_of_the_tensors_is_found() {
-        let mut bytes = model().to_bytes();
-        let (header, _) = SafeTensors::read_metadata(&bytes).unwrap();
-        for place in 8 + header..bytes.len() {
-            bytes[place] ^= 1 << (place % 8);
-            let error = Model::from_bytes(&bytes).unwrap_err();
-            assert!(matches!(error, ModelError::Damaged(_)), "{place}: {error}");
-            bytes[place] ^= 1 << (place % 8);
-        }
-        Model::from_bytes(&bytes).unwrap();
-    }
-
-    #[test]
-    fn an_outer_surface_is_optional_and_checked() {
-        let older = Model {
-            outer: None,
-            ..model()
-        };
-        assert_eq!(Model::from_bytes(&older.to_bytes()).unwrap(), older);
-        let mut damaged = model();
-        damaged.outer.as_mut().unwrap().cells[0][3] = 5;
-        let words = Model::from_bytes(&damaged.to_bytes())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            words.contains("outer surface") && words.contains("cell 0"),
-            "{words}"
-        );
-    }
-
-    #[test]
-    fn a_spline_is_optional_and_checked() {
-        let alone = Model {
-            spline: None,
-            ..model()
-        };
-        assert_eq!(Model::from_bytes(&alone.to_bytes()).unwrap(), alone);
-        let mut damaged = model();
-        Arc::make_mut(damaged.spline.as_mut().unwrap()).levels[0].bricks[1] = 1_000_000;
-        let words = Model::from_bytes(&damaged.to_bytes())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            words.contains("spline") && words.contains("brick 1000000"),
-            "{words}"
-        );
-    }
-
-    #[test]
-    fn a_missing_folder_is_named() {
-        let path = Path::new("/does/not/exist/model.safetensors");
-        let message = model().save(path).unwrap_err().to_string();
-        assert!(
-            message.contains("/does/not/exist/model.safetensors"),
-            "{message}"
-        );
     }
 }

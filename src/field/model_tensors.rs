@@ -6,7 +6,7 @@ use half::f16;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, View};
 
-use super::model::ModelError;
+use super::model_error::ModelError;
 use super::outer_surface::OuterSurface;
 use super::spline::{Degree, SparseSpline, SplineLevel};
 

@@ -1,5 +1,6 @@
 //! Text files as people have them: any encoding, any line ends, and numbers as many programs write them.
 
+use crate::words::shown;
 use std::borrow::Cow;
 
 use rayon::prelude::*;
@@ -213,9 +214,10 @@ pub(super) fn starts_with_word(text: &[u8], word: &[u8]) -> bool {
 /// The beginning of a line or word, to be shown to a user.
 pub(super) fn shortened(line: &[u8]) -> String {
     const LETTERS: usize = 60;
-    let line = String::from_utf8_lossy(line);
-    let printable = line.trim().chars().filter(|letter| !letter.is_control());
-    printable.take(LETTERS).collect()
+    // No more of it than is shown is looked at.
+    let line = line.trim_ascii();
+    let line = String::from_utf8_lossy(&line[..line.len().min(4 * LETTERS)]);
+    shown(&line, LETTERS)
 }
 
 /// Why a number cannot be read, for a user; ends with the word.

@@ -2,9 +2,11 @@
 
 use super::LoadedModel;
 use super::ball::means_over_balls;
+use super::far::Place;
 use super::hessian::{NotTwiceDifferentiable, ensure_twice_differentiable, unit_hessians};
 use super::quantity::{Local, Order, Quantity};
 use crate::field::Shape;
+use crate::geometry::vector::minus;
 use crate::words::length_in_words;
 
 /// Radius of the balls over which second derivatives of piecewise smooth fields are averaged where no other is asked for, as a share
@@ -26,6 +28,20 @@ pub enum EvaluationError {
         radius: f64,
         /// The longest side of the mesh.
         most: f64,
+    },
+    /// Farther away than `f32` can say.
+    #[error(
+        "the point {point:?} is farther from the shape than single precision can say (3.4e38): leave it out"
+    )]
+    TooFar {
+        /// The point, own units.
+        point: [f64; 3],
+    },
+    /// The field has no value there.
+    #[error("the model's value at {point:?} is not finite: its file is damaged, fit it again")]
+    NotFinite {
+        /// The point, own units.
+        point: [f64; 3],
     },
     /// Unsmoothed second derivatives of a field that has none.
     #[error(transparent)]
@@ -131,13 +147,36 @@ impl Evaluation {
         warnings
     }
 
+    /// The quantities at points `[N, 3]`, as [`at`](Self::at), with finite values.
+    ///
+    /// # Errors
+    /// A point whose distance `f32` has no number for, or at which the field has no finite value.
+    pub fn finite_at(
+        &self,
+        loaded: &LoadedModel,
+        points: &[[f64; 3]],
+    ) -> Result<Vec<Column>, EvaluationError> {
+        let columns = self.at(loaded, points);
+        let values = columns
+            .iter()
+            .filter(|c| c.quantity.order() == Order::Value);
+        let wrong = values.flat_map(|c| c.numbers.iter().position(|x| !x.is_finite()));
+        let Some(&point) = wrong.min().and_then(|index| points.get(index)) else {
+            return Ok(columns);
+        };
+        let shape = loaded.shape();
+        let way = minus(point, shape.bounds.center()).map(|x| x.abs());
+        let far = way.into_iter().fold(0.0, f64::max) > 0.5 * f64::from(f32::MAX);
+        Err(match far {
+            true => EvaluationError::TooFar { point },
+            false => EvaluationError::NotFinite { point },
+        })
+    }
+
     /// The quantities at points `[N, 3]`.
     pub fn at(&self, loaded: &LoadedModel, points: &[[f64; 3]]) -> Vec<Column> {
         let frame = &loaded.shape().frame;
-        let unit: Vec<[f32; 3]> = points
-            .iter()
-            .map(|&point| frame.apply(point).map(|x| x as f32))
-            .collect();
+        let (unit, factors) = Place::all(points, frame);
         let field = loaded.unit_field();
         let mut values = vec![0.0; unit.len()];
         let mut gradients = Vec::new();
@@ -165,7 +204,7 @@ impl Evaluation {
             let gradient = gradients.get(index).map(|gradient| gradient.map(f64::from));
             let gradient = without_rounding(gradient.unwrap_or_default());
             let local = Local {
-                value: f64::from(value),
+                value: f64::from(value) * factors[index],
                 gradient,
                 hessian: seconds.get(index).copied().unwrap_or_default(),
             };

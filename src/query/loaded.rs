@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::far::Place;
 use crate::combine::{CombineError, Combined, Expression, Part, Quality};
 use crate::field::{BoundedBelow, Engine, Extended, Model, ScalarField, Shape};
 
@@ -74,17 +75,14 @@ impl LoadedModel {
 
     /// Signed distances `[N]` at points `[N, 3]`, and on request their gradients `[N, 3]`, which have no unit.
     ///
-    /// Points are taken as `f64`, so that nothing is lost far from the origin.
+    /// Points are taken as `f64`, so that nothing is lost far from the origin. A distance that `f32` has no number for is infinite.
     pub fn evaluate(
         &self,
         points: &[[f64; 3]],
         gradient: bool,
     ) -> (Vec<f32>, Option<Vec<[f32; 3]>>) {
         let frame = &self.shape().frame;
-        let unit: Vec<[f32; 3]> = points
-            .iter()
-            .map(|&point| frame.apply(point).map(|x| x as f32))
-            .collect();
+        let (unit, factors) = Place::all(points, frame);
         let mut values = vec![0.0; unit.len()];
         let field = self.unit_field();
         // The frame scales distances and positions alike: gradients stay as they are.
@@ -96,8 +94,8 @@ impl LoadedModel {
             field.values(&unit, &mut values);
             None
         };
-        for value in &mut values {
-            *value = (f64::from(*value) / frame.scale) as f32;
+        for (value, factor) in values.iter_mut().zip(factors) {
+            *value = (f64::from(*value) * factor / frame.scale) as f32;
         }
         (values, gradients)
     }

@@ -4,12 +4,14 @@ mod ball;
 mod compare;
 mod compress;
 mod evaluate;
+mod far;
 mod hessian;
 mod loaded;
 mod measure;
 mod project;
 mod quantity;
 mod ray;
+mod setting;
 mod surface;
 
 pub use compare::{DirectedDistance, MeshComparison, compare_meshes};
@@ -21,4 +23,5 @@ pub use measure::{MeasureError, MeasureErrors, MeasureSettings, Measurement, mea
 pub use project::{Foot, GradientDrift, ProjectError, ProjectSettings, Projection, project_points};
 pub use quantity::{Quantity, UnknownQuantity};
 pub use ray::{Hit, MOST_HITS, Ray, RayError, RayHits, RaySettings, RayStats, cast_rays};
+pub use setting::SettingOutOfRange;
 pub use surface::SurfaceError;

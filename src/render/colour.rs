@@ -1,5 +1,6 @@
 //! Colours: light that adds up, scales, and what files hold.
 
+use crate::words::quoted;
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,7 +27,7 @@ impl Default for Background {
 
 /// Words that are no background.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown background '{0}': use transparent, white, black, or a colour such as #20242c")]
+#[error("unknown background '{}': use transparent, white, black, or a colour such as #20242c", quoted(.0))]
 pub struct UnknownBackground(pub String);
 
 impl FromStr for Background {

@@ -1,20 +1,13 @@
 //! Why there is no picture.
 
-use crate::query::{EvaluationError, RayError};
+use crate::query::{EvaluationError, RayError, SettingOutOfRange};
 
 /// Why a model cannot be rendered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RenderError {
     /// A setting is out of range.
-    #[error("{name} is {value}: it must be {expected}")]
-    Setting {
-        /// Which.
-        name: &'static str,
-        /// What it is.
-        value: String,
-        /// What it may be.
-        expected: String,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingOutOfRange),
     /// The camera looks nowhere.
     #[error("the eye and the target are at the same place: move one of them")]
     NoDirection,

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::colour::Background;
-use super::error::RenderError;
+use crate::query::SettingOutOfRange;
+use crate::words::quoted;
 
 /// How a picture is rendered. Start from [`Default`].
 #[derive(Clone, Debug, PartialEq)]
@@ -93,13 +94,9 @@ impl Default for View {
 }
 
 impl RenderSettings {
-    pub(super) fn check(&self) -> Result<(), RenderError> {
+    pub(super) fn check(&self) -> Result<(), SettingOutOfRange> {
         let refused = |name, value: String, expected: &str| {
-            Err(RenderError::Setting {
-                name,
-                value,
-                expected: expected.to_owned(),
-            })
+            Err(SettingOutOfRange::new(name, value, expected))
         };
         let (width, height) = (self.width, self.height);
         let pixels = u64::from(width) * u64::from(height);
@@ -145,7 +142,7 @@ impl RenderSettings {
 
 /// A name that is none of the known ones.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} '{name}': use {known}")]
+#[error("unknown {what} '{}': use {known}", quoted(name))]
 pub struct UnknownName {
     /// Of what.
     pub what: &'static str,

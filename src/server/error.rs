@@ -16,13 +16,18 @@ use crate::export::ExportError;
 use crate::extract::ExtractError;
 use crate::field::{DeviceError, ModelError, device_failure, panic_message};
 use crate::geometry::{MeshError, PointCloudError, ReadError};
-use crate::query::{MeasureError, ProjectError, RayError};
+use crate::query::{EvaluationError, MeasureError, ProjectError, RayError};
 use crate::reconstruct::ReconstructError;
 use crate::render::RenderError;
 use crate::train::{FitError, SettingsError};
+use crate::words::shown;
 
 /// `ErrorInfo.domain` of every error.
 const DOMAIN: &str = "overfit";
+
+/// Most bytes of a message. It goes out twice among the headers, percent-encoded and in Base64, and clients take 8 KiB of these unless told otherwise:
+/// beyond, they say that the stream was removed, and not why.
+const MOST_BYTES: usize = 1200;
 
 /// Everything for which a call is refused or fails.
 #[derive(Debug, Error)]
@@ -103,6 +108,8 @@ pub(super) enum ApiError {
     Extract(#[from] ExtractError),
     #[error(transparent)]
     Measure(#[from] MeasureError),
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
     #[error(transparent)]
     Ray(#[from] RayError),
     #[error(transparent)]
@@ -233,15 +240,18 @@ impl ApiError {
             ApiError::Extract(error) => extract_verdict(error),
             ApiError::Measure(MeasureError::Extract(error)) => extract_verdict(error),
             ApiError::Measure(MeasureError::Error(_)) => blame("FIELD_INVALID", "error"),
+            ApiError::Evaluation(error) => evaluation_verdict(error),
             ApiError::Ray(error) | ApiError::Render(RenderError::Ray(error)) => ray_verdict(error),
             ApiError::Project(error) => match error {
                 ProjectError::NotFinite { .. } => blame("FIELD_INVALID", "points"),
-                ProjectError::Setting { name, .. } => blame("FIELD_INVALID", name),
+                ProjectError::Setting(setting) => blame("FIELD_INVALID", setting.name),
                 ProjectError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
             },
             ApiError::Render(error) => match error {
-                RenderError::Setting { name: "size", .. } => blame("FIELD_INVALID", "width"),
-                RenderError::Setting { name, .. } => blame("FIELD_INVALID", name),
+                RenderError::Setting(setting) => match setting.name {
+                    "size" => blame("FIELD_INVALID", "width"),
+                    name => blame("FIELD_INVALID", name),
+                },
                 RenderError::NoMesh => blame("FIELD_INVALID", "mesh"),
                 RenderError::NoDirection => blame("FIELD_INVALID", "eye"),
                 RenderError::Ray(_) | RenderError::Evaluation(_) => blame("FIELD_INVALID", "mode"),
@@ -265,12 +275,27 @@ impl ApiError {
     }
 }
 
+fn evaluation_verdict(error: &EvaluationError) -> Verdict {
+    let (code, reason, field) = match error {
+        EvaluationError::Smoothing { .. } | EvaluationError::NotTwiceDifferentiable(_) => {
+            (Code::InvalidArgument, "FIELD_INVALID", Some("smoothing"))
+        }
+        EvaluationError::TooFar { .. } => (Code::InvalidArgument, "FIELD_INVALID", Some("points")),
+        EvaluationError::NotFinite { .. } => (Code::FailedPrecondition, "MODEL_NOT_FINITE", None),
+    };
+    Verdict {
+        code,
+        reason,
+        field,
+    }
+}
+
 fn ray_verdict(error: &RayError) -> Verdict {
     let (code, reason, field) = match error {
         RayError::NotFinite { .. } | RayError::NoDirection { .. } => {
             (Code::InvalidArgument, "FIELD_INVALID", Some("rays"))
         }
-        RayError::Setting { name, .. } => (Code::InvalidArgument, "FIELD_INVALID", Some(*name)),
+        RayError::Setting(setting) => (Code::InvalidArgument, "FIELD_INVALID", Some(setting.name)),
         RayError::FieldNotFinite { .. } => (Code::FailedPrecondition, "MODEL_NOT_FINITE", None),
         RayError::Cancelled => (Code::Cancelled, "CANCELLED", None),
     };
@@ -438,6 +463,16 @@ fn extract_verdict(error: &ExtractError) -> Verdict {
     }
 }
 
+/// What a client is told: whatever an error quotes, it stands in logs and on terminals.
+fn message(text: &str) -> String {
+    let shown = shown(text, MOST_BYTES);
+    let beyond = |(at, letter): &(usize, char)| at + letter.len_utf8() > MOST_BYTES;
+    match shown.char_indices().find(beyond) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown,
+    }
+}
+
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Status {
         let Verdict {
@@ -445,7 +480,7 @@ impl From<ApiError> for Status {
             reason,
             field,
         } = error.verdict();
-        let message = error.to_string();
+        let message = message(&error.to_string());
         let mut details = ErrorDetails::new();
         details.set_error_info(
             reason,
@@ -462,6 +497,24 @@ impl From<ApiError> for Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_fits_among_the_headers_whatever_a_caller_sent() {
+        for letter in ["x", "ä", "立", "\u{202e}", "\x1b[31m\n"] {
+            let name = letter.repeat(1_000_000);
+            for error in [
+                Collection::Models.id(&name, "name").unwrap_err(),
+                ApiError::field("name", name),
+            ] {
+                let status = Status::from(error);
+                let mut headers = http::HeaderMap::new();
+                status.add_header(&mut headers).unwrap();
+                let bytes: usize = headers.values().map(|value| value.len()).sum();
+                assert!(bytes < 8000, "{letter:?}: {bytes} bytes");
+                assert!(!status.message().chars().any(char::is_control));
+            }
+        }
+    }
 
     #[test]
     fn a_status_says_what_is_wrong_where_and_to_whom() {

@@ -114,8 +114,7 @@ pub(super) fn evaluate(
     most_bytes: usize,
     cancel: &CancelToken,
 ) -> Result<proto::EvaluateResponse, ApiError> {
-    let evaluation = Evaluation::new(model.shape(), &asked.quantities, asked.smoothing)
-        .map_err(|error| ApiError::field("smoothing", error.to_string()))?;
+    let evaluation = Evaluation::new(model.shape(), &asked.quantities, asked.smoothing)?;
     let bytes = points.len() * evaluation.width() * size_of::<f32>();
     if bytes > most_bytes && !asked.plain {
         let message = format!(
@@ -133,7 +132,8 @@ pub(super) fn evaluate(
         if cancel.is_cancelled() {
             return Err(ApiError::Cancelled);
         }
-        for (column, part) in columns.iter_mut().zip(evaluation.at(model, batch)) {
+        let parts = evaluation.finite_at(model, batch)?;
+        for (column, part) in columns.iter_mut().zip(parts) {
             column.numbers.extend(part.numbers);
         }
     }

@@ -44,6 +44,7 @@ mod meshes;
 mod metrics;
 mod model_service;
 mod models;
+mod opened;
 mod page;
 mod preview;
 pub mod proto;

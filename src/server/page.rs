@@ -1,5 +1,6 @@
 //! Lists in pages, the newest first.
 
+use crate::words::quoted;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::ApiError;
@@ -60,8 +61,10 @@ pub(super) fn page<T>(
     };
     if !token.is_empty() {
         let Some(last) = Place::from_token(token) else {
-            let message =
-                format!("'{token}' is no page token: take next_page_token of the page before");
+            let message = format!(
+                "'{}' is no page token: take next_page_token of the page before",
+                quoted(token)
+            );
             return Err(ApiError::field("page_token", message));
         };
         items.retain(|(place, _)| *place < last);

@@ -1,5 +1,6 @@
 //! Names of meshes, fits, models and combinations: `meshes/{id}`, `fits/{id}`, `models/{id}`, `combinations/{id}`.
 
+use crate::words::quoted;
 use std::fmt;
 
 use super::error::ApiError;
@@ -57,7 +58,8 @@ impl Collection {
                 )
             } else {
                 format!(
-                    "'{name}' is not the name of a {self}: those look like {}/ID",
+                    "'{}' is not the name of a {self}: those look like {}/ID",
+                    quoted(name),
                     self.word()
                 )
             };
@@ -95,7 +97,10 @@ pub(super) fn request_id(text: &str, field: &'static str) -> Result<Option<Strin
         true => Ok(Some(text.to_ascii_lowercase())),
         false => Err(ApiError::field(
             field,
-            format!("'{text}' is no UUID, such as 123e4567-e89b-42d3-a456-426614174000"),
+            format!(
+                "'{}' is no UUID, such as 123e4567-e89b-42d3-a456-426614174000",
+                quoted(text)
+            ),
         )),
     }
 }

@@ -11,29 +11,29 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio_stream::{Stream, StreamExt};
+use tonic::transport::ServerTlsConfig;
 use tonic::transport::server::{Connected, TcpIncoming};
-use tonic::transport::{Identity, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tower::util::MapResponseLayer;
 
 use super::activity::Activity;
 use super::combinations::Combinations;
 use super::connection::Admission;
-use super::data_dir::{DataDir, default_data_dir};
+use super::data_dir::DataDir;
 use super::fit_run::{FitFunction, FitRunner};
 use super::fits::Fits;
-use super::journal::Journal;
 use super::meshes::Meshes;
 use super::metrics::{self, Counters, Metrics};
 use super::models::Models;
+use super::opened::{Opened, words};
 use super::responses;
 use super::restore::restored;
 use super::routes::report_health;
 use super::runtime_file::RuntimeFile;
 use super::serve_error::ServeError;
-use super::settings::{ServerSettings, TlsFiles};
+use super::settings::ServerSettings;
 use super::token::Token;
-use crate::field::{Device, DeviceChoice, DeviceReport, Engine, available_devices, open_engine};
+use crate::field::{DeviceReport, Engine, available_devices};
 
 /// A daemon that is ready to listen.
 pub struct Server {
@@ -84,28 +84,22 @@ impl Server {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(settings: ServerSettings, fit: Arc<FitFunction>) -> Result<Self, ServeError> {
-        let (token, tls) = secured(&settings)?;
-        let path = settings.data_dir.clone().or_else(default_data_dir);
-        let data_dir = DataDir::open(path.ok_or(ServeError::NoDataDir)?)?;
-        let engine = open_engine(DeviceChoice::Named(Device::Cpu))?;
-        let folder = data_dir.models();
-        let models = Models::open(folder.clone(), engine.clone());
-        let models = Arc::new(models.map_err(|source| ServeError::DataDir {
-            path: folder,
-            source,
-        })?);
+        let Opened {
+            token,
+            tls,
+            data_dir,
+            engine,
+            models,
+            journal,
+            fits,
+        } = Opened::new(&settings)?;
+        let models = Arc::new(models);
         let limits = &settings.limits;
         let combinations = Combinations::new(models.clone(), limits.max_combinations);
         let combinations = Arc::new(combinations);
         let activity = Activity::new();
         let meshes = Arc::new(Meshes::new(limits.max_mesh_memory));
-        let folder = data_dir.fits();
-        let opened = Journal::open(folder.clone());
-        let (journal, before) = opened.map_err(|source| ServeError::DataDir {
-            path: folder,
-            source,
-        })?;
-        let before = restored(before, &models, &journal);
+        let before = restored(fits, &models, &journal);
         let runner = FitRunner {
             activity: activity.clone(),
             function: fit,
@@ -369,52 +363,4 @@ async fn save_again_and_again(fits: Arc<Fits>, interval: Duration) {
             tracing::warn!(models = unsaved.len(), %error, "not on disk yet");
         }
     }
-}
-
-/// What keeps strangers out, as the settings have it.
-///
-/// # Errors
-/// As [`Server::open`].
-pub(super) fn secured(
-    settings: &ServerSettings,
-) -> Result<(Token, Option<ServerTlsConfig>), ServeError> {
-    let exposed = !settings.listen.ip().is_loopback();
-    if exposed && (settings.tls.is_none() || settings.token.is_none()) {
-        let address = settings.listen;
-        return Err(ServeError::Exposed { address });
-    }
-    let token = match &settings.token {
-        Some(text) => Token::chosen(text).ok_or(ServeError::Token)?,
-        None => Token::random(),
-    };
-    let read_tls = |files| read_tls(files, settings.times.first_byte);
-    let tls = settings.tls.as_ref().map(read_tls).transpose()?;
-    Ok((token, tls))
-}
-
-fn read_tls(files: &TlsFiles, handshake: Duration) -> Result<ServerTlsConfig, ServeError> {
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|source| ServeError::TlsFile {
-            path: path.to_owned(),
-            source,
-        })
-    };
-    let identity = Identity::from_pem(read(&files.certificate)?, read(&files.key)?);
-    let config = ServerTlsConfig::new().identity(identity).timeout(handshake);
-    // Said at the start, not when the first client comes.
-    match tonic::transport::Server::builder().tls_config(config.clone()) {
-        Ok(_) => Ok(config),
-        Err(error) => Err(ServeError::Tls(words(&error))),
-    }
-}
-
-/// An error with what is behind it.
-fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

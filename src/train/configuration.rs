@@ -3,6 +3,7 @@
 //! A name is the path of a field of [`FitSettings`], such as `spline.finest` or `optimizer.learning_rate`, as
 //! `overfit presets NAME` prints them all. Whatever is not named stays as it is.
 
+use crate::words::{quoted, retold};
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,14 +22,15 @@ pub struct Configuration(Value);
 #[derive(Debug, Error, PartialEq)]
 pub enum ConfigurationError {
     /// Not `NAME=VALUE`.
-    #[error("'{0}' is no setting: write NAME=VALUE, such as spline.finest=640")]
+    #[error("'{}' is no setting: write NAME=VALUE, such as spline.finest=640", quoted(.0))]
     NoValue(String),
     /// No TOML.
     #[error("the configuration is not TOML: {0}")]
     Toml(String),
     /// No setting has this name.
     #[error(
-        "there is no setting '{name}'{} `overfit presets NAME` prints all of a preset's",
+        "there is no setting '{}'{} `overfit presets NAME` prints all of a preset's",
+        quoted(name),
         Hint(nearest)
     )]
     Unknown {
@@ -63,7 +65,7 @@ impl Configuration {
     /// [`ConfigurationError::Toml`], with line and column.
     pub fn from_toml(text: &str) -> Result<Self, ConfigurationError> {
         let table: toml::Table = toml::from_str(text).map_err(|error| {
-            ConfigurationError::Toml(error.to_string().trim_end().replace('\n', " "))
+            ConfigurationError::Toml(retold(&error.to_string().trim_end().replace('\n', " ")))
         })?;
         Ok(Self(serde_json::json!(table)))
     }
@@ -104,7 +106,8 @@ impl Configuration {
         asked["preset"] = before["preset"].clone();
         let after: FitSettings = serde_path_to_error::deserialize(&asked).map_err(|error| {
             // Where a kind is unknown the path ends at its parent.
-            let (name, reason) = (error.path().to_string(), error.inner().to_string());
+            let name = quoted(&error.path().to_string());
+            let reason = retold(&error.inner().to_string());
             ConfigurationError::Value { name, reason }
         })?;
         // What was asked for and did not come through is no setting.

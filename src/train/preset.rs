@@ -15,6 +15,7 @@ use crate::network::{
     Activation, Architecture, Encoding, HashGrid, Identity, Mlp, Relu, Sine, Start,
 };
 use crate::optimizer::{Adam, Optimizer, Schedule, Update};
+use crate::words::quoted;
 
 /// A named choice of network, schedule and budget.
 #[derive(
@@ -40,7 +41,8 @@ pub enum Preset {
 /// A name that is no preset.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "unknown preset '{0}': use draft, standard, detail, smooth, compact or points, or for a single fit auto"
+    "unknown preset '{}': use draft, standard, detail, smooth, compact or points, or for a single fit auto",
+    quoted(.0)
 )]
 pub struct UnknownPreset(pub String);
 

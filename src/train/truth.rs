@@ -1,6 +1,6 @@
 //! A field that a fit is to become, in place of the distance of a mesh.
 
-use crate::field::ScalarField;
+use crate::field::{NewtonStep, ScalarField};
 use crate::geometry::Similarity;
 
 /// A field as ground truth: what an expression over models is distilled from.
@@ -18,7 +18,7 @@ pub struct Truth<'a> {
 const STEPS: usize = 2;
 
 /// A gradient shorter than this points nowhere.
-const FLAT: f32 = 1e-3;
+const FLAT: f64 = 1e-3;
 
 impl<'a> Truth<'a> {
     /// A field that is asked in the frame to which `frame` leads from own units.
@@ -54,21 +54,21 @@ impl<'a> Truth<'a> {
         let mut normals = Vec::new();
         for _ in 0..STEPS {
             let (values, gradients) = self.values_and_gradients(&points);
-            for ((point, gradient), value) in points.iter_mut().zip(&gradients).zip(values) {
-                let square = gradient.iter().map(|x| x * x).sum::<f32>();
-                if square > FLAT * FLAT {
-                    *point =
-                        std::array::from_fn(|axis| point[axis] - value * gradient[axis] / square);
+            let steps = values.into_iter().zip(gradients).map(|(value, gradient)| {
+                let step = NewtonStep::new(value.into(), gradient.map(f64::from));
+                step.filter(|step| step.steepness > FLAT)
+            });
+            let steps: Vec<Option<NewtonStep>> = steps.collect();
+            for (point, step) in points.iter_mut().zip(&steps) {
+                if let Some(step) = step {
+                    let way = step.way(f64::INFINITY);
+                    *point = std::array::from_fn(|k| (f64::from(point[k]) + way[k]) as f32);
                 }
             }
-            normals = gradients;
-        }
-        for normal in &mut normals {
-            let length = normal.iter().map(|x| x * x).sum::<f32>().sqrt();
-            *normal = match length > FLAT {
-                true => normal.map(|x| x / length),
-                false => [0.0; 3],
+            let normal = |step: Option<NewtonStep>| {
+                step.map_or([0.0; 3], |step| step.direction.map(|x| x as f32))
             };
+            normals = steps.into_iter().map(normal).collect();
         }
         (points, normals)
     }

@@ -13,7 +13,7 @@ pub(super) use polygons::Polygons;
 
 use super::ExtractError;
 use super::lattice::Sampler;
-use super::newton::project;
+use super::projection::project;
 use crate::geometry::vector::{length, minus};
 use crate::geometry::{Similarity, cut_faces};
 use dual::{Places, Tessellation, tessellate};

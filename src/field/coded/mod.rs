@@ -17,7 +17,8 @@ use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
-use super::model::ModelError;
+use super::model_check::{MOST_DESCRIPTION, check_size};
+use super::model_error::ModelError;
 use super::model_tensors::{Stored, checked};
 use super::spline::{Degree, SparseSpline};
 use super::{MOST_CELLS, OuterSurface};
@@ -60,9 +61,6 @@ pub(super) struct Numbers {
 /// Names of the tensors.
 const DESCRIPTION: &str = "description";
 const NUMBERS: &str = "numbers";
-
-/// Most bytes of a description.
-const MOST_DESCRIPTION: u64 = 1 << 24;
 
 /// Chances are never so sure that more numbers than this come from one bit.
 const MOST_NUMBERS_PER_BIT: usize = 750;
@@ -224,9 +222,9 @@ pub(super) fn tensors(description: &str, words: &[u32]) -> [(String, Stored<'sta
 pub(super) fn description(tensors: &SafeTensors<'_>) -> Result<String, ModelError> {
     let tensor = checked(tensors, DESCRIPTION, Dtype::U8, &[])?;
     let mut text = String::new();
-    let mut inflated = ZlibDecoder::new(tensor.data()).take(MOST_DESCRIPTION);
+    let mut inflated = ZlibDecoder::new(tensor.data()).take(MOST_DESCRIPTION as u64 + 1);
     match inflated.read_to_string(&mut text) {
-        Ok(_) => Ok(text),
+        Ok(bytes) => check_size(bytes).map(|()| text),
         Err(error) => Err(ModelError::Incomplete(format!(
             "its description is damaged: {error}"
         ))),

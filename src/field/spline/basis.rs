@@ -23,37 +23,23 @@ pub(super) fn window<const W: usize>(cells: f32, coordinate: f32) -> Window<W> {
     let position = ((coordinate + 1.0) * 0.5 * cells)
         .max(-0.5)
         .min(cells + 0.5);
-    let half = 0.5 * cells;
-    let (mut weights, mut slopes) = ([0.0; W], [0.0; W]);
     // Node i has the place i + 1, so the node before the one in the middle has the middle one's number for its place.
     let first = match W {
-        3 => {
-            let middle = (position + 0.5).floor().min(cells);
-            let t = position - middle;
-            let (below, above) = (0.5 - t, 0.5 + t);
-            weights[0] = 0.5 * below * below;
-            weights[1] = 0.75 - t * t;
-            weights[2] = 0.5 * above * above;
-            slopes[0] = -below * half;
-            slopes[1] = -2.0 * t * half;
-            slopes[2] = above * half;
-            middle
-        }
-        _ => {
-            let cell = position.floor().max(0.0).min(cells - 1.0);
-            let t = position - cell;
-            let u = 1.0 - t;
-            weights[0] = u * u * u / 6.0;
-            weights[1] = (4.0 + t * t * (3.0 * t - 6.0)) / 6.0;
-            weights[2] = (4.0 + u * u * (3.0 * u - 6.0)) / 6.0;
-            weights[3] = t * t * t / 6.0;
-            slopes[0] = -0.5 * u * u * half;
-            slopes[1] = t * (1.5 * t - 2.0) * half;
-            slopes[2] = -u * (1.5 * u - 2.0) * half;
-            slopes[3] = 0.5 * t * t * half;
-            cell
-        }
+        3 => (position + 0.5).floor().min(cells),
+        _ => position.floor().max(0.0).min(cells - 1.0),
     };
+    let t = position - first;
+    let half = 0.5 * cells;
+    let (mut weights, mut slopes) = ([0.0; W], [0.0; W]);
+    for (node, row) in const { polynomials::<W>() }.iter().enumerate() {
+        let (mut weight, mut slope) = (row[W - 1], 0.0);
+        for &factor in row[..W - 1].iter().rev() {
+            slope = slope * t + weight;
+            weight = weight * t + factor;
+        }
+        weights[node] = weight;
+        slopes[node] = slope * half;
+    }
     Window {
         first: first as u32,
         weights,
@@ -61,38 +47,66 @@ pub(super) fn window<const W: usize>(cells: f32, coordinate: f32) -> Window<W> {
     }
 }
 
-/// The weights of [`window`] for a point at `t` from the node in the middle (degree 2) or from the lower end of the cell (degree 3), over
-/// any algebra.
+/// The weights as polynomials, a node a row of factors of 1, t, t², …: `t` is counted from the node in the middle (`W` = 3, quadratic) or
+/// from the lower end of the cell (`W` = 4, cubic).
+const fn polynomials<const W: usize>() -> [[f32; W]; W] {
+    const SIXTH: f32 = 1.0 / 6.0;
+    let factors: &[f32] = match W {
+        3 => &[
+            0.125, -0.5, 0.5, //
+            0.75, 0.0, -1.0, //
+            0.125, 0.5, 0.5,
+        ],
+        _ => &[
+            SIXTH,
+            -0.5,
+            0.5,
+            -SIXTH, //
+            4.0 * SIXTH,
+            0.0,
+            -1.0,
+            0.5, //
+            SIXTH,
+            0.5,
+            0.5,
+            -0.5, //
+            0.0,
+            0.0,
+            0.0,
+            SIXTH,
+        ],
+    };
+    let mut rows = [[0.0; W]; W];
+    let mut place = 0;
+    while place < W * W {
+        rows[place / W][place % W] = factors[place];
+        place += 1;
+    }
+    rows
+}
+
+/// The weights of [`window`] at `t`, over any algebra.
 pub(crate) fn weights<A: Algebra>(a: &mut A, degree: Degree, t: &A::Number) -> Vec<A::Number> {
-    let (half, one) = (a.constant(0.5), a.constant(1.0));
+    let horner = |row: &[f32]| {
+        let powers = row.iter().rposition(|&factor| factor != 0.0).unwrap_or(0);
+        let mut sum = a.constant(row[powers].into());
+        for &factor in row[..powers].iter().rev() {
+            sum = a.mul(&sum, t);
+            if factor != 0.0 {
+                let factor = a.constant(factor.into());
+                sum = a.add(&sum, &factor);
+            }
+        }
+        sum
+    };
     match degree {
         Degree::Quadratic => {
-            let ends = [a.sub(&half, t), a.add(&half, t)];
-            let [below, above] = ends.map(|end| {
-                let square = a.mul(&end, &end);
-                a.mul(&half, &square)
-            });
-            let most = a.constant(0.75);
-            let square = a.mul(t, t);
-            let middle = a.sub(&most, &square);
-            vec![below, middle, above]
+            let rows = polynomials::<3>();
+            rows.iter().map(|row| row.as_slice()).map(horner).collect()
         }
         Degree::Cubic => {
-            let (sixth, three) = (a.constant(1.0 / 6.0), a.constant(3.0));
-            let (four, six) = (a.constant(4.0), a.constant(6.0));
-            let rest = a.sub(&one, t);
-            let [far, near] = [&rest, t].map(|end| {
-                let square = a.mul(end, end);
-                let cube = a.mul(&square, end);
-                let far = a.mul(&sixth, &cube);
-                // (4 + x² (3 x - 6)) / 6
-                let triple = a.mul(&three, end);
-                let factor = a.sub(&triple, &six);
-                let bend = a.mul(&square, &factor);
-                let sum = a.add(&four, &bend);
-                (far, a.mul(&sixth, &sum))
-            });
-            vec![far.0, near.1, far.1, near.0]
+            let rows = polynomials::<4>();
+            rows.iter().map(|row| row.as_slice()).map(horner).collect()
         }
     }
 }

@@ -10,6 +10,7 @@ use super::document::{Document, Whole};
 use super::{check_room, compression};
 use crate::geometry::SizeLimit;
 use crate::geometry::read::Failure;
+use crate::words::quoted;
 
 /// The buffers of a document, each brought in when something in it is asked for.
 pub(super) struct Buffers<'a> {
@@ -150,13 +151,13 @@ impl<'a> Buffers<'a> {
             return refuse(format!(
                 "its geometry lies outside its folder, in `{}`, and nothing is fetched by `{scheme}:`: export it as one \
                  .glb file",
-                shortened(uri)
+                quoted(uri)
             ));
         }
         let Some(folder) = self.folder else {
             return refuse(format!(
                 "its geometry lies in another file, `{}`: export it as one .glb file",
-                shortened(uri)
+                quoted(uri)
             ));
         };
         // Some writers leave the separators of Windows as they are.
@@ -166,7 +167,7 @@ impl<'a> Buffers<'a> {
         if !relative.components().all(|part| inside(&part)) {
             return refuse(format!(
                 "its geometry lies outside its folder, in `{}`: export it as one .glb file",
-                shortened(uri)
+                quoted(uri)
             ));
         }
         // Without `.`, so that one file has one path.
@@ -186,7 +187,7 @@ impl<'a> Buffers<'a> {
             Failure::Unsupported(format!(
                 "the file `{}` with its geometry cannot be read: {words}; put it beside the .gltf file, or export that \
                  as one .glb file",
-                shortened(uri)
+                quoted(uri)
             ))
         };
         // Asked before it is opened: a pipe would wait for ever.
@@ -214,15 +215,6 @@ fn scheme(uri: &str) -> Option<&str> {
     (scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.len() > 1)
         .then_some(scheme)
         .filter(|scheme| scheme.chars().all(fits))
-}
-
-/// As much of a URI as a message has room for.
-fn shortened(uri: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 200;
-    match uri.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &uri[..end]).into(),
-        None => uri.into(),
-    }
 }
 
 /// The bytes of a URI that holds them itself.

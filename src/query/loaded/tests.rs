@@ -6,10 +6,12 @@ use super::*;
 use crate::CancelToken;
 use crate::combine::parse_recipe;
 use crate::extract::{Grid, Resolution, SurfaceSettings, extract_surface};
-use crate::geometry::{Mesh, Topology};
+use crate::field::{Device, DeviceChoice, Training, open_engine};
+use crate::geometry::{Bounds, Mesh, Similarity, Topology};
+use crate::network::{Activation, Architecture, Encoding, Identity, Mlp, Relu};
 use crate::query::{
-    MeasureSettings, ProjectSettings, Quantity, Ray, RaySettings, cast_rays,
-    ensure_twice_differentiable, evaluate, measure, project_points,
+    Evaluation, EvaluationError, MeasureSettings, ProjectSettings, Quantity, Ray, RaySettings,
+    cast_rays, ensure_twice_differentiable, evaluate, measure, project_points,
 };
 
 fn combined(text: &str) -> LoadedModel {
@@ -120,4 +122,60 @@ fn curvatures_of_what_has_edges_are_means_and_say_so() {
     let columns = evaluate(&field, &[[-1.0, 0.0, 0.0]], &[Quantity::MeanCurvature]);
     let curvature = columns[0].numbers[0];
     assert!((curvature - 1.0).abs() < 0.02, "{curvature}");
+}
+
+#[test]
+fn distances_are_finite_as_far_as_single_precision_goes_and_what_lies_beyond_is_said() {
+    let text = "sphere = { center = [1, -2, 3], radius = 1e-6 }";
+    for field in [combined(text), combined(&balls("union"))] {
+        for far in [1e6, 1e15, 1e20, 1e30, 1e38] {
+            let (values, gradients) = field.evaluate(&[[far, 0.0, -far], [0.0, far, 0.0]], true);
+            for (value, exact) in values.iter().zip([far * 2.0_f64.sqrt(), far]) {
+                let off = f64::from(*value) / exact - 1.0;
+                assert!(off.abs() < 1e-5, "{far}: {value}, not {exact}");
+            }
+            assert!((gradients.unwrap()[1][1] - 1.0).abs() < 1e-5);
+        }
+        let value = Evaluation::new(field.shape(), &[Quantity::Value], None).unwrap();
+        assert!(value.finite_at(&field, &[[3e38, 0.0, 0.0]]).is_ok());
+        for beyond in [4e38, 1e300] {
+            let beyond = [0.0, beyond, 0.0];
+            assert_eq!(
+                value.finite_at(&field, &[[0.0; 3], beyond]),
+                Err(EvaluationError::TooFar { point: beyond })
+            );
+        }
+    }
+}
+
+#[test]
+fn weights_that_overflow_are_no_distance() {
+    let architecture = Architecture {
+        encoding: Encoding::Identity(Identity {}),
+        mlp: Mlp {
+            hidden_width: 8,
+            hidden_layers: 1,
+            activation: Activation::Relu(Relu {}),
+        },
+    };
+    let model = Model {
+        spline: None,
+        parameters: vec![1e38; architecture.parameter_count()],
+        architecture,
+        frame: Similarity::IDENTITY,
+        bounds: Bounds {
+            min: [-0.9; 3],
+            max: [0.9; 3],
+        },
+        outer: None,
+        training: Training::default(),
+    };
+    let engine = open_engine(DeviceChoice::Named(Device::Cpu)).unwrap();
+    let field = LoadedModel::new(model.into(), &*engine);
+    let value = Evaluation::new(field.shape(), &[Quantity::Value], None).unwrap();
+    let point = [0.5, 0.25, 0.0];
+    assert_eq!(
+        value.finite_at(&field, &[point]),
+        Err(EvaluationError::NotFinite { point })
+    );
 }

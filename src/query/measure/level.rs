@@ -3,15 +3,12 @@
 use super::integrals::Vertex;
 use crate::CancelToken;
 use crate::extract::ExtractError;
-use crate::field::ScalarField;
+use crate::field::{NewtonStep, ScalarField};
 use crate::geometry::Similarity;
 use crate::geometry::vector::{dot, minus};
 
 /// Points handed to the field in one call.
 const BATCH: usize = 1 << 15;
-
-/// A gradient shorter than this leads nowhere.
-const FLAT: f64 = 1e-6;
 
 /// A level set of a field over the unit frame.
 pub(super) struct Level<'a> {
@@ -147,19 +144,12 @@ struct Step {
 
 impl Step {
     fn new(point: [f64; 3], value: f64, gradient: [f64; 3]) -> Step {
-        let length = dot(gradient, gradient).sqrt();
-        if length < FLAT {
-            return Step {
-                to: point,
-                off: value.abs(),
-                normal: [0.0; 3],
-            };
-        }
-        let normal = gradient.map(|x| x / length);
+        let step = NewtonStep::new(value, gradient);
+        let way = step.map_or([0.0; 3], |step| step.way(f64::INFINITY));
         Step {
-            to: std::array::from_fn(|k| point[k] - value / length * normal[k]),
+            to: std::array::from_fn(|k| point[k] + way[k]),
             off: value.abs(),
-            normal,
+            normal: step.map_or([0.0; 3], |step| step.direction),
         }
     }
 }

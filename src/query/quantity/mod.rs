@@ -11,6 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::calculus::{Algebra, Plain};
+use crate::words::quoted;
 
 /// What is known of a field at a point.
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ pub(crate) trait Formula<const N: usize> {
 
 /// A name that is no quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown quantity '{name}': use {}", Quantity::ALL.map(Quantity::name).join(", "))]
+#[error("unknown quantity '{}': use {}", quoted(name), Quantity::ALL.map(Quantity::name).join(", "))]
 pub struct UnknownQuantity {
     /// The name.
     pub name: String,

@@ -13,7 +13,7 @@ mod tests;
 
 use serde::Serialize;
 
-use super::LoadedModel;
+use super::{LoadedModel, SettingOutOfRange};
 use crate::CancelToken;
 use crate::field::Shape;
 use crate::words::length_in_words;
@@ -78,23 +78,23 @@ impl RaySettings {
         self.thickness.unwrap_or(otherwise)
     }
 
-    fn check(&self, side: f64) -> Result<(), RayError> {
-        let refused = |name, value, expected| {
-            Err(RayError::Setting {
-                name,
-                value,
-                expected,
-            })
-        };
+    fn check(&self, side: f64) -> Result<(), SettingOutOfRange> {
+        fn refused<T: ToString>(
+            name: &'static str,
+            value: T,
+            expected: impl Into<String>,
+        ) -> Result<(), SettingOutOfRange> {
+            Err(SettingOutOfRange::new(name, value, expected))
+        }
         if !self.iso.is_finite() {
-            return refused("iso", self.iso, "a finite length".to_owned());
+            return refused("iso", self.iso, "a finite length");
         }
         if !(1..=MOST_HITS).contains(&self.most_hits) {
             let expected = format!("from 1 to {MOST_HITS}");
-            return refused("most_hits", self.most_hits.into(), expected);
+            return refused("most_hits", self.most_hits, expected);
         }
         if self.reach.is_nan() || self.reach <= 0.0 {
-            return refused("reach", self.reach, "a length above 0".to_owned());
+            return refused("reach", self.reach, "a length above 0");
         }
         let least = LEAST_THICKNESS * side;
         if let Some(thickness) = self.thickness
@@ -104,11 +104,11 @@ impl RaySettings {
             return refused("thickness", thickness, expected);
         }
         if !(0.1..=1e3).contains(&self.slope_bound) {
-            let expected = "from 0.1 to 1000 (1 for an exact distance)".to_owned();
+            let expected = "from 0.1 to 1000 (1 for an exact distance)";
             return refused("slope_bound", self.slope_bound, expected);
         }
         if !(1e-7..=1e-2).contains(&self.tolerance) {
-            let expected = "from 1e-7 to 0.01 of the longest side".to_owned();
+            let expected = "from 1e-7 to 0.01 of the longest side";
             return refused("tolerance", self.tolerance, expected);
         }
         Ok(())
@@ -137,15 +137,8 @@ pub enum RayError {
         ray: usize,
     },
     /// A setting is out of range.
-    #[error("{name} is {value}: it must be {expected}")]
-    Setting {
-        /// Which.
-        name: &'static str,
-        /// What it is.
-        value: f64,
-        /// What it may be.
-        expected: String,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingOutOfRange),
     /// The field has no value there.
     #[error("the model's value at {point:?} is not finite: its file is damaged, fit it again")]
     FieldNotFinite {

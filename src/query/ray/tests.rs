@@ -260,7 +260,7 @@ fn what_is_no_ray_is_refused_by_its_number() {
     ];
     for settings in wrong {
         let error = cast(&field, &[good], &settings).unwrap_err();
-        assert!(matches!(error, RayError::Setting { .. }), "{error}");
+        assert!(matches!(error, RayError::Setting(_)), "{error}");
     }
     let nowhere = Closed(|_| f64::NAN);
     let toward = Ray {

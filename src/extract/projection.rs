@@ -1,9 +1,9 @@
-//! One step onto a level set.
+//! Vertices moved onto a level set.
 
 use super::ExtractError;
 use super::lattice::Sampler;
+use crate::field::NewtonStep;
 use crate::geometry::Similarity;
-use crate::geometry::vector::length;
 use rayon::prelude::*;
 
 /// What points were before they were moved.
@@ -29,15 +29,16 @@ pub(super) fn project(
     let moved = (points, &values, &gradients)
         .into_par_iter()
         .map(|(point, &value, gradient)| {
-            let gradient = gradient.map(f64::from);
-            let steepness = length(gradient);
-            if !(steepness > 1e-6 && steepness.is_finite()) {
-                return (f64::from(value).abs() / frame.scale, [0.0; 3]);
-            }
-            let off = f64::from(value) / steepness / frame.scale;
-            let step = off.clamp(-0.5 * cell, 0.5 * cell);
-            (0..3).for_each(|k| point[k] -= step * gradient[k] / steepness);
-            (off.abs(), gradient.map(|x| (x / steepness) as f32))
+            let value = f64::from(value);
+            let Some(step) = NewtonStep::new(value, gradient.map(f64::from)) else {
+                return (value.abs() / frame.scale, [0.0; 3]);
+            };
+            let way = step.way(0.5 * cell * frame.scale);
+            (0..3).for_each(|k| point[k] += way[k] / frame.scale);
+            (
+                step.off.abs() / frame.scale,
+                step.direction.map(|x| x as f32),
+            )
         });
     let (off, directions) = moved.unzip();
     Ok(Projected { off, directions })
