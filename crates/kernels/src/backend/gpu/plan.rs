@@ -439,7 +439,7 @@ mod tests {
             assert_eq!(plan.units(), planes * tensor_cores::PLANE, "{width}");
         }
         // A tile that has room is narrower than a plane's product.
-        assert!(!plan(200, 32 << 10).tensor_cores);
+        assert!(!plan(200, 60 << 10).tensor_cores);
     }
 
     #[test]
