@@ -54,8 +54,10 @@ class Field(torch.nn.Module):
         return value / self.scale
 
     def network(self, u):
-        h = torch.cat(self.features(u), 1)
+        h = encoded = torch.cat(self.features(u), 1)
         for layer in range(self.mlp["hidden_layers"] + 1):
+            if 0 < layer == self.mlp.get("skip"):
+                h = torch.cat([h, encoded], 1)
             h = functional.linear(h, self.weights[f"mlp_{layer}_weight"], self.weights[f"mlp_{layer}_bias"])
             if layer < self.mlp["hidden_layers"]:
                 h = activated(self.mlp["activation"], layer, h)

@@ -379,6 +379,28 @@ fn volume_says_where_its_samples_lie() {
     );
     assert!(values[0] > 0.0);
 
+    let vectors = json(
+        folder(),
+        "volume sphere.safetensors -o g.nrrd --quantity value,gradient --resolution 20 --json",
+    );
+    assert_eq!(vectors["dims"], dense["dims"]);
+    assert_eq!(vectors["columns"][2]["name"], "gradient.y");
+    let bytes = std::fs::read(folder().join("g.nrrd")).unwrap();
+    let end = bytes.windows(2).position(|two| two == b"\n\n").unwrap() + 2;
+    let numbers: Vec<f32> = bytes[end..]
+        .as_chunks()
+        .0
+        .iter()
+        .map(|four| f32::from_le_bytes(*four))
+        .collect();
+    // The same values as the array has, x fastest; outside of a sphere the gradient leads away from it.
+    let [nx, ny, nz] = [0, 1, 2].map(|axis| shape[axis] as usize);
+    assert_eq!(numbers.len(), 4 * nx * ny * nz);
+    let (x, y, z) = (nx - 1, ny / 3, nz / 2);
+    let found = &numbers[4 * (x + nx * (y + ny * z))..][..4];
+    assert_eq!(found[0], values[(x * ny + y) * nz + z]);
+    assert!(found[1] > 0.5 && found[2] < 0.0, "{found:?}");
+
     let narrow = json(
         folder(),
         "volume sphere.safetensors -o v.vdb --resolution 40 --band 2 --json",

@@ -46,7 +46,7 @@ fn what_cannot_be_done_is_told_in_one_line() {
     let mut flipped = untrained_model().to_bytes();
     *flipped.last_mut().unwrap() ^= 1;
     std::fs::write(here.join("flipped.safetensors"), flipped).unwrap();
-    let cases: [(&str, &str); 29] = [
+    let cases: [(&str, &str); 30] = [
         ("", "no command given"),
         ("fit sphere.obj", "--output"),
         ("fit none.obj -o a.safetensors", "none.obj"),
@@ -106,6 +106,10 @@ fn what_cannot_be_done_is_told_in_one_line() {
             "PB",
         ),
         ("volume sphere.safetensors -o a.vdb --band 0", "--band is 0"),
+        (
+            "volume sphere.safetensors -o a.vdb --quantity gradient",
+            "--quantity: a .vdb file is a level set, of the value alone",
+        ),
         (
             "eval sphere.safetensors --points flat.npy -o a.npy",
             "points are [N, 3]",

@@ -120,6 +120,7 @@ pub(crate) fn hash_grid() -> Architecture {
             hidden_width: 64,
             hidden_layers: 2,
             activation: Activation::Relu(Relu {}),
+            skip: 0,
         },
     }
 }
@@ -132,6 +133,7 @@ fn siren() -> Architecture {
             hidden_width: 256,
             hidden_layers: 4,
             activation: Activation::Sine(Sine::default()),
+            skip: 0,
         },
     }
 }

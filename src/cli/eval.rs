@@ -16,7 +16,7 @@ use super::output::{
 };
 use super::points::{NumberWriter, PointFile};
 use super::progress::Bar;
-use crate::query::{Evaluation, EvaluationError, LoadedModel, Quantity};
+use crate::query::{Evaluation, Quantity};
 
 /// Evaluate a model at points: signed distances, gradients, curvatures
 ///
@@ -64,10 +64,11 @@ struct EvalReport {
     warnings: Vec<String>,
 }
 
+/// A column of numbers.
 #[derive(Serialize)]
-struct ColumnReport {
-    name: String,
-    unit: &'static str,
+pub(super) struct ColumnReport {
+    pub name: String,
+    pub unit: &'static str,
 }
 
 /// Points between two looks at the interrupt: second derivatives take up to 26 evaluations each.
@@ -98,7 +99,7 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
                     return Err(Interrupted::default().into());
                 }
                 let started = Instant::now();
-                let rows = rows(&evaluation, &loaded, batch)?;
+                let rows = evaluation.rows(&loaded, batch)?;
                 seconds += started.elapsed().as_secs_f64();
                 writer.extend(&rows).with_context(cannot_write)?;
                 done += batch.len() as u64;
@@ -131,24 +132,8 @@ pub(super) fn run(arguments: &EvalArguments) -> anyhow::Result<()> {
     ))
 }
 
-/// The rows of the result for some points, flat.
-fn rows(
-    evaluation: &Evaluation,
-    loaded: &LoadedModel,
-    points: &[[f64; 3]],
-) -> Result<Vec<f32>, EvaluationError> {
-    let columns = evaluation.finite_at(loaded, points)?;
-    let mut rows = Vec::with_capacity(points.len() * evaluation.width());
-    for index in 0..points.len() {
-        for column in &columns {
-            let width = column.quantity.width();
-            rows.extend_from_slice(&column.numbers[index * width..(index + 1) * width]);
-        }
-    }
-    Ok(rows)
-}
-
-fn columns_of(quantities: &[Quantity]) -> Vec<ColumnReport> {
+/// The columns that quantities have side by side.
+pub(super) fn columns_of(quantities: &[Quantity]) -> Vec<ColumnReport> {
     let columns = quantities.iter().flat_map(|quantity| {
         let unit = quantity.unit();
         quantity

@@ -7,6 +7,7 @@
 mod arguments;
 mod bench;
 mod checkpoint;
+mod clearance;
 mod combine;
 mod compare;
 mod completions;
@@ -74,6 +75,7 @@ enum Command {
     Measure(measure::MeasureArguments),
     Distance(distance::DistanceArguments),
     Compare(compare::CompareArguments),
+    Clearance(clearance::ClearanceArguments),
     Inspect(inspect::InspectArguments),
     Bench(bench::BenchArguments),
     Serve(serve::ServeArguments),
@@ -127,6 +129,7 @@ fn execute(cli: Cli) -> anyhow::Result<()> {
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Distance(arguments) => distance::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Clearance(arguments) => clearance::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments),

@@ -3,36 +3,46 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{DeviceArguments, GridArguments, finite};
+use super::arguments::{DeviceArguments, GridArguments, finite, quantity};
+use super::eval::{ColumnReport, columns_of};
 use super::interrupt::Interrupt;
 use super::model;
 use super::output::{
     bytes_in_words, ensure_extension, ensure_writable, file_bytes, print_json, print_text,
-    print_warnings,
+    print_warnings, write_whole,
 };
 use super::progress::Bar;
 use crate::extract::{
-    BandSettings, DENSE_BYTES, ExtractError, Fineness, Grid, extract_narrow_band, write_npy,
-    write_vdb,
+    BandSettings, DENSE_BYTES, DenseFormat, DenseWriter, ExtractError, Fineness, Grid,
+    extract_narrow_band, write_vdb,
 };
-use crate::query::LoadedModel;
+use crate::query::{Evaluation, GridError, LoadedModel, Quantity, stream_over_grid};
 
-/// Sample a model on a grid: an OpenVDB level set or a dense NumPy array
+/// Sample a model on a grid: an OpenVDB level set, or a dense NumPy array or NRRD volume
 ///
 /// A .vdb file holds one narrow-band level set named `sdf`, placed in the mesh's own units. A .npy file holds float32
-/// [X, Y, Z], z fastest, and nothing else: sample [x, y, z] lies at origin + voxel_size * [x, y, z], which are printed.
+/// [X, Y, Z], z fastest, and nothing else: sample [x, y, z] lies at origin + voxel_size * [x, y, z], which are printed. A .nrrd file (3D Slicer, ITK)
+/// holds the same, x fastest, and its place. Dense volumes may be of other quantities than the distance, also of several numbers a sample.
 #[derive(Args)]
 pub(super) struct VolumeArguments {
     /// The model file, or a recipe (.toml)
     model: PathBuf,
 
-    /// The volume file to write: .vdb or .npy
+    /// The volume file to write: .vdb, .npy or .nrrd
     #[arg(short, long, value_name = "VOLUME")]
     output: PathBuf,
+
+    /// What a dense volume is of; several with commas between them, side by side: [X, Y, Z, columns] in .npy
+    #[arg(long = "quantity", value_name = "QUANTITY", value_delimiter = ',', value_parser = quantity(), default_value = "value")]
+    quantities: Vec<Quantity>,
+
+    /// Take second derivatives and curvatures of the field's mean over balls of this radius, in the mesh's own units, as `overfit eval` does
+    #[arg(long, value_name = "RADIUS", value_parser = finite, allow_negative_numbers = true)]
+    smoothing: Option<f64>,
 
     #[command(flatten)]
     grid: GridArguments,
@@ -65,6 +75,8 @@ struct VolumeReport {
     dims: [u32; 3],
     /// Samples inside the band; all of them in a dense volume.
     active_voxels: u64,
+    /// What the numbers of a sample are.
+    columns: Vec<ColumnReport>,
     /// Cells along the longest side of the mesh.
     resolution: f64,
     seconds: f64,
@@ -73,7 +85,16 @@ struct VolumeReport {
 }
 
 pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
-    let format = ensure_extension(&arguments.output, &["vdb", "npy"])?;
+    let format = ensure_extension(&arguments.output, &["vdb", "npy", "nrrd"])?;
+    let dense = match format {
+        "npy" => Some(DenseFormat::Npy),
+        "nrrd" => Some(DenseFormat::Nrrd),
+        _ => None,
+    };
+    ensure!(
+        dense.is_some() || arguments.quantities == [Quantity::Value],
+        "--quantity: a .vdb file is a level set, of the value alone; write a .nrrd or .npy file"
+    );
     ensure_writable(&arguments.output)?;
     ensure!(
         arguments.band > 0.0,
@@ -84,10 +105,24 @@ pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::listen()?;
     let started = Instant::now();
     let fineness = Fineness::new(loaded.shape(), 0.0);
-    let (grid, active_voxels) = match format {
-        "vdb" => write_band(arguments, &loaded, &fineness, &interrupt)?,
-        _ => write_dense(arguments, &loaded, &fineness, &interrupt)?,
+    let mut warnings = Vec::new();
+    let (grid, active_voxels) = match dense {
+        None => write_band(arguments, &loaded, &fineness, &interrupt)?,
+        Some(format) => {
+            let quantities = &arguments.quantities;
+            let evaluation = Evaluation::new(loaded.shape(), quantities, arguments.smoothing)?;
+            warnings = evaluation.warnings();
+            write_dense(
+                arguments,
+                &loaded,
+                &evaluation,
+                format,
+                &fineness,
+                &interrupt,
+            )?
+        }
     };
+    warnings.extend(fineness.warnings(grid.resolution, None));
     let report = VolumeReport {
         format,
         origin: grid.origin,
@@ -95,7 +130,8 @@ pub(super) fn run(arguments: &VolumeArguments) -> anyhow::Result<()> {
         dims: grid.dims,
         active_voxels,
         resolution: grid.resolution,
-        warnings: fineness.warnings(grid.resolution, None),
+        columns: columns_of(&arguments.quantities),
+        warnings,
         seconds: started.elapsed().as_secs_f64(),
         bytes: file_bytes(&arguments.output)?,
     };
@@ -154,31 +190,44 @@ fn write_band(
 fn write_dense(
     arguments: &VolumeArguments,
     loaded: &LoadedModel,
+    evaluation: &Evaluation,
+    format: DenseFormat,
     fineness: &Fineness<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Grid, u64)> {
     let shape = loaded.shape();
     let limit = arguments.grid.memory_limit;
+    let bytes_of = |grid: &Grid| grid.dense_bytes() * evaluation.width() as u64;
     let resolution = match arguments.grid.resolution() {
         Some(resolution) => resolution,
-        None => fineness.automatic(limit.min(DENSE_BYTES), Grid::dense_bytes)?,
+        None => fineness.automatic(limit.min(DENSE_BYTES), bytes_of)?,
     };
     let grid = Grid::around_level_set(&shape.bounds, resolution, 0.0)?;
-    let bytes = grid.dense_bytes();
+    let bytes = bytes_of(&grid);
     if bytes > limit {
         return Err(too_large(&grid, bytes, limit).into());
     }
     let mut bar = Bar::new("sampling the grid");
-    let mut progress = |share: f32| bar.set(share.into());
-    write_npy(
-        loaded.unit_field(),
-        &grid,
-        &shape.frame,
-        &arguments.output,
-        interrupt.token(),
-        &mut progress,
-    )
-    .map_err(|error| interrupt.explain(error))?;
+    let columns = columns_of(&arguments.quantities).into_iter();
+    let columns: Vec<String> = columns.map(|column| column.name).collect();
+    write_whole(&arguments.output, |file| {
+        let cannot_write = || format!("cannot write {}", arguments.output.display());
+        let begun = DenseWriter::begin(format, &grid, &columns, file);
+        let mut writer = begun.with_context(cannot_write)?;
+        let receive = |rows: &[f32], share: f32| {
+            bar.set(share.into());
+            writer.extend(rows)
+        };
+        let token = interrupt.token();
+        stream_over_grid(loaded, evaluation, &grid, format, token, receive).map_err(|error| {
+            match error {
+                GridError::Evaluation(error) => error.into(),
+                GridError::Extract(error) => interrupt.explain(error),
+                GridError::Io(error) => anyhow::Error::from(error).context(cannot_write()),
+            }
+        })?;
+        writer.finish().with_context(cannot_write)
+    })?;
     Ok((grid, grid.samples()))
 }
 

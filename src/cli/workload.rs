@@ -94,6 +94,7 @@ impl Network {
                 hidden_width: 64,
                 hidden_layers: 2,
                 activation: Activation::Relu(Relu {}),
+                skip: 0,
             },
         };
         match self {
@@ -119,6 +120,7 @@ impl Network {
                     hidden_width: 256,
                     hidden_layers: 4,
                     activation: Activation::Sine(Sine::default()),
+                    skip: 0,
                 },
             },
         }

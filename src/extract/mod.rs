@@ -8,7 +8,7 @@
 //! - [`sample_dense`] and [`stream_dense`]: every voxel, in memory or slab by slab.
 //! - [`extract_narrow_band`]: only the voxels near the surface, in leaves of 8³, as OpenVDB keeps them.
 //! - [`Fineness`]: the resolution that keeps thin walls and small bodies, and words where a grid is too coarse for them.
-//! - [`write_mesh`], [`write_npy`], [`write_vdb`]: files, written beside the target and renamed when whole.
+//! - [`write_mesh`], [`DenseWriter`], [`write_vdb`]: files; those of meshes and level sets are written beside the target and renamed when whole.
 //!
 //! Volumes are in `[X, Y, Z]` C order everywhere: `z` runs fastest, as NumPy and OpenVDB leaves have it.
 
@@ -49,6 +49,6 @@ pub use surface::{
 };
 pub use volume::{DenseVolume, sample_dense, stream_dense};
 pub use write::{
-    MeshFileFormat, VolumePrecision, WriteError, write_mesh, write_mesh_to, write_npy, write_vdb,
-    write_vdb_to,
+    DenseFormat, DenseWriter, MeshFileFormat, VolumePrecision, WriteError, write_mesh,
+    write_mesh_to, write_vdb, write_vdb_to,
 };

@@ -173,6 +173,26 @@ impl Evaluation {
         })
     }
 
+    /// The same as rows, `[N, width]`: at each point the numbers of all quantities, in their order.
+    ///
+    /// # Errors
+    /// As [`finite_at`](Self::finite_at).
+    pub fn rows(
+        &self,
+        loaded: &LoadedModel,
+        points: &[[f64; 3]],
+    ) -> Result<Vec<f32>, EvaluationError> {
+        let columns = self.finite_at(loaded, points)?;
+        let mut rows = Vec::with_capacity(points.len() * self.width());
+        for index in 0..points.len() {
+            for column in &columns {
+                let width = column.quantity.width();
+                rows.extend_from_slice(&column.numbers[index * width..(index + 1) * width]);
+            }
+        }
+        Ok(rows)
+    }
+
     /// The quantities at points `[N, 3]`.
     pub fn at(&self, loaded: &LoadedModel, points: &[[f64; 3]]) -> Vec<Column> {
         let frame = &loaded.shape().frame;

@@ -93,6 +93,7 @@ mod tests {
                 hidden_width: 24,
                 hidden_layers: 2,
                 activation: Activation::Sine(Sine::default()),
+                skip: 0,
             },
         }
     }

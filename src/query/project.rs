@@ -50,6 +50,12 @@ pub enum ProjectError {
     /// A setting is out of range.
     #[error(transparent)]
     Setting(#[from] SettingOutOfRange),
+    /// The field has no value there.
+    #[error("the model's value at {point:?} is not finite: its file is damaged, fit it again")]
+    NoValue {
+        /// The point, own units.
+        point: [f64; 3],
+    },
     /// The token was set.
     #[error("cancelled")]
     Cancelled,
@@ -144,6 +150,9 @@ fn project(
     for points in points.chunks(BATCH) {
         let unit: Vec<[f64; 3]> = points.iter().map(|&point| frame.apply(point)).collect();
         for (&point, landed) in points.iter().zip(level.feet(&unit, settings.refinements)?) {
+            if landed.off.is_infinite() {
+                return Err(ProjectError::NoValue { point });
+            }
             let step = NewtonStep::new(landed.off, landed.gradient);
             let place = frame.invert(landed.at);
             let way = length(minus(place, point));

@@ -15,6 +15,7 @@ fn half_space() -> LoadedModel {
             hidden_width: 2,
             hidden_layers: 1,
             activation: Activation::Relu(Default::default()),
+            skip: 0,
         },
     };
     // relu(x) - relu(-x) = x: two rows of weights and biases, then one.

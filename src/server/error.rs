@@ -245,6 +245,9 @@ impl ApiError {
             ApiError::Project(error) => match error {
                 ProjectError::NotFinite { .. } => blame("FIELD_INVALID", "points"),
                 ProjectError::Setting(setting) => blame("FIELD_INVALID", setting.name),
+                ProjectError::NoValue { .. } => {
+                    verdict(Code::FailedPrecondition, "MODEL_NOT_FINITE")
+                }
                 ProjectError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
             },
             ApiError::Render(error) => match error {

@@ -41,7 +41,7 @@ pub(super) struct Course {
     pub due: usize,
     pub checks_done: f64,
     pub setbacks: u32,
-    /// Near error of the best state, infinite if there is none.
+    /// Expected error of the best state, infinite if there is none.
     #[serde(with = "bits")]
     pub best: f64,
     /// What was drawn into the pool, in order.

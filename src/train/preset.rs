@@ -110,6 +110,7 @@ impl Preset {
                 hidden_width,
                 hidden_layers: 2,
                 activation: Activation::Relu(Relu {}),
+                skip: 0,
             },
         };
         let siren = |hidden_width, hidden_layers| Architecture {
@@ -118,6 +119,7 @@ impl Preset {
                 hidden_width,
                 hidden_layers,
                 activation: Activation::Sine(Sine::default()),
+                skip: 0,
             },
         };
         let refined = |finest, share, coefficients| {

@@ -10,7 +10,7 @@ use super::observer::Observer;
 use super::pool::{SamplePool, Supply};
 use super::progress::{Phase, Progress};
 use super::residual::Residual;
-use super::settings::FitSettings;
+use super::settings::{FitSettings, SampleShares};
 use crate::CancelToken;
 use crate::backend::{BatchDraw, TrainStep};
 use crate::field::{Learner, Metrics, Model};
@@ -38,7 +38,7 @@ pub(super) struct Run<'a> {
     /// What the model will be but for parameters and figures.
     unfinished: &'a Model,
     latest: Progress,
-    /// Near error and parameters, as they are in training.
+    /// [`expected_error`] and parameters, as they are in training.
     best: Option<(f64, Vec<f32>)>,
     /// How often training went back to the best state, because the loss was no number any more.
     setbacks: u32,
@@ -233,9 +233,10 @@ impl<'a> Run<'a> {
         let field = self.residual.corrected(self.learner.field());
         let quality = self.held_out.judge(&*field, cancel)?;
         self.latest.quality = Some(quality);
+        let error = expected_error(&quality, &self.settings.sampling.shares);
         let best = self.best.as_ref().map_or(f64::INFINITY, |best| best.0);
-        if quality.near_mae < best {
-            self.best = Some((quality.near_mae, self.learner.parameters()));
+        if error < best {
+            self.best = Some((error, self.learner.parameters()));
         }
         Ok(quality)
     }
@@ -302,6 +303,13 @@ impl<'a> Run<'a> {
         };
         self.model(parameters)
     }
+}
+
+/// The mean error over points that lie where samples are drawn: what training was asked for. By the error near the surface alone a fit that
+/// is ended early would keep what it began with, as a spline is best there and a network begins with what is far.
+fn expected_error(quality: &Metrics, shares: &SampleShares) -> f64 {
+    let near = shares.surface + shares.near;
+    (near * quality.near_mae + shares.uniform * quality.uniform_mae) / (near + shares.uniform)
 }
 
 #[cfg(test)]
@@ -420,6 +428,27 @@ mod tests {
         let last = run.progress().step;
         assert!(run.into_best().parameters.iter().all(|x| x.is_finite()));
         (last, said)
+    }
+
+    #[test]
+    fn states_are_compared_where_samples_are_drawn() {
+        let error = |near_mae, uniform_mae, uniform| {
+            let quality = Metrics {
+                near_mae,
+                uniform_mae,
+                ..Metrics::default()
+            };
+            let shares = SampleShares {
+                surface: 0.3,
+                near: 0.5,
+                uniform,
+            };
+            expected_error(&quality, &shares)
+        };
+        assert_eq!(error(1.0, 1.0, 0.2), 1.0);
+        // A little is lost near the surface, and much is won elsewhere.
+        assert!(error(1.05, 5.0, 0.2) < error(1.0, 10.0, 0.2));
+        assert!(error(1.05, 5.0, 0.0) > error(1.0, 10.0, 0.0));
     }
 
     #[test]

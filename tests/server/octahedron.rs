@@ -100,6 +100,7 @@ pub fn model(mesh: &Mesh, name: &str, settings: &FitSettings) -> Model {
             hidden_width: 8,
             hidden_layers: 1,
             activation: Activation::Relu(Relu {}),
+            skip: 0,
         },
     };
     let slope = 1.0 / 3.0_f32.sqrt();

@@ -40,7 +40,9 @@ fn architectures() -> Vec<Architecture> {
         hidden_width,
         hidden_layers,
         activation,
+        skip: 0,
     };
+    let skipping = |skip, mlp| Mlp { skip, ..mlp };
     let sine = Activation::Sine(Sine {
         first_omega: 8.0,
         omega: 5.0,
@@ -78,14 +80,17 @@ fn architectures() -> Vec<Architecture> {
         (hash_grid(8, 17), mlp(32, 1, relu)),
         (identity.clone(), mlp(64, 3, sine)),
         (identity.clone(), mlp(37, 2, relu)),
-        (identity, mlp(80, 2, sine)),
+        (identity.clone(), mlp(80, 2, sine)),
         (positional, mlp(24, 2, relu)),
         (fourier(19), mlp(33, 2, tanh)),
         (dense_grid, mlp(21, 1, relu)),
         (hash_grid_of(4, 19, quadratic), mlp(33, 2, relu)),
         (hash_grid_of(8, 17, quadratic), mlp(18, 1, tanh)),
         (tri_plane(1), mlp(19, 2, tanh)),
-        (joined, mlp(37, 2, tanh)),
+        (joined.clone(), mlp(37, 2, tanh)),
+        (joined, skipping(2, mlp(21, 3, relu))),
+        (hash_grid(4, 24), skipping(1, mlp(70, 2, tanh))),
+        (identity, skipping(1, mlp(19, 3, sine))),
     ]
     .into_iter()
     .chain(all)

@@ -85,7 +85,8 @@ fn network<A: TensorAlgebra>(a: &mut A, model: &Model, point: &Vector<A>) -> A::
         true => &[],
         false => tensor("encoding.grid"),
     };
-    let mut inputs = features(a, &parts, table, point);
+    let encoded = features(a, &parts, table, point);
+    let mut inputs = encoded.clone();
     let activation = model.architecture.mlp.activation;
     let layers = model.architecture.layers();
     for (index, layer) in layers.iter().enumerate() {
@@ -113,6 +114,9 @@ fn network<A: TensorAlgebra>(a: &mut A, model: &Model, point: &Vector<A>) -> A::
             });
         }
         inputs = vec![(sum, layer.outputs)];
+        if model.architecture.mlp.skips_to(index + 1) {
+            inputs.extend(encoded.iter().cloned());
+        }
     }
     inputs.swap_remove(0).0
 }

@@ -8,7 +8,7 @@ use crate::field::{Degree, Model, Refinement, Training, interpolate};
 use crate::geometry::{Bounds, Similarity};
 use crate::network::{Activation, Architecture, Encoding, HashGrid, Mlp, Silu, initial_parameters};
 
-/// A ball's spline below a network that nobody trained.
+/// A ball's spline below a network that nobody trained, with a skip connection if the spline is cubic.
 fn model(degree: Degree) -> Model {
     let architecture = Architecture {
         encoding: Encoding::HashGrid(HashGrid {
@@ -20,6 +20,7 @@ fn model(degree: Degree) -> Model {
             hidden_width: 6,
             hidden_layers: 2,
             activation: Activation::Silu(Silu {}),
+            skip: u32::from(degree == Degree::Cubic),
         },
     };
     let refinement = Refinement {

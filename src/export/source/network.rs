@@ -82,7 +82,8 @@ pub(super) fn write_constants(writer: &mut Writer, model: &Model) {
         }
         writer.constants(Kind::Lanes, &rows_name(formula), &constants);
     }
-    let mut inputs = layout.places;
+    let encoded = layout.places;
+    let mut inputs = encoded.clone();
     let layers = model.architecture.layers();
     let last = layers.len() - 1;
     for (index, layer) in layers.iter().enumerate() {
@@ -128,6 +129,10 @@ pub(super) fn write_constants(writer: &mut Writer, model: &Model) {
             .collect();
         writer.constants(Kind::Lanes, &format!("sdf_b{index}"), &bias);
         inputs = outputs;
+        if model.architecture.mlp.skips_to(index + 1) {
+            let encoded = encoded.iter();
+            inputs.extend(encoded.map(|place| place.map(|input| layer.outputs + input)));
+        }
     }
 }
 
@@ -143,16 +148,20 @@ pub(super) fn write_value(writer: &mut Writer, model: &Model) -> String {
     for (formula, first) in FeatureFormula::ALL.into_iter().zip(&layout.formulas) {
         write_formula(writer, &parts, formula, first / lanes);
     }
-    let (mut from, mut inputs) = ("h".to_owned(), layout.places.len() / lanes);
+    let encoded = ("h".to_owned(), layout.places.len() / lanes);
+    let mut from = vec![encoded.clone()];
     let activation = model.architecture.mlp.activation;
     let layers = model.architecture.layers();
     let hidden = layers.len() - 1;
     for (index, layer) in layers[..hidden].iter().enumerate() {
         let to = format!("h{index}");
-        write_layer(writer, activation, index, layer, inputs, [&from, &to]);
-        inputs = layer.outputs.div_ceil(lanes);
-        from = to;
+        write_layer(writer, activation, index, layer, &from, &to);
+        from = vec![(to, layer.outputs.div_ceil(lanes))];
+        if model.architecture.mlp.skips_to(index + 1) {
+            from.push(encoded.clone());
+        }
     }
+    let (from, inputs) = from.swap_remove(0);
     let bias = model.parameters.last().expect("the last layer has a bias");
     let line = language.variable(Kind::Scalar, "f", &literal(*bias));
     writer.line(&line);
@@ -168,19 +177,26 @@ fn write_layer(
     activation: Activation,
     index: usize,
     layer: &LayerSize,
-    inputs: usize,
-    [from, to]: [&str; 2],
+    from: &[(String, usize)],
+    to: &str,
 ) {
     let language = writer.language;
     let outputs = layer.outputs.div_ceil(language.lanes());
     writer.line(&language.array(Kind::Lanes, to, outputs));
     writer.line(&language.loop_to("i", outputs));
     writer.line(&language.variable(Kind::Lanes, "sum", &format!("sdf_b{index}[i]")));
-    writer.line(&language.loop_to("j", inputs));
-    writer.line(&format!(
-        "sum += sdf_w{index}[i * {inputs} + j] * {from}[j];"
-    ));
-    writer.line("}");
+    let inputs: usize = from.iter().map(|(_, count)| count).sum();
+    let mut first = 0;
+    for (name, count) in from {
+        writer.line(&language.loop_to("j", *count));
+        let place = match first {
+            0 => format!("i * {inputs} + j"),
+            first => format!("i * {inputs} + {first} + j"),
+        };
+        writer.line(&format!("sum += sdf_w{index}[{place}] * {name}[j];"));
+        writer.line("}");
+        first += count;
+    }
     let result = activation.visit(Activated {
         writer,
         omega: activation.omega(index),

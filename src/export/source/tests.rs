@@ -43,6 +43,7 @@ fn model(encoding: Encoding, activation: Activation, seed: u64) -> Model {
             hidden_width: 9,
             hidden_layers: 2,
             activation,
+            skip: (seed % 2) as u32,
         },
     };
     let to_ball = |p: &[f32; 3]| {

@@ -1,16 +1,16 @@
 //! Files for meshes and volumes.
 
+mod dense;
 mod error;
 mod glb;
-mod npy;
 mod obj;
 mod ply;
 mod stl;
 mod vdb;
 mod vdb_tree;
 
+pub use dense::{DenseFormat, DenseWriter};
 pub use error::WriteError;
-pub use npy::write_npy;
 pub use vdb::{VolumePrecision, write_vdb, write_vdb_to};
 
 use super::{HeldPositions, Surface};

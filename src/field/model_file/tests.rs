@@ -11,6 +11,7 @@ fn model() -> Model {
             hidden_width: 8,
             hidden_layers: 1,
             activation: Activation::Relu(Relu {}),
+            skip: 0,
         },
     };
     Model {

@@ -12,6 +12,7 @@ fn model(degree: Degree) -> Arc<Model> {
             hidden_width: 8,
             hidden_layers: 2,
             activation: Activation::Sine(Sine::default()),
+            skip: 0,
         },
     };
     let mut parameters = initial_parameters(&architecture, 3);

@@ -156,6 +156,7 @@ fn weights_that_overflow_are_no_distance() {
             hidden_width: 8,
             hidden_layers: 1,
             activation: Activation::Relu(Relu {}),
+            skip: 0,
         },
     };
     let model = Model {

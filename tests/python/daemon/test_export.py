@@ -27,7 +27,7 @@ def fitted(binary, tmp_path):
     return fit
 
 
-NAMES = ["compact", "draft", "smooth", "softplus", "positional", "joined"]
+NAMES = ["compact", "draft", "smooth", "softplus", "positional", "joined", "skip"]
 
 
 @pytest.mark.parametrize("name", NAMES)

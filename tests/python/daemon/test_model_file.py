@@ -197,8 +197,9 @@ def shapes(architecture):
         features = next(part["features"] for part in parts if "features" in part)
         yield "encoding.grid", (sum(entries for _, entries, _, _ in grids), features)
         width += len(grids) * features
-    mlp = architecture["mlp"]
+    mlp, encoded = architecture["mlp"], width
     for layer in range(mlp["hidden_layers"] + 1):
+        width += encoded * (0 < layer == mlp.get("skip"))
         units = mlp["hidden_width"] if layer < mlp["hidden_layers"] else 1
         yield f"mlp.{layer}.weight", (units, width)
         yield f"mlp.{layer}.bias", (units,)
@@ -207,9 +208,11 @@ def shapes(architecture):
 
 def network(architecture, tensors, u):
     """Its output at points in the unit frame."""
-    h = encode(architecture["encoding"], tensors, u)
+    h = encoded = encode(architecture["encoding"], tensors, u)
     mlp = architecture["mlp"]
     for layer in range(mlp["hidden_layers"] + 1):
+        if 0 < layer == mlp.get("skip"):
+            h = np.concatenate([h, encoded], 1)
         h = h @ tensors[f"mlp.{layer}.weight"].T + tensors[f"mlp.{layer}.bias"]
         if layer == mlp["hidden_layers"]:
             break
@@ -257,6 +260,7 @@ FITS = {"draft": [100], "detail": [20], "smooth": [60], "compact": [100]}
 COMPACT = ["draft", "smooth", "compact", "joined"]
 FITS |= {kind: [*ALONE, f"--set=architecture.mlp.activation.kind={kind}"] for kind in ACTIVATIONS}
 FITS |= {kind: [*ALONE, f"--set=architecture.encoding={encoding}"] for kind, encoding in ENCODINGS.items()}
+FITS["skip"] = [*FITS["joined"], "--set=architecture.mlp.hidden_layers=3", "--set=architecture.mlp.skip=2"]
 
 
 @pytest.mark.parametrize("name", FITS)

@@ -20,6 +20,9 @@ pub struct Architecture {
 }
 
 /// Sizes of the perceptron: `hidden_layers` layers of `hidden_width`, then one linear output.
+///
+/// Hidden layer `skip`, counted from 0, sees the encoded position once more, behind what the layer before gives it (a skip connection as in
+/// Park et al. 2019, "DeepSDF"). The first layer sees it anyway: 0 stands for none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Mlp {
     /// Units in each hidden layer.
@@ -28,6 +31,14 @@ pub struct Mlp {
     pub hidden_layers: u32,
     /// What follows each hidden layer.
     pub activation: Activation,
+    /// The hidden layer that sees the encoded position again, counted from 0; 0 for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skip: u32,
+}
+
+/// Models without a skip connection are described as they were before there were any.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Name, shape and place of one parameter tensor in the flat parameter vector.
@@ -87,9 +98,13 @@ impl Architecture {
         let width = self.mlp.hidden_width as usize;
         let mut inputs = self.encoded_width();
         let mut layers = Vec::new();
-        for _ in 0..self.mlp.hidden_layers {
+        for index in 0..self.mlp.hidden_layers as usize {
+            let again = match self.mlp.skips_to(index) {
+                true => self.encoded_width(),
+                false => 0,
+            };
             layers.push(LayerSize {
-                inputs,
+                inputs: inputs + again,
                 outputs: width,
             });
             inputs = width;
@@ -155,7 +170,10 @@ impl Architecture {
     /// Its sizes, such as `hash-grid 8x4 2^15 16..256, mlp 64x2`.
     pub fn in_short(&self) -> String {
         let (width, layers) = (self.mlp.hidden_width, self.mlp.hidden_layers);
-        let perceptron = format!("{} {width}x{layers}", self.mlp.activation.network());
+        let mut perceptron = format!("{} {width}x{layers}", self.mlp.activation.network());
+        if self.mlp.skip > 0 {
+            perceptron += &format!(" skip {}", self.mlp.skip);
+        }
         match self.encoding.words() {
             encoding if encoding.is_empty() => perceptron,
             encoding => format!("{encoding}, {perceptron}"),
@@ -179,7 +197,13 @@ impl Mlp {
         vec![
             Setting::whole("hidden_width", self.hidden_width, 1, 1024),
             Setting::whole("hidden_layers", self.hidden_layers, 1, 16),
+            Setting::whole("skip", self.skip, 0, self.hidden_layers.saturating_sub(1)),
         ]
+    }
+
+    /// Whether that layer, counted from 0, sees the encoded position behind what the layer before gives it.
+    pub fn skips_to(&self, layer: usize) -> bool {
+        layer > 0 && layer == self.skip as usize
     }
 }
 
@@ -217,6 +241,7 @@ mod tests {
                 hidden_width: 64,
                 hidden_layers: 2,
                 activation: Activation::Relu(Relu {}),
+                skip: 0,
             },
         };
         let specs = architecture.tensors();
@@ -239,6 +264,7 @@ mod tests {
                 hidden_width: 16,
                 hidden_layers: 1,
                 activation: Activation::Relu(Relu {}),
+                skip: 0,
             },
         };
         let parts = architecture.encoding.parts();
@@ -261,11 +287,37 @@ mod tests {
                 hidden_width: 0,
                 hidden_layers: 2,
                 activation: Activation::Relu(Relu {}),
+                skip: 0,
             },
         };
         let message = architecture.validate().unwrap_err().to_string();
         assert!(message.contains("hidden_width is 0"), "{message}");
         architecture.mlp.hidden_width = 64;
         assert_eq!(architecture.validate(), Ok(()));
+        architecture.mlp.skip = 2;
+        let message = architecture.validate().unwrap_err().to_string();
+        assert!(message.contains("skip is 2"), "{message}");
+    }
+
+    #[test]
+    fn a_skip_connection_widens_one_layer_and_is_described_only_where_it_is() {
+        let mut mlp = Mlp {
+            hidden_width: 64,
+            hidden_layers: 4,
+            activation: Activation::Relu(Relu {}),
+            skip: 0,
+        };
+        let architecture = |mlp| Architecture {
+            encoding: Encoding::HashGrid(HashGrid::default()),
+            mlp,
+        };
+        let described = serde_json::to_string(&mlp).unwrap();
+        assert!(!described.contains("skip"), "{described}");
+        assert_eq!(serde_json::from_str::<Mlp>(&described).unwrap(), mlp);
+        mlp.skip = 2;
+        let skipping = architecture(mlp);
+        let inputs = skipping.layers().into_iter().map(|layer| layer.inputs);
+        assert_eq!(inputs.collect::<Vec<_>>(), [32, 64, 96, 64, 64]);
+        assert!(skipping.in_short().ends_with("mlp 64x4 skip 2"));
     }
 }

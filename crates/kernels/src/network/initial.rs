@@ -45,6 +45,7 @@ mod tests {
                 hidden_width: 32,
                 hidden_layers: 2,
                 activation: Activation::Sine(Sine::default()),
+                skip: 0,
             },
         };
         let parameters = initial_parameters(&siren, 7);

@@ -68,6 +68,8 @@ fn become_a_sphere(architecture: &Architecture, seed: u64, parameters: &mut [f32
             *weight = match (is_last, index) {
                 (true, _) => (PI / layer.inputs as f32).sqrt(),
                 (false, 0) if !position.contains(&(place % layer.inputs)) => 0.0,
+                // What a skip connection brings is not looked at yet.
+                (false, 1..) if place % layer.inputs >= layer.outputs => 0.0,
                 (false, _) => (2.0 / layer.outputs as f32).sqrt() * deviate,
             };
         }
@@ -93,6 +95,7 @@ mod tests {
                 hidden_width: 256,
                 hidden_layers: 4,
                 activation,
+                skip: 0,
             },
         }
     }

@@ -37,13 +37,7 @@ impl<B: Backend> Encoded<B> {
         let of_tables = of_tables.map(|(tables, table)| tables.features(&table));
         let of_formulas = self.formulas.as_ref().map(Formulas::features);
         match (of_tables, of_formulas) {
-            (Some(first), Some(second)) => LayerInput {
-                hidden: Tensor::cat(vec![first.hidden, second.hidden], 1),
-                tangents: first
-                    .tangents
-                    .zip(second.tangents)
-                    .map(|(first, second)| Tensor::cat(vec![first, second], 1)),
-            },
+            (Some(first), Some(second)) => first.beside(second),
             (Some(features), None) | (None, Some(features)) => features,
             (None, None) => unreachable!("an encoding has features"),
         }

@@ -167,6 +167,7 @@ mod tests {
                 hidden_width: 4,
                 hidden_layers: 1,
                 activation: Activation::Sine(Sine::default()),
+                skip: 0,
             },
         };
         let count = architecture.parameter_count();
@@ -192,6 +193,7 @@ mod tests {
                 hidden_width: 6,
                 hidden_layers: 3,
                 activation: Activation::Sine(Sine::default()),
+                skip: 0,
             },
         };
         let matrices = architecture.hidden_matrices();

@@ -46,11 +46,26 @@ pub fn field_backward<B: FieldBackend>(
 }
 
 /// What goes into a layer.
+#[derive(Clone)]
 struct LayerInput<B: Backend> {
     /// `[N, in]`
     hidden: Tensor<B, 2>,
     /// Derivatives of `hidden` by the three axes, one block of N rows each: `[3 N, in]`.
     tangents: Option<Tensor<B, 2>>,
+}
+
+impl<B: Backend> LayerInput<B> {
+    /// With another's columns behind its own.
+    fn beside(self, other: Self) -> Self {
+        let beside = |one, other| Tensor::cat(vec![one, other], 1);
+        Self {
+            hidden: beside(self.hidden, other.hidden),
+            tangents: self
+                .tangents
+                .zip(other.tangents)
+                .map(|(one, other)| beside(one, other)),
+        }
+    }
 }
 
 /// A hidden layer on its way.
@@ -129,12 +144,17 @@ impl<'a, B: FieldBackend> Forward<'a, B> {
             preactivation,
             omega,
         });
-        self.inputs.push(LayerInput {
+        let next = LayerInput {
             hidden,
             tangents: tangents
                 .clone()
                 .map(|t| t.mul(slope.clone().repeat(&[3, 1]))),
-        });
+        };
+        let next = match self.architecture.mlp.skips_to(index + 1) {
+            true => next.beside(self.inputs[0].clone()),
+            false => next,
+        };
+        self.inputs.push(next);
         self.activated.push(Activated {
             slope,
             curvature,
@@ -166,6 +186,8 @@ impl<'a, B: FieldBackend> Forward<'a, B> {
             let columns = (1..4).map(|column| cotangent.clone().narrow(1, column, 1));
             Tensor::cat(columns.collect(), 0)
         });
+        // What a skip connection brings past the layers between.
+        let mut skipped: Option<(Tensor<B, 2>, Option<Tensor<B, 2>>)> = None;
         // Collected from the last tensor to the first.
         let mut gradients: Vec<Tensor<B, 1>> = Vec::new();
         for (index, weight) in self.weights.iter().enumerate().rev() {
@@ -192,8 +214,23 @@ impl<'a, B: FieldBackend> Forward<'a, B> {
                 by_tangents = Some(B::product(by, transposed.clone()));
             }
             by_hidden = B::product(by_hidden, transposed);
+            if self.architecture.mlp.skips_to(index) {
+                let width = self.architecture.mlp.hidden_width as usize;
+                let [hidden, encoded] = split(by_hidden, width);
+                let tangents = by_tangents.map(|by| split(by, width));
+                let (by_below, by_encoded) = match tangents {
+                    None => (None, None),
+                    Some([below, encoded]) => (Some(below), Some(encoded)),
+                };
+                skipped = Some((encoded, by_encoded));
+                (by_hidden, by_tangents) = (hidden, by_below);
+            }
             gradients.push(flat(bias));
             gradients.push(flat(by_weight));
+        }
+        if let Some((encoded, tangents)) = skipped {
+            by_hidden = by_hidden.add(encoded);
+            by_tangents = by_tangents.zip(tangents).map(|(by, more)| by.add(more));
         }
         let table = self
             .encoded
@@ -226,6 +263,15 @@ impl<B: Backend> WithActivation for Activate<B> {
 fn flat<B: Backend>(matrix: Tensor<B, 2>) -> Tensor<B, 1> {
     let [rows, columns] = matrix.dims();
     matrix.reshape([rows * columns])
+}
+
+/// The first `columns` columns, and the others.
+fn split<B: Backend>(matrix: Tensor<B, 2>, columns: usize) -> [Tensor<B, 2>; 2] {
+    let others = matrix.dims()[1] - columns;
+    [
+        matrix.clone().narrow(1, 0, columns),
+        matrix.narrow(1, columns, others),
+    ]
 }
 
 /// The three blocks of N rows of a `[3 N, …]` tensor.

@@ -10,16 +10,19 @@ use crate::network::activation::{
 
 /// `z`, for activations that follow in a pass of their own.
 pub(super) struct Sums<'a> {
-    /// `[out]`, padded.
-    pub bias: &'a [f32],
+    /// `[out]`, padded. None where `hidden` holds sums already.
+    pub bias: Option<&'a [f32]>,
     /// `[N, out]`
     pub hidden: &'a mut Matrix,
 }
 
 impl<S: Simd> Output<S> for Sums<'_> {
     #[inline(always)]
-    fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
-        vector_at::<S>(self.bias, column)
+    fn start(&self, _simd: S, place: usize, column: usize) -> S::f32s {
+        match self.bias {
+            Some(bias) => vector_at::<S>(bias, column),
+            None => vector_at::<S>(self.hidden.elements(), place),
+        }
     }
 
     #[inline(always)]

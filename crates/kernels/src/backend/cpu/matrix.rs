@@ -43,39 +43,51 @@ impl Matrix {
         columns.next_multiple_of(PADDING)
     }
 
-    /// From row-major elements, `[rows, columns]`.
-    pub(super) fn from_row_major(elements: &[f32], rows: usize, columns: usize) -> Self {
+    /// From row-major elements, `[rows, columns]`, of rows that begin `apart` from each other.
+    pub(super) fn from_rows(elements: &[f32], [rows, columns]: [usize; 2], apart: usize) -> Self {
         let mut matrix = Self::zeros(rows, columns);
         for row in 0..rows {
-            for column in 0..columns {
-                let place = matrix.place(row, column);
-                matrix.elements[place] = elements[row * columns + column];
+            for (start, panel) in matrix.pieces_of_row(row) {
+                let length = panel.len();
+                matrix.elements[panel].copy_from_slice(&elements[row * apart + start..][..length]);
             }
         }
         matrix
     }
 
-    /// The transpose, `[columns, rows]`, of row-major elements, `[rows, columns]`.
-    pub(super) fn transpose_of(elements: &[f32], rows: usize, columns: usize) -> Self {
+    /// The transpose, `[columns, rows]`, of row-major elements, `[rows, columns]`, of rows that begin `apart` from each other.
+    pub(super) fn from_columns(
+        elements: &[f32],
+        [rows, columns]: [usize; 2],
+        apart: usize,
+    ) -> Self {
         let mut matrix = Self::zeros(columns, rows);
-        for row in 0..rows {
-            for column in 0..columns {
-                let place = matrix.place(column, row);
-                matrix.elements[place] = elements[row * columns + column];
+        for column in 0..columns {
+            for (start, panel) in matrix.pieces_of_row(column) {
+                let rows = elements[start * apart + column..].iter().step_by(apart);
+                for (element, of_row) in matrix.elements[panel].iter_mut().zip(rows) {
+                    *element = *of_row;
+                }
             }
         }
         matrix
     }
 
-    /// Adds the elements to row-major ones, `[rows, columns]`, and clears them.
-    pub(super) fn drain_into(&mut self, row_major: &mut [f32]) {
+    /// Adds the elements to row-major ones, `[rows, columns]`, of rows that begin `apart` from each other, and clears them.
+    pub(super) fn drain_into(&mut self, row_major: &mut [f32], apart: usize) {
         for row in 0..self.rows {
-            for column in 0..self.columns {
-                let place = self.place(row, column);
-                row_major[row * self.columns + column] += self.elements[place];
+            for (start, panel) in self.pieces_of_row(row) {
+                let sums = &mut row_major[row * apart + start..];
+                for (sum, element) in sums.iter_mut().zip(&self.elements[panel]) {
+                    *sum += element;
+                }
             }
         }
         self.elements.fill(0.0);
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
     }
 
     pub(super) fn columns(&self) -> usize {
@@ -113,6 +125,15 @@ impl Matrix {
         (0..padded).step_by(PANEL).map(move |start| {
             let first = rows * start;
             first..first + count * (padded - start).min(PANEL)
+        })
+    }
+
+    /// A row in pieces that lie together, a panel each, without padding: its first column, and where the piece lies.
+    fn pieces_of_row(&self, row: usize) -> impl Iterator<Item = (usize, Range<usize>)> + use<> {
+        let (rows, columns, padded) = (self.rows, self.columns, Self::padded(self.columns));
+        (0..columns).step_by(PANEL).map(move |start| {
+            let first = rows * start + row * (padded - start).min(PANEL);
+            (start, first..first + (columns - start).min(PANEL))
         })
     }
 
@@ -430,15 +451,15 @@ mod tests {
                     f64::from(start[index]) + products.sum::<f64>()
                 })
                 .collect();
-            let rows = Matrix::from_row_major(&a, m, k);
-            let columns = Matrix::transpose_of(&a, m, k);
-            let b = Matrix::from_row_major(&b, k, n);
+            let rows = Matrix::from_rows(&a, [m, k], k);
+            let columns = Matrix::from_columns(&a, [m, k], k);
+            let b = Matrix::from_rows(&b, [k, n], n);
             for left in [Left::Rows(&rows), Left::Columns(&columns)] {
                 for arch in [Arch::Scalar, Arch::new()] {
-                    let mut c = Matrix::from_row_major(&start, m, n);
+                    let mut c = Matrix::from_rows(&start, [m, n], n);
                     arch.dispatch(Product([m, k], left, &b, &mut c));
                     let mut result = vec![0.0; m * n];
-                    c.drain_into(&mut result);
+                    c.drain_into(&mut result, n);
                     for (value, expected) in result.iter().zip(&expected) {
                         assert!((f64::from(*value) - expected).abs() < 1e-5, "{m} {n} {k}");
                     }

@@ -1,5 +1,7 @@
 //! A network whose parameters are laid out for the kernels, and gradients in the same layout.
 
+use std::ops::Range;
+
 use super::encoding::Grid;
 use super::formulas::Formulas;
 use super::matrix::Matrix;
@@ -24,14 +26,43 @@ pub(super) struct Network<'a> {
 
 /// A hidden layer.
 pub(super) struct Layer {
-    pub size: LayerSize,
+    /// Of what the layer before gives.
+    pub weights: Weights,
+    /// Of the encoded position, where a skip connection ends.
+    pub of_encoded: Option<Weights>,
+    /// `[out]`, padded.
+    pub bias: Vec<f32>,
+    pub omega: f32,
+}
+
+/// The weights of a layer, or of some of its inputs.
+pub(super) struct Weights {
     /// `[in, out]`, what forward reads.
     pub forward: Matrix,
     /// `[out, in]`, what backward reads. Empty where only values are asked for.
     pub backward: Matrix,
-    /// `[out]`, padded.
-    pub bias: Vec<f32>,
-    pub omega: f32,
+}
+
+impl Weights {
+    /// Those of the inputs in a range.
+    fn new(row_major: &[f32], size: LayerSize, inputs: &Range<usize>, back: bool) -> Self {
+        let shape = [size.outputs, inputs.len()];
+        let elements = &row_major[inputs.start..];
+        Self {
+            forward: Matrix::from_columns(elements, shape, size.inputs),
+            backward: if back {
+                Matrix::from_rows(elements, shape, size.inputs)
+            } else {
+                Matrix::default()
+            },
+        }
+    }
+}
+
+impl Layer {
+    pub(super) fn outputs(&self) -> usize {
+        self.weights.forward.columns()
+    }
 }
 
 /// The last layer, which has one output.
@@ -59,6 +90,8 @@ pub(super) struct Gradient {
 pub(super) struct LayerGradient {
     /// `[out, in]`
     pub weight: Matrix,
+    /// `[out, encoded]`, where a skip connection ends.
+    pub of_encoded: Option<Matrix>,
     /// `[out]`, padded.
     pub bias: Vec<f32>,
 }
@@ -82,14 +115,11 @@ impl<'a> Network<'a> {
             let weight = &parameters[specs[0].range()];
             let mut bias = parameters[specs[1].range()].to_vec();
             bias.resize(Matrix::padded(size.outputs), 0.0);
+            let [before, encoded] = inputs(architecture, index, size);
             Layer {
-                size,
-                forward: Matrix::transpose_of(weight, size.outputs, size.inputs),
-                backward: if back {
-                    Matrix::from_row_major(weight, size.outputs, size.inputs)
-                } else {
-                    Matrix::default()
-                },
+                weights: Weights::new(weight, size, &before, back),
+                of_encoded: (!encoded.is_empty())
+                    .then(|| Weights::new(weight, size, &encoded, back)),
                 bias,
                 omega: architecture.mlp.activation.omega(index),
             }
@@ -99,13 +129,15 @@ impl<'a> Network<'a> {
             unreachable!("there is an output layer");
         };
         let output = OutputLayer {
-            weight: Matrix::from_row_major(&parameters[weight.range()], 1, weight.len()),
+            weight: Matrix::from_rows(&parameters[weight.range()], [1, weight.len()], 0),
             bias: parameters[bias.offset],
         };
         let activation = architecture.mlp.activation;
         let keeps_slopes = back && !activation.is_piecewise_linear();
         let kept = 1 + usize::from(keeps_slopes);
-        let floats = parts.width() + kept * hidden.iter().map(|l| l.size.outputs).sum::<usize>();
+        let skips = hidden.iter().filter(|layer| layer.of_encoded.is_some());
+        let encoded = parts.width() * (1 + skips.count());
+        let floats = encoded + kept * hidden.iter().map(Layer::outputs).sum::<usize>();
         let fits = |tile: &&usize| **tile * floats * size_of::<f32>() <= TILE_BYTES;
         Self {
             table,
@@ -125,9 +157,14 @@ impl Gradient {
     pub(super) fn zeros(architecture: &Architecture) -> Self {
         let mut sizes = architecture.layers();
         let output = sizes.pop().expect("there is an output layer");
-        let hidden = sizes.iter().map(|size| LayerGradient {
-            weight: Matrix::zeros(size.outputs, size.inputs),
-            bias: vec![0.0; Matrix::padded(size.outputs)],
+        let hidden = sizes.iter().enumerate().map(|(index, &size)| {
+            let [before, encoded] = inputs(architecture, index, size);
+            LayerGradient {
+                weight: Matrix::zeros(size.outputs, before.len()),
+                of_encoded: (!encoded.is_empty())
+                    .then(|| Matrix::zeros(size.outputs, encoded.len())),
+                bias: vec![0.0; Matrix::padded(size.outputs)],
+            }
         });
         Self {
             flat: vec![0.0; architecture.parameter_count()],
@@ -141,7 +178,13 @@ impl Gradient {
     /// Moves the perceptron's part into the flat vector.
     pub(super) fn collect(&mut self) {
         for (layer, specs) in self.hidden.iter_mut().zip(self.specs.chunks_exact(2)) {
-            layer.weight.drain_into(&mut self.flat[specs[0].range()]);
+            let weights = &mut self.flat[specs[0].range()];
+            let inputs = weights.len() / layer.weight.rows();
+            layer.weight.drain_into(weights, inputs);
+            if let Some(of_encoded) = &mut layer.of_encoded {
+                let others = &mut weights[layer.weight.columns()..];
+                of_encoded.drain_into(others, inputs);
+            }
             let biases = &mut self.flat[specs[1].range()];
             for (sum, bias) in biases.iter_mut().zip(&mut layer.bias) {
                 *sum += std::mem::take(bias);
@@ -151,9 +194,18 @@ impl Gradient {
             unreachable!("there is an output layer");
         };
         self.output_weight
-            .drain_into(&mut self.flat[weight.range()]);
+            .drain_into(&mut self.flat[weight.range()], 0);
         self.flat[bias.offset] += std::mem::take(&mut self.output_bias);
     }
+}
+
+/// Which of a layer's inputs come from the layer before, and which from the encoding past it.
+fn inputs(architecture: &Architecture, index: usize, size: LayerSize) -> [Range<usize>; 2] {
+    let before = match architecture.mlp.skips_to(index) {
+        true => size.inputs - architecture.encoded_width(),
+        false => size.inputs,
+    };
+    [0..before, before..size.inputs]
 }
 
 /// Weight and bias of each layer, in order.

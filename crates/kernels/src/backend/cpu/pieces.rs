@@ -4,14 +4,16 @@
 use pulp::Simd;
 
 use super::matrix::{Left, Matrix, Output, multiply, vector_at, vector_at_mut};
-use super::network::Layer;
 use super::vectors::Vectors;
 use crate::network::activation::{ActivationFunction, WithActivation, value_and_change};
 
 /// A hidden layer of straight pieces.
 pub(super) struct StraightLayer<'a, S> {
     pub simd: S,
-    pub layer: &'a Layer,
+    /// `[in, out]`
+    pub weights: &'a Matrix,
+    /// `[out]`, padded. None where `hidden` holds sums already.
+    pub bias: Option<&'a [f32]>,
     pub input: &'a Matrix,
     /// Points of the tile.
     pub count: usize,
@@ -28,21 +30,14 @@ impl<S: Simd> WithActivation for StraightLayer<'_, S> {
         if !F::PIECEWISE_LINEAR {
             unreachable!("others have a pass of their own");
         }
-        let shape = [self.count, self.layer.size.inputs];
+        let shape = [self.count, self.input.columns()];
         let mut output = Pieces {
             function,
-            bias: &self.layer.bias,
+            bias: self.bias,
             hidden: self.hidden,
         };
         let left = Left::Rows(self.input);
-        multiply(
-            self.simd,
-            shape,
-            left,
-            &self.layer.forward,
-            self.rows,
-            &mut output,
-        );
+        multiply(self.simd, shape, left, self.weights, self.rows, &mut output);
     }
 }
 
@@ -118,16 +113,19 @@ impl<S: Simd> WithActivation for BackIntoLastPieces<'_, S> {
 /// `f(z)` of straight pieces, which costs an instruction or two.
 struct Pieces<'a, F> {
     function: &'a F,
-    /// `[out]`, padded.
-    bias: &'a [f32],
+    /// `[out]`, padded. None where `hidden` holds sums already.
+    bias: Option<&'a [f32]>,
     /// `[N, out]`
     hidden: &'a mut Matrix,
 }
 
 impl<S: Simd, F: ActivationFunction> Output<S> for Pieces<'_, F> {
     #[inline(always)]
-    fn start(&self, _simd: S, _place: usize, column: usize) -> S::f32s {
-        vector_at::<S>(self.bias, column)
+    fn start(&self, _simd: S, place: usize, column: usize) -> S::f32s {
+        match self.bias {
+            Some(bias) => vector_at::<S>(bias, column),
+            None => vector_at::<S>(self.hidden.elements(), place),
+        }
     }
 
     #[inline(always)]

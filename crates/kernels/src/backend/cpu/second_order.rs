@@ -23,6 +23,8 @@ pub(super) struct Workspace {
     pub directions: Points,
     /// The input of the first layer, `[tile, in]`; on the way back the gradient by it.
     encoded: WithTangent,
+    /// The gradient by the encoded positions that comes back through a skip connection, `[tile, in]`. None without one.
+    skipped: Option<WithTangent>,
     hidden: Vec<HiddenLayer>,
     /// The tangent that goes into the layer at work, `[tile, in]`: worked out again on the way back, so that no layer keeps
     /// it twice.
@@ -53,9 +55,9 @@ impl Workspace {
         let width = network.inputs_of(network.hidden.len());
         let with_tangent = |columns| [0, 1].map(|_| Matrix::zeros(tile, columns));
         let hidden = network.hidden.iter().map(|layer| HiddenLayer {
-            values: Matrix::zeros(tile, layer.size.outputs),
-            before: with_tangent(layer.size.outputs),
-            curvatures: Matrix::zeros(tile, layer.size.outputs),
+            values: Matrix::zeros(tile, layer.outputs()),
+            before: with_tangent(layer.outputs()),
+            curvatures: Matrix::zeros(tile, layer.outputs()),
         });
         let mut by_output = with_tangent(1);
         for row in 0..tile {
@@ -66,6 +68,7 @@ impl Workspace {
             points: Points::new(tile),
             directions: Points::new(tile),
             encoded: with_tangent(inputs),
+            skipped: network.skips().then(|| with_tangent(inputs)),
             hidden: hidden.collect(),
             tangent_in: Matrix::zeros(tile, width),
             by_slopes: Matrix::zeros(tile, width),
@@ -112,19 +115,26 @@ impl Network<'_> {
             workspace.set_tangent_in(simd, index);
             let (before, from) = workspace.hidden.split_at(index);
             let by_layer = from.first().map_or(&workspace.by_output, |l| &l.before);
-            let weight = match gradient.hidden.get_mut(index) {
-                None => &mut gradient.output_weight,
+            let (weight, mut of_encoded) = match gradient.hidden.get_mut(index) {
+                None => (&mut gradient.output_weight, None),
                 Some(layer) => {
                     add_column_sums(simd, &by_layer[0], count, &mut layer.bias);
-                    &mut layer.weight
+                    (&mut layer.weight, layer.of_encoded.as_mut())
                 }
             };
             let outputs = by_layer[0].columns();
             for (part, by) in by_layer.iter().enumerate() {
                 let left = Left::Columns(by);
                 let input = input(&workspace.encoded, before, &workspace.tangent_in, part);
-                let mut sum = AddTo(weight);
-                multiply(simd, [outputs, count], left, input, outputs, &mut sum);
+                let shape = [outputs, count];
+                multiply(simd, shape, left, input, outputs, &mut AddTo(weight));
+                if let Some(weight) = &mut of_encoded {
+                    let input = &workspace.encoded[part];
+                    multiply(simd, shape, left, input, outputs, &mut AddTo(weight));
+                }
+            }
+            if self.grid.is_some() {
+                self.back_through_skip_along(simd, index, workspace);
             }
             if index > 0 {
                 self.back_into_hidden(simd, index, workspace);
@@ -152,8 +162,9 @@ impl Network<'_> {
         let rows = self.tile;
         for (index, layer) in self.hidden.iter().enumerate() {
             workspace.set_tangent_in(simd, index);
-            let shape = [workspace.points.count(), layer.size.inputs];
-            let right = &layer.forward;
+            let count = workspace.points.count();
+            let right = &layer.weights.forward;
+            let shape = [count, right.rows()];
             let (before, from) = workspace.hidden.split_at_mut(index);
             let HiddenLayer {
                 values,
@@ -161,22 +172,35 @@ impl Network<'_> {
                 curvatures,
             } = &mut from[0];
             let (encoded, tangent_in) = (&workspace.encoded, &workspace.tangent_in);
+            let mut bias = Some(layer.bias.as_slice());
+            if let Some(of_encoded) = &layer.of_encoded {
+                let right = &of_encoded.forward;
+                let shape = [count, right.rows()];
+                let mut sums = Sums {
+                    bias: bias.take(),
+                    hidden: values,
+                };
+                let left = Left::Rows(&encoded[0]);
+                multiply(simd, shape, left, right, rows, &mut sums);
+                let left = Left::Rows(&encoded[1]);
+                multiply(simd, shape, left, right, rows, &mut Keep(tangent));
+            }
             let left = Left::Rows(input(encoded, before, tangent_in, 0));
-            let mut sums = Sums {
-                bias: &layer.bias,
-                hidden: values,
-            };
-            multiply(simd, shape, left, right, rows, &mut sums);
+            let hidden = &mut *values;
+            multiply(simd, shape, left, right, rows, &mut Sums { bias, hidden });
             Activate {
                 simd,
                 omega: layer.omega,
-                count: workspace.points.count(),
+                count,
                 hidden: values,
                 derivatives: [slopes, curvatures],
             }
             .run(self.activation);
             let left = Left::Rows(input(encoded, before, tangent_in, 1));
-            multiply(simd, shape, left, right, rows, &mut Keep(tangent));
+            match layer.of_encoded {
+                None => multiply(simd, shape, left, right, rows, &mut Keep(tangent)),
+                Some(_) => multiply(simd, shape, left, right, rows, &mut AddTo(tangent)),
+            }
         }
     }
 
@@ -185,7 +209,7 @@ impl Network<'_> {
     fn back_into_hidden<S: Simd>(&self, simd: S, index: usize, workspace: &mut Workspace) {
         let (below, from) = workspace.hidden.split_at_mut(index);
         let (by_layer, right) = match from.first() {
-            Some(layer) => (&layer.before, &self.hidden[index].backward),
+            Some(layer) => (&layer.before, &self.hidden[index].weights.backward),
             None => (&workspace.by_output, &self.output.weight),
         };
         let HiddenLayer {
@@ -217,13 +241,36 @@ impl Network<'_> {
     #[inline(always)]
     fn back_into_encoded<S: Simd>(&self, simd: S, workspace: &mut Workspace) {
         let (by_layer, right) = match workspace.hidden.first() {
-            Some(layer) => (&layer.before, &self.hidden[0].backward),
+            Some(layer) => (&layer.before, &self.hidden[0].weights.backward),
             None => (&workspace.by_output, &self.output.weight),
         };
         let rows = self.tile;
         let shape = [workspace.points.count(), by_layer[0].columns()];
+        if let Some(skipped) = &mut workspace.skipped {
+            std::mem::swap(&mut workspace.encoded, skipped);
+        }
+        let adds = workspace.skipped.is_some();
         for (by, encoded) in by_layer.iter().zip(&mut workspace.encoded) {
-            multiply(simd, shape, Left::Rows(by), right, rows, &mut Keep(encoded));
+            let left = Left::Rows(by);
+            match adds {
+                false => multiply(simd, shape, left, right, rows, &mut Keep(encoded)),
+                true => multiply(simd, shape, left, right, rows, &mut AddTo(encoded)),
+            }
+        }
+    }
+
+    /// From the gradients by what layer `index` computes to those by the encoding, if a skip connection ends there.
+    #[inline(always)]
+    fn back_through_skip_along<S: Simd>(&self, simd: S, index: usize, workspace: &mut Workspace) {
+        let of_encoded = self.hidden.get(index).map(|layer| &layer.of_encoded);
+        let (Some(Some(weights)), Some(skipped)) = (of_encoded, &mut workspace.skipped) else {
+            return;
+        };
+        let by_layer = &workspace.hidden[index].before;
+        let shape = [workspace.points.count(), by_layer[0].columns()];
+        for (by, skipped) in by_layer.iter().zip(skipped) {
+            let (left, right) = (Left::Rows(by), &weights.backward);
+            multiply(simd, shape, left, right, self.tile, &mut Keep(skipped));
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Workspace {
     pub points: Points,
     /// The input of the first layer, `[tile, in]`; on the way back the gradient by it.
     encoded: Matrix,
+    /// The gradient by the encoded positions that comes back through a skip connection, `[tile, in]`. None without one.
+    skipped: Option<Matrix>,
     /// Output of each hidden layer, `[tile, out]`.
     hidden: Vec<Matrix>,
     /// Slope of each hidden layer's activation, `[tile, out]`; empty for activations whose output tells it, and where
@@ -33,11 +35,12 @@ impl Workspace {
             network
                 .hidden
                 .iter()
-                .map(|layer| Matrix::zeros(tile, layer.size.outputs))
+                .map(|layer| Matrix::zeros(tile, layer.outputs()))
         };
         Self {
             points: Points::new(tile),
             encoded: Matrix::zeros(tile, inputs),
+            skipped: network.skips().then(|| Matrix::zeros(tile, inputs)),
             hidden: matrices().collect(),
             slopes: match network.keeps_slopes {
                 true => matrices().collect(),
@@ -61,7 +64,14 @@ impl Network<'_> {
     /// Inputs of hidden layer `index`, or of the output layer behind the last one.
     pub(super) fn inputs_of(&self, index: usize) -> usize {
         let layer = self.hidden.get(index);
-        layer.map_or(self.output.weight.columns(), |layer| layer.size.inputs)
+        layer.map_or(self.output.weight.columns(), |layer| {
+            layer.weights.forward.rows()
+        })
+    }
+
+    /// Whether the encoded position goes past a layer.
+    pub(super) fn skips(&self) -> bool {
+        self.hidden.iter().any(|layer| layer.of_encoded.is_some())
     }
 
     /// The network at the points of the workspace, into `workspace.values`.
@@ -73,10 +83,19 @@ impl Network<'_> {
             let (before, after) = workspace.hidden.split_at_mut(index);
             let input = before.last().unwrap_or(&workspace.encoded);
             let hidden = &mut after[0];
+            let mut bias = Some(layer.bias.as_slice());
+            if let Some(weights) = &layer.of_encoded {
+                let shape = [count, workspace.encoded.columns()];
+                let left = Left::Rows(&workspace.encoded);
+                let bias = bias.take();
+                let mut sums = Sums { bias, hidden };
+                multiply(simd, shape, left, &weights.forward, self.tile, &mut sums);
+            }
             if self.activation.is_piecewise_linear() {
                 self.activation.visit(StraightLayer {
                     simd,
-                    layer,
+                    weights: &layer.weights.forward,
+                    bias,
                     input,
                     count,
                     rows: self.tile,
@@ -84,11 +103,11 @@ impl Network<'_> {
                 });
                 continue;
             }
-            let shape = [count, layer.size.inputs];
-            let bias = layer.bias.as_slice();
+            let shape = [count, input.columns()];
             let mut sums = Sums { bias, hidden };
             let left = Left::Rows(input);
-            multiply(simd, shape, left, &layer.forward, self.tile, &mut sums);
+            let weights = &layer.weights.forward;
+            multiply(simd, shape, left, weights, self.tile, &mut sums);
             let omega = layer.omega;
             match workspace.slopes.get_mut(index) {
                 None => Activate {
@@ -147,17 +166,18 @@ impl Network<'_> {
             };
             let collected = &mut gradient.hidden[index];
             add_column_sums(simd, by_preactivations, count, &mut collected.bias);
-            let shape = [layer.size.outputs, count];
+            let rows = layer.outputs();
+            let shape = [rows, count];
             let left = Left::Columns(by_preactivations);
-            let rows = layer.size.outputs;
-            multiply(
-                simd,
-                shape,
-                left,
-                input,
-                rows,
-                &mut AddTo(&mut collected.weight),
-            );
+            let mut sums = AddTo(&mut collected.weight);
+            multiply(simd, shape, left, input, rows, &mut sums);
+            if let Some(collected) = &mut collected.of_encoded {
+                let input = &workspace.encoded;
+                multiply(simd, shape, left, input, rows, &mut AddTo(collected));
+            }
+            if self.grid.is_some() {
+                self.back_through_skip(simd, index, layer, workspace);
+            }
             if index > 0 || self.grid.is_some() {
                 self.back_through_layer(simd, index, layer, workspace);
             }
@@ -182,6 +202,7 @@ impl Network<'_> {
         self.back_through_output(simd, &ones[..gradients.len()], workspace);
         workspace.values = ones;
         for (index, layer) in self.hidden.iter().enumerate().rev() {
+            self.back_through_skip(simd, index, layer, workspace);
             self.back_through_layer(simd, index, layer, workspace);
         }
         let Workspace {
@@ -205,18 +226,24 @@ impl Network<'_> {
         workspace: &mut Workspace,
     ) {
         let rows = self.tile;
-        let shape = [workspace.points.count(), layer.size.outputs];
-        let right = &layer.backward;
+        let shape = [workspace.points.count(), layer.outputs()];
+        let right = &layer.weights.backward;
         if index == 0 {
             let Workspace {
                 encoded,
+                skipped,
                 hidden,
                 slopes,
                 ..
             } = workspace;
             let by_preactivations = slopes.first().unwrap_or(&hidden[0]);
             let left = Left::Rows(by_preactivations);
-            multiply(simd, shape, left, right, rows, &mut Keep(encoded));
+            if let Some(skipped) = skipped {
+                std::mem::swap(encoded, skipped);
+                multiply(simd, shape, left, right, rows, &mut AddTo(encoded));
+            } else {
+                multiply(simd, shape, left, right, rows, &mut Keep(encoded));
+            }
         } else if workspace.slopes.is_empty() {
             let (before, after) = workspace.hidden.split_at_mut(index);
             self.activation.visit(BackIntoPieces {
@@ -232,6 +259,32 @@ impl Network<'_> {
             let mut output = BackThroughSlopes(&mut before[index - 1]);
             multiply(simd, shape, Left::Rows(&after[0]), right, rows, &mut output);
         }
+    }
+
+    /// From the gradient by a hidden layer's preactivations to that by the encoded positions, if a skip connection ends there.
+    #[inline(always)]
+    fn back_through_skip<S: Simd>(
+        &self,
+        simd: S,
+        index: usize,
+        layer: &Layer,
+        workspace: &mut Workspace,
+    ) {
+        let Workspace {
+            points,
+            skipped,
+            hidden,
+            slopes,
+            ..
+        } = workspace;
+        let (Some(weights), Some(skipped)) = (&layer.of_encoded, skipped) else {
+            return;
+        };
+        let by_preactivations = slopes.get(index).unwrap_or(&hidden[index]);
+        let shape = [points.count(), layer.outputs()];
+        let left = Left::Rows(by_preactivations);
+        let mut output = Keep(skipped);
+        multiply(simd, shape, left, &weights.backward, self.tile, &mut output);
     }
 
     /// Adds Σ gradient by value × hidden value to the gradient of the output's weight.

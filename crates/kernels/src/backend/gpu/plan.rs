@@ -89,6 +89,10 @@ impl Plan {
         let parts = architecture.encoding.parts();
         let (levels, features) = (parts.levels.len(), parts.features);
         let mlp = &architecture.mlp;
+        // The kernels' middle layers are all of one shape.
+        if mlp.skip > 0 {
+            return None;
+        }
         let width = mlp.hidden_width as usize;
         let plan = Self {
             tile: 0,
@@ -381,6 +385,7 @@ mod tests {
                 hidden_width: 64,
                 hidden_layers: 2,
                 activation: Activation::Relu(Relu {}),
+                skip: 0,
             },
         }
     }
@@ -392,6 +397,7 @@ mod tests {
                 hidden_width: 256,
                 hidden_layers: 4,
                 activation: Activation::Sine(Sine::default()),
+                skip: 0,
             },
         }
     }

@@ -25,6 +25,7 @@ fn architecture(levels: u32, hidden_width: u32, activation: Activation) -> Archi
             hidden_width,
             hidden_layers: 2,
             activation,
+            skip: 0,
         },
     }
 }
