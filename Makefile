@@ -73,13 +73,14 @@ repository: tools $(ZIP) ## what a studio hosts, from the zips in dist/: dist/re
 	"$(TOOLS)/python" blender_addon/repository.py --blender "$$blender/bin/python" --output dist/repository "$(ZIP)" \
 	$$(ls dist/overfit_blender-$(ADDON_VERSION)-*.zip 2>/dev/null)
 
-lint: compiler tools ## formatting, clippy, docs, ruff, buf; cargo deny where it is installed
+lint: compiler tools ## formatting, clippy, docs, ruff, buf, mypy; cargo deny where it is installed
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	"$(TOOLS)/ruff" check .
 	"$(TOOLS)/ruff" format --check .
 	"$(TOOLS)/buf" lint
+	"$(TOOLS)/python" python/generate.py && cd python && "$(TOOLS)/mypy"
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; else echo "cargo deny: skipped, not installed"; fi
 
 setup: compiler tools ## all that test and demo set up by themselves, and nothing else
