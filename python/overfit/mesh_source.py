@@ -62,7 +62,7 @@ def mesh_source(mesh: MeshLike, faces: ArrayLike | None = None, normals: ArrayLi
         return _of_file(Path(os.fspath(mesh)))
     if isinstance(mesh, (tuple, list)) and len(mesh) == 2 and np.ndim(mesh[0]) == 2:
         return _of_arrays("mesh", mesh[0], mesh[1], normals)
-    for read in (_of_scene, _of_open3d_tensors, _of_open3d, _of_meshio, _of_pyvista, _of_trimesh):
+    for read in (_of_scene, _of_trimesh, _of_open3d_tensors, _of_open3d, _of_meshio, _of_pyvista):
         found = read(mesh)
         if found is not None:
             _no_normals(normals, type(mesh).__name__)
@@ -203,7 +203,7 @@ def _of_pyvista(mesh: Any) -> MeshSource | None:
 
 def _of_trimesh(mesh: Any) -> MeshSource | None:
     """Whatever has vertices, and faces if it is no cloud: trimesh, igl-like pairs, a `Mesh` of ours."""
-    if not hasattr(mesh, "vertices"):
+    if not hasattr(mesh, "vertices") or (hasattr(mesh, "triangles") and not hasattr(mesh, "faces")):
         return None
     faces = getattr(mesh, "faces", None)
     if faces is not None and not len(faces):

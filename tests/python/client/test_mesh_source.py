@@ -43,7 +43,8 @@ def other_libraries():
     block = SimpleNamespace
     cells = [block(type="line", data=[[0, 1]]), block(type="triangle", data=one), block(type="triangle", data=two)]
     return {
-        "trimesh": SimpleNamespace(vertices=vertices, faces=faces),
+        # Its triangles are corners, not numbers of corners.
+        "trimesh": SimpleNamespace(vertices=vertices, faces=faces, triangles=vertices[faces]),
         "trimesh scene": scene(*(SimpleNamespace(vertices=vertices, faces=half) for half in (one, two))),
         "open3d": Open3DMesh(vertices, faces),
         "open3d tensors": SimpleNamespace(
