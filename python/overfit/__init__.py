@@ -13,6 +13,11 @@ process, or as one that runs elsewhere (`connect`). `overfit.aio` has the same f
 modules of model files.
 """
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 from overfit.answers import AllHits, Measurement, Mesh, Metrics, Picture, Projection, RayHits, Volume
 from overfit.daemon import Daemon
 from overfit.errors import (
@@ -93,3 +98,10 @@ __all__ = [
     "torus",
     "union",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`overfit.torch` and `overfit.aio` are imported when they are asked for: not everybody has PyTorch."""
+    if name in ("aio", "torch"):
+        return importlib.import_module(f"overfit.{name}")
+    raise AttributeError(f"module 'overfit' has no attribute {name!r}")
