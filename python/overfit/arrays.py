@@ -76,6 +76,22 @@ def flags(parts: Iterable[bytes]) -> NDArray[np.bool_]:
     return np.concatenate([np.zeros(0, np.bool_), *(np.frombuffer(part, np.uint8) != 0 for part in parts)])
 
 
+def whole_number(name: str, given: object) -> int:
+    """A number from 0 on. Raises `TypeError` or `ValueError`, with the argument's name."""
+    if isinstance(given, bool) or not isinstance(given, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number, not {given!r}")
+    if given < 0:
+        raise ValueError(f"{name} must not be negative, and is {given}")
+    return int(given)
+
+
+def real_number(name: str, given: object) -> float:
+    """A number. Raises `TypeError`, with the argument's name."""
+    if isinstance(given, bool) or not isinstance(given, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} must be a number, not {given!r}")
+    return float(given)
+
+
 def floats(data: bytes, *shape: int) -> Floats:
     """Numbers that the daemon sent; read-only."""
     return np.frombuffer(data, "<f4").reshape(shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections import deque
@@ -55,6 +56,8 @@ class Daemon:
         self._connection: Connection | None = Connection(endpoint, self._explain)
         self.generation = 0
         """Grows when the daemon had to be started again: what it held in memory alone is gone then."""
+        if process is not None:
+            atexit.register(self.close)
         try:
             self.info = self._greet()
         except BaseException:
@@ -119,6 +122,13 @@ class Daemon:
             return run.result(progress)
         except KeyboardInterrupt:
             pass
+        except OverfitError:
+            raise
+        except Exception:
+            # A listener's own: nobody is left who could want the fit.
+            with suppress(OverfitError):
+                run.cancel()
+            raise
         try:
             run.finish()
             field = run.result(progress)
@@ -215,6 +225,7 @@ class Daemon:
 
     def close(self) -> None:
         """Ends a daemon of our own, with whatever fits run in it; lets any other be."""
+        atexit.unregister(self.close)
         with self._lock:
             if self._connection is not None and self._owner == os.getpid():
                 self._connection.close()

@@ -90,5 +90,7 @@ def endpoint(address: str, token: str, certificate: str | os.PathLike[str] | Non
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError("token is empty, or holds a character that no token has: copy it from the daemon's token file")
     trusted = None if certificate is None else Path(certificate).read_bytes()
+    if trusted is not None and b"-----BEGIN CERTIFICATE-----" not in trusted:
+        raise ValueError(f"certificate: {certificate} holds no certificate in PEM form")
     named = f"[{host}]" if ":" in host else host
     return Endpoint(f"{named}:{port}", token, certificate is not None or not is_loopback(host), trusted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from pathlib import Path
 
@@ -10,17 +9,23 @@ import numpy as np
 
 from overfit import methods
 from overfit.answers import Measurement, Mesh, Picture
+from overfit.arrays import real_number, whole_number
 from overfit.connection import Connection
 from overfit.meshes import gather, read_mesh
 from overfit.notices import warn
 from overfit.place import Place
 from overfit.v1 import model_pb2, query_pb2
+from overfit.whole_file import whole_file
 
 
 def grid(resolution: int | None, voxel_size: float | None) -> query_pb2.GridSettings:
-    """How fine; left to the daemon with neither. Raises `ValueError` for both."""
+    """How fine; left to the daemon with neither. Raises `ValueError` or `TypeError`."""
     if resolution is not None and voxel_size is not None:
         raise ValueError("Give resolution or voxel_size, not both")
+    if resolution is not None:
+        resolution = whole_number("resolution", resolution)
+    if voxel_size is not None:
+        voxel_size = real_number("voxel_size", voxel_size)
     return query_pb2.GridSettings(resolution=resolution, voxel_size=voxel_size)
 
 
@@ -81,16 +86,11 @@ def picture(connection: Connection, request: query_pb2.RenderRequest) -> Picture
 
 def write_model(connection: Connection, request: model_pb2.ExportModelRequest, target: Path) -> None:
     """A model's file or another form of it, whole or not at all."""
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     sentences: list[str] = []
-    try:
-        with unfinished.open("wb") as file, closing(connection.receive(methods.EXPORT_MODEL, request)) as answers:
-            for answer in answers:
-                file.write(answer.chunk)
-                sentences.extend(answer.warnings)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(target) as file, closing(connection.receive(methods.EXPORT_MODEL, request)) as answers:
+        for answer in answers:
+            file.write(answer.chunk)
+            sentences.extend(answer.warnings)
     warn(sentences)
 
 

@@ -19,6 +19,7 @@ from overfit.evaluation import evaluate
 from overfit.expression import Expression, Part
 from overfit.place import Place, is_far
 from overfit.v1 import combine_pb2, model_pb2, query_pb2
+from overfit.whole_file import whole_file
 
 if TYPE_CHECKING:
     from overfit.daemon import Daemon, Kind
@@ -280,7 +281,8 @@ class Field:
         form = query_pb2.VOLUME_FORMAT_VDB
         request = query_pb2.ExtractVolumeRequest(model=self.name, grid=grid, format=form, band=band)
         _, data = extraction.volume(self.daemon.connection(), request)
-        Path(path).write_bytes(data)
+        with whole_file(path) as file:
+            file.write(data)
 
     def measure(self, error: float = 1e-3, iso: float = 0.0) -> Measurement:
         """Volume, area, centroid, inertia and total mean curvature of the solid within a level, each with its error.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Literal, TypeAlias, TypedDict, cast
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias, TypedDict, TypeVar, cast
 
 import numpy as np
 
+from overfit.arrays import real_number, whole_number
 from overfit.v1 import fit_pb2, types_pb2
 
+_N = TypeVar("_N", int, float)
 Sign: TypeAlias = Literal["auto", "winding", "parity", "none"]
 
 _SIGNS: dict[str, types_pb2.SignPolicy] = {
@@ -57,13 +59,19 @@ def fit_settings(options: FitOptions) -> fit_pb2.FitSettings:
     return fit_pb2.FitSettings(
         preset=options.get("preset", ""),
         device=options.get("device", ""),
-        seconds=options.get("seconds"),
-        steps=options.get("steps"),
-        seed=options.get("seed"),
-        target_near_mae=options.get("target_near_mae"),
+        seconds=_if_given(real_number, options, "seconds"),
+        steps=_if_given(whole_number, options, "steps"),
+        seed=_if_given(whole_number, options, "seed"),
+        target_near_mae=_if_given(real_number, options, "target_near_mae"),
         sign=_SIGNS[sign],
         overrides={name: _text(value) for name, value in overrides.items()},
     )
+
+
+def _if_given(checked: Callable[[str, object], _N], options: FitOptions, name: str) -> _N | None:
+    """An option that may be left out."""
+    given: object = options.get(name)
+    return None if given is None else checked(name, given)
 
 
 def _text(value: object) -> str:
@@ -77,7 +85,9 @@ def _text(value: object) -> str:
         return "[" + ", ".join(_quoted(inner) for inner in cast("list[object]", value)) + "]"
     if isinstance(value, np.generic):
         return _text(value.item())
-    return json.dumps(value)
+    if isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    raise TypeError(f"settings may hold numbers, words, truths, lists and tables, not a {type(value).__name__}")
 
 
 def _quoted(value: object) -> str:

@@ -1,6 +1,5 @@
 """Daemons that are found or started: by address, by folder, or one that belongs to this process."""
 
-import atexit
 import os
 import threading
 from pathlib import Path
@@ -69,9 +68,7 @@ def launch(data_dir: str | os.PathLike[str] | None = None, *, threads: int | Non
         process, found = start(program, folder, threads, temporary)
         return process, found.endpoint
 
-    daemon = Daemon(found.endpoint, process, restart)
-    atexit.register(daemon.close)
-    return daemon
+    return Daemon(found.endpoint, process, restart)
 
 
 class _OwnDaemon:

@@ -15,6 +15,7 @@ import numpy as np
 from overfit.arrays import Numbers
 from overfit.errors import InvalidInput
 from overfit.program import find_program
+from overfit.whole_file import whole_file
 
 _TYPES = {"F32": "<f4", "F16": "<f2", "U8": "u1", "U32": "<u4", "U64": "<u8"}
 _NAMES = {np.dtype(kind): name for name, kind in _TYPES.items()}
@@ -68,16 +69,10 @@ def write_model_file(path: str | os.PathLike[str], model: ModelFile) -> None:
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     head = json.dumps(header, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 8)
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(len(head).to_bytes(8, "little") + head)
-            for name in names:
-                file.write(np.ascontiguousarray(model.tensors[name]).tobytes())
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(len(head).to_bytes(8, "little") + head)
+        for name in names:
+            file.write(np.ascontiguousarray(model.tensors[name]).tobytes())
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Numbers]]:

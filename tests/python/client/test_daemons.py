@@ -47,6 +47,8 @@ def test_a_wrong_token(endpoint):
     address, _ = endpoint
     with pytest.raises(overfit.AccessDenied, match=address):
         overfit.connect(address, token="0" * 64)
+    with pytest.raises(ValueError, match="holds no certificate in PEM form"):
+        overfit.connect(address, token="x", certificate=__file__)
     for token in ("", "two words", "naïve", "a\nb"):
         with pytest.raises(ValueError, match="token"):
             overfit.connect(address, token=token)

@@ -67,6 +67,11 @@ def test_mesh_volume_and_measure(ball, tmp_path):
     assert len(ball.mesh(48, sharp=True, triangles=500).faces) <= 500
     assert np.abs(exact(ball.mesh(voxel_size=0.25, iso=1.0).vertices) - 1.0).max() < TOLERANCE
 
+    with pytest.raises(ValueError, match="resolution must not be negative, and is -3"):
+        ball.mesh(-3)
+    with pytest.raises(ValueError, match="resolution or voxel_size, not both"):
+        ball.mesh(3, voxel_size=1.0)
+
     volume = ball.volume(24)
     index = (3, 7, 11)
     place = volume.origin + np.array(index) * volume.voxel_size
@@ -117,6 +122,8 @@ def test_saved_and_loaded(daemon, ball, points, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ball.onnx", "ball.safetensors"]
     with pytest.raises(ValueError, match=r"\.glsl, \.onnx"):
         ball.save(tmp_path / "ball.stl")
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        ball.save(tmp_path / "nowhere" / "ball.onnx")
     with pytest.raises(overfit.Refused, match="compact"):
         ball.save(tmp_path / "ball.glsl")
     with pytest.raises(FileNotFoundError, match="nowhere"):

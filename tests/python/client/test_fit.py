@@ -87,6 +87,10 @@ def test_a_fit_in_the_background(daemon):
     assert run.result().title == "slow" and run.state == "succeeded"
     other = daemon.start(*big_ball(), **ENDLESS)
     other.cancel()
+    with pytest.raises(ZeroDivisionError):
+        daemon.fit(*big_ball(), progress=lambda progress: 1 / 0, **ENDLESS)
+    with pytest.raises(overfit.Cancelled):
+        daemon.fits()[0].result()
     with pytest.raises(overfit.Cancelled):
         other.result()
 
@@ -100,7 +104,13 @@ def test_options_that_are_none(daemon):
         daemon.fit(*big_ball(), preset="fancy")
     with pytest.raises(overfit.InvalidInput, match=r"spline\.finesse"):
         daemon.fit(*big_ball(), settings={"spline.finesse": 3})
-    with pytest.raises(overfit.OverfitError):
+    with pytest.raises(TypeError, match="seconds must be a number, not 'ten'"):
+        daemon.fit(*big_ball(), seconds="ten")
+    with pytest.raises(TypeError, match=r"steps must be a whole number, not 2\.5"):
+        daemon.fit(*big_ball(), steps=2.5)
+    with pytest.raises(TypeError, match=r"settings may hold numbers.*not a object"):
+        daemon.fit(*big_ball(), settings={"spline.finest": object()})
+    with pytest.raises(overfit.InvalidInput):
         daemon.fit(*big_ball(), seconds=-1.0)
 
 
