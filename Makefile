@@ -103,9 +103,10 @@ docs-pictures: debug tools $(ZIP) ## the same, and its pictures of the panels as
 	"$(TOOLS)/python" scripts/demo/carry.py --binary "$(DEBUG)" --addon "$(ZIP)" --blender "$$blender" --out docs/pictures
 
 # The debug program is in the wheel here: it is built already, and the package is the same but for its size.
-package-test: debug tools $(ZIP) ## the full zip and the repository in every Blender that fits
+package-test: debug tools $(ZIP) ## the wheel in an environment of its own; the full zip and the repository in every Blender that fits
 	wheel=$$("$(TOOLS)/python" python/wheel.py --profile dev --output "$(PACKAGE)") && \
-	"$(TOOLS)/python" blender_addon/build.py --wheel "$$wheel" --output "$(PACKAGE)/full.zip"
+	"$(TOOLS)/python" blender_addon/build.py --wheel "$$wheel" --output "$(PACKAGE)/full.zip" && \
+	OVERFIT_BINARY="$(DEBUG)" OVERFIT_WHEEL="$$wheel" "$(TOOLS)/python" -m pytest -q -p no:cacheprovider tests/python/client/test_wheel.py
 	for version in $$(scripts/python.sh bpy); do blender=$$(scripts/venv.sh bpy $$version) && \
 	OVERFIT_ADDON_ZIP="$(abspath $(ZIP))" OVERFIT_FULL_ZIP="$(PACKAGE)/full.zip" "$$blender/bin/python" -m pytest -q \
 	-p no:cacheprovider tests/python/addon/test_full_package.py tests/python/addon/test_repository.py || exit 1; done
