@@ -1,14 +1,11 @@
 """Makes what the package `overfit` holds besides its own text: the messages of proto/, and the version of Cargo.toml.
 
 Run by a Python that has grpcio-tools. Writes overfit/v1/ and overfit/version.py beside this file, which git ignores,
-and touches nothing
-that is right already.
+and touches nothing that is right already.
 
 protoc's own Python code runs with the protobuf of its release or newer ones only. A researcher's environment has the
-protobuf that its
-other packages want, so the package carries the descriptions of the messages, and makes the classes of these when it
-is imported
-(overfit/messages.py), with any protobuf from 4.25 on. Type checkers read protoc's stubs.
+protobuf that its other packages want, so the package carries the descriptions of the messages, and makes the classes of
+these when it is imported (overfit/messages.py), with any protobuf from 4.25 on. Type checkers read protoc's stubs.
 """
 
 import re

@@ -8,9 +8,8 @@
     field.save("bunny.safetensors")           # overfit.load reads it
 
 The program `overfit`, which comes with this package, does the work: as a daemon that is started when it is needed and
-ends with this
-process, or as one that runs elsewhere (`connect`). `overfit.aio` has the same for asyncio, `overfit.torch` makes
-modules of model files.
+ends with this process, or as one that runs elsewhere (`connect`). `overfit.aio` has the same for asyncio,
+`overfit.torch` makes modules of model files.
 """
 
 from __future__ import annotations

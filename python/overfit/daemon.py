@@ -78,8 +78,8 @@ class Daemon:
         return self._process is not None
 
     def connection(self) -> Connection:
-        """The channel. A daemon of our own that has ended is started again in its folder. Raises `ConnectionLost`
-        after `close`.
+        """The channel. A daemon of our own that has ended is started again in its folder. Raises `ConnectionLost` after
+        `close`.
         """
         if self._owner != os.getpid():
             raise OverfitError(

@@ -1,5 +1,5 @@
-"""Quantities of a field at any number of points: a stream of chunks, of which the daemon computes one while the next
-is on its way.
+"""Quantities of a field at any number of points: a stream of chunks, of which the daemon computes one while the next is
+on its way.
 """
 
 from collections.abc import Iterator, Sequence

@@ -40,8 +40,7 @@ class Field:
     """The signed distance to a shape: negative inside, in the shape's own units.
 
     Points are arrays `[..., 3]` of any numbers, and answers have their shape: a single point gives an array without
-    axes. Both travel
-    in single precision. It lies with a daemon, and is gone with it unless it is saved.
+    axes. Both travel in single precision. It lies with a daemon, and is gone with it unless it is saved.
     """
 
     def __init__(
@@ -68,6 +67,7 @@ class Field:
     @property
     def name(self) -> str:
         """What the daemon calls it: `models/{id}` or `combinations/{id}`."""
+        self.daemon.revive()
         if self._expression is not None and self._generation != self.daemon.generation:
             # Combinations live in the daemon's memory, and that one was started again.
             self._message = self.daemon.combination(self._expression)
@@ -149,14 +149,11 @@ class Field:
         Args:
             points: `[..., 3]`; float64 is rounded to float32.
             quantities: `value`, `gradient`, `normal`, `gradient-length`, `hessian` (xx, xy, xz, yy, yz, zz),
-                `laplacian`, `mean-curvature`,
-                `gaussian-curvature`, `principal-curvatures` (2), `principal-directions` (6); `Daemon.info.quantities`
-                tells them all.
+                `laplacian`, `mean-curvature`, `gaussian-curvature`, `principal-curvatures` (2), `principal-directions`
+                (6); `Daemon.info.quantities` tells them all.
             smoothing: radius of the balls over which second derivatives and curvatures are averaged; 0 takes them at
-                the points, which
-                fields that are smooth only piece by piece refuse. Unless given: 0 where the field has second
-                derivatives, else 2 % of the
-                longest side of the bounding box.
+                the points, which fields that are smooth only piece by piece refuse. Unless given: 0 where the field has
+                second derivatives, else 2 % of the longest side of the bounding box.
 
         Returns:
             By quantity, `[...]` f32, or `[..., C]` where it has C numbers, in own units.
@@ -197,8 +194,7 @@ class Field:
             iso: the level: 0 is the surface, positive is outside it.
             reach: how far rays go; 0 is without end.
             thickness: what a ray runs through for less than this may be missed; 0 takes 1/400 of the longest side, or
-                half the
-                mesh's thickness if that is less.
+                half the mesh's thickness if that is less.
         """
         options = {"iso": iso, "reach": reach, "thickness": thickness}
         return ray_queries.first_hits(self.daemon, self._place(), origins, directions, **options)
@@ -233,9 +229,8 @@ class Field:
         """The surface as a mesh.
 
         Args:
-            resolution: cells along the longest side of the bounding box. Unless it or `voxel_size` is given the
-                daemon takes 256, or more
-                where walls or bodies are thinner than two cells.
+            resolution: cells along the longest side of the bounding box. Unless it or `voxel_size` is given the daemon
+                takes 256, or more where walls or bodies are thinner than two cells.
             voxel_size: edge of a cell, instead.
             iso: the level: 0 is the surface, positive is outside it.
             normals: also have vertex normals, from the gradient.
@@ -365,8 +360,9 @@ class Field:
         """How it is asked. A field far from the origin is moved there; the combination that this takes goes with the
         field.
         """
+        name = self.name
         if not is_far(self.bounds):
-            return Place(self.name)
+            return Place(name)
         if self._moved is None or self._moved[0] != self.daemon.generation:
             origin = np.round(self.bounds.mean(axis=0))
             moved = self.daemon.combination(self.expression.translate(-origin)).name

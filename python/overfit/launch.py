@@ -23,8 +23,8 @@ def connect(
     Args:
         address: `host:port`. Without one the daemon of a folder on this computer is looked for.
         token: that of the daemon's token file; with an address alone.
-        certificate: a PEM file to trust instead of whom this computer trusts. Connections to other computers are
-            always encrypted.
+        certificate: a PEM file to trust instead of whom this computer trusts. Connections to other computers are always
+            encrypted.
         data_dir: the daemon's data folder: that of this user unless given.
 
     Raises:
@@ -46,9 +46,8 @@ def launch(data_dir: str | os.PathLike[str] | None = None, *, threads: int | Non
 
     Args:
         data_dir: a folder that keeps its models and goes on with its fits the next time. If a daemon has it already,
-            that one is taken, and
-            is not ended. Without one, all is kept in a folder for temporary files, and goes with the daemon:
-            `Field.save` what is to stay.
+            that one is taken, and is not ended. Without one, all is kept in a folder for temporary files, and goes with
+            the daemon: `Field.save` what is to stay.
         threads: how many it computes with; every core unless given.
 
     Raises:

@@ -31,16 +31,13 @@ def fit(
     """Fits a field to a mesh, and waits for it.
 
     An interrupt (Ctrl-C, a notebook's stop button) ends training early: the field that there is by then is returned,
-    with a warning.
-    A second one gives the fit up.
+    with a warning. A second one gives the fit up.
 
     Args:
-        mesh: a path (.obj, .ply, .stl, .off, .glb, .gltf, .xyz); vertices `[V, 3]`; `(vertices, faces)`; a mesh,
-            point cloud or scene of trimesh,
-            Open3D, meshio or PyVista, as it is; a `Mesh`; or a field or expression, which becomes one new model.
-            float64 is kept.
-            Points without faces are a scan, through which a surface is put. The meshes of a scene are fitted
-            together, in their places.
+        mesh: a path (.obj, .ply, .stl, .off, .glb, .gltf, .xyz); vertices `[V, 3]`; `(vertices, faces)`; a mesh, point
+            cloud or scene of trimesh, Open3D, meshio or PyVista, as it is; a `Mesh`; or a field or expression, which
+            becomes one new model. float64 is kept. Points without faces are a scan, through which a surface is put. The
+            meshes of a scene are fitted together, in their places.
         faces: `[F, 3]` whole numbers, counter-clockwise from outside, or `[F, 4]` for quads: `mesh` is the vertices
             then.
         normals: `[V, 3]`, for points without faces, 0 where not known.

@@ -7,9 +7,9 @@
     loss = (field.gradient(points, create_graph=True).norm(dim=-1) - 1).square().mean()
     field.save("trained.safetensors")                        # overfit.load reads it
 
-Values are those of `Field.distance`, everywhere; gradients are those of `Field.gradient` but in the outermost
-sixteenth of the frame and
-beyond, where they are the derivative of the value (docs/model-format.md, 7., tells what `Field.gradient` has there).
+Values are those of `Field.distance`, everywhere; gradients are those of `Field.gradient` but in the outermost sixteenth
+of the frame and beyond, where they are the derivative of the value (docs/model-format.md, 7., tells what
+`Field.gradient` has there).
 """
 
 try:

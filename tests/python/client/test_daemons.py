@@ -54,6 +54,16 @@ def test_a_wrong_token(endpoint):
             overfit.connect(address, token=token)
 
 
+def test_a_proxy_has_no_part_in_it(endpoint, monkeypatch):
+    address, token = endpoint
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "no_grpc_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with overfit.connect(address, token=token) as other:
+        assert other.models() is not None
+
+
 def test_nobody_there(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free = taken.getsockname()[1]
@@ -140,6 +150,9 @@ def test_a_daemon_that_is_killed_is_started_again_with_its_models(binary):
         with pytest.warns(overfit.OverfitWarning, match="started again: signal 9 ended it"):
             assert field.distance(CENTER) == inside
         assert bored.distance(CENTER) > 0.9
+        kill(daemon)
+        with pytest.warns(overfit.OverfitWarning, match="started again"):
+            assert bored.mesh(16).bodies == 2
 
 
 def test_a_fit_goes_on_when_its_daemon_is_killed(binary):
