@@ -1,9 +1,11 @@
 """Daemons that are found, started, ended, killed, of another version, or something else altogether."""
 
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ import overfit
 import pytest
 from conftest import CENTER, MIDDLE, PATIENCE, RADIUS, big_ball, options, script
 from overfit.endpoint import parse_address, read_daemon_file
+from overfit.process import private_folder
 from overfit.v1 import server_pb2
 
 
@@ -202,6 +205,19 @@ def test_no_daemon_outlives_its_process(binary, end):
         time.sleep(0.05)
     if end == "is killed":
         assert list(Path(folder, "models").glob("*.safetensors")), "what was fitted can still be had"
+        shutil.rmtree(folder)
+
+
+def test_what_processes_left_goes_after_a_day(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, new, runs = (tmp_path / f"overfit-python-{name}" for name in ("old", "new", "runs"))
+    for folder in (old, new, runs):
+        folder.mkdir()
+    (runs / "daemon.json").write_text("{}")
+    for folder in (old, runs):
+        os.utime(folder, (0, 0))
+    made = private_folder()
+    assert sorted(tmp_path.iterdir()) == sorted([new, runs, made])
 
 
 def test_a_folder_keeps_what_was_fitted(binary, tmp_path):
