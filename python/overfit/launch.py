@@ -1,6 +1,7 @@
 """Daemons that are found or started: by address, by folder, or one that belongs to this process."""
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -61,7 +62,12 @@ def launch(data_dir: str | os.PathLike[str] | None = None, *, threads: int | Non
             return Daemon(read_daemon_file(folder).endpoint)
         except ConnectionLost:
             pass  # none runs
-    process, found = start(program, folder, threads, temporary)
+    try:
+        process, found = start(program, folder, threads, temporary)
+    except BaseException:
+        if temporary:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
     def restart() -> tuple[DaemonProcess | None, Endpoint]:
         process, found = start(program, folder, threads, temporary)

@@ -134,6 +134,7 @@ def test_addresses(text, parsed):
 
 def test_no_program(monkeypatch, tmp_path):
     monkeypatch.setenv("OVERFIT_PROGRAM", str(tmp_path / "overfit"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(overfit.ProgramNotFound, match="OVERFIT_PROGRAM names"):
         overfit.launch()
     (tmp_path / "overfit").write_text("#!/bin/sh\necho 'it is broken' >&2\nexit 3\n")
@@ -142,6 +143,7 @@ def test_no_program(monkeypatch, tmp_path):
     (tmp_path / "overfit").chmod(0o700)
     with pytest.raises(overfit.OverfitError, match=r"did not start: it ended with code 3\. it is broken"):
         overfit.launch()
+    assert [path.name for path in tmp_path.iterdir()] == ["overfit"], "no folder is left"
 
 
 def test_a_daemon_that_is_killed_is_started_again_with_its_models(binary):
