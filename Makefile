@@ -19,7 +19,7 @@ PACKAGE := $(CARGO_TARGET_DIR)/package
 .DEFAULT_GOAL := help
 # One target at a time: cargo and Blender use every core by themselves.
 .NOTPARALLEL:
-.PHONY: help setup build debug test demo bench bench-scaling bench-rays bench-addon addon addon-full repository lint docs clean window-test docs-pictures package-test bare-test test-wgpu test-cuda check-cuda compiler tools
+.PHONY: help setup build debug test demo bench bench-scaling bench-rays bench-addon addon addon-full wheel repository lint docs clean window-test docs-pictures package-test bare-test test-wgpu test-cuda check-cuda compiler tools
 
 help: ## this list
 	@echo "Overfit $(VERSION): neural signed distance fields of meshes"
@@ -64,22 +64,26 @@ addon: $(ZIP) ## the Blender extension: dist/overfit_blender-*.zip
 $(ZIP): $(ADDON_SOURCES) | tools
 	"$(TOOLS)/python" blender_addon/build.py
 
+wheel: compiler tools ## the Python package with the program in it, for this platform (Linux older than this one: GLIBC=2.28)
+	"$(TOOLS)/python" python/wheel.py $(if $(GLIBC),--glibc "$(GLIBC)")
+
 addon-full: compiler tools ## the extension with the daemon in it, for this platform (Linux older than this one: GLIBC=2.28)
-	wheel=$$("$(TOOLS)/python" blender_addon/daemon_wheel/build.py $(if $(GLIBC),--glibc "$(GLIBC)")) && \
-	"$(TOOLS)/python" blender_addon/build.py --daemon-wheel "$$wheel"
+	wheel=$$("$(TOOLS)/python" python/wheel.py $(if $(GLIBC),--glibc "$(GLIBC)")) && \
+	"$(TOOLS)/python" blender_addon/build.py --wheel "$$wheel"
 
 repository: tools $(ZIP) ## what a studio hosts, from the zips in dist/: dist/repository/index.json
 	blender=$$(scripts/python.sh bpy) && blender=$$(scripts/venv.sh bpy $${blender##* }) && \
 	"$(TOOLS)/python" blender_addon/repository.py --blender "$$blender/bin/python" --output dist/repository "$(ZIP)" \
 	$$(ls dist/overfit_blender-$(ADDON_VERSION)-*.zip 2>/dev/null)
 
-lint: compiler tools ## formatting, clippy, docs, ruff, buf; cargo deny where it is installed
+lint: compiler tools ## formatting, clippy, docs, ruff, buf, mypy; cargo deny where it is installed
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	"$(TOOLS)/ruff" check .
 	"$(TOOLS)/ruff" format --check .
 	"$(TOOLS)/buf" lint
+	"$(TOOLS)/python" python/generate.py && cd python && "$(TOOLS)/mypy"
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; else echo "cargo deny: skipped, not installed"; fi
 
 setup: compiler tools ## all that test and demo set up by themselves, and nothing else
@@ -99,9 +103,10 @@ docs-pictures: debug tools $(ZIP) ## the same, and its pictures of the panels as
 	"$(TOOLS)/python" scripts/demo/carry.py --binary "$(DEBUG)" --addon "$(ZIP)" --blender "$$blender" --out docs/pictures
 
 # The debug program is in the wheel here: it is built already, and the package is the same but for its size.
-package-test: debug tools $(ZIP) ## the full zip and the repository in every Blender that fits
-	wheel=$$("$(TOOLS)/python" blender_addon/daemon_wheel/build.py --profile dev --output "$(PACKAGE)") && \
-	"$(TOOLS)/python" blender_addon/build.py --daemon-wheel "$$wheel" --output "$(PACKAGE)/full.zip"
+package-test: debug tools $(ZIP) ## the wheel in an environment of its own; the full zip and the repository in every Blender that fits
+	wheel=$$("$(TOOLS)/python" python/wheel.py --profile dev --output "$(PACKAGE)") && \
+	"$(TOOLS)/python" blender_addon/build.py --wheel "$$wheel" --output "$(PACKAGE)/full.zip" && \
+	OVERFIT_BINARY="$(DEBUG)" OVERFIT_WHEEL="$$wheel" "$(TOOLS)/python" -m pytest -q -p no:cacheprovider tests/python/client/test_wheel.py
 	for version in $$(scripts/python.sh bpy); do blender=$$(scripts/venv.sh bpy $$version) && \
 	OVERFIT_ADDON_ZIP="$(abspath $(ZIP))" OVERFIT_FULL_ZIP="$(PACKAGE)/full.zip" "$$blender/bin/python" -m pytest -q \
 	-p no:cacheprovider tests/python/addon/test_full_package.py tests/python/addon/test_repository.py || exit 1; done

@@ -1,6 +1,6 @@
 """Builds dist/overfit_blender-VERSION.zip: the extension's modules, the generated API stubs and the pinned wheels.
 
-With the daemon's wheel (daemon_wheel/build.py makes it) it builds the full zip instead, which is for that wheel's
+With the wheel that has the program (python/wheel.py makes it) it builds the full zip instead, which is for that wheel's
 platform only: dist/overfit_blender-VERSION-PLATFORM.zip. Both are the same extension: one replaces the other.
 
 Run by a Python that has requirements-build.txt installed. The zip is the same, byte for byte, for the same sources.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 ADDON = Path(__file__).resolve().parent
 PROJECT = ADDON.parent
-BUILD_ONLY = {"build.py", "repository.py", "daemon_wheel"}
+BUILD_ONLY = {"build.py", "repository.py"}
 # Parts of a wheel's platform tag, as Blender's manifest calls them.
 SYSTEMS = {"win": "windows", "macosx": "macos", "manylinux": "linux", "musllinux": "linux", "linux": "linux"}
 MACHINES = {"amd64": "x64", "x86_64": "x64", "arm64": "arm64", "aarch64": "arm64"}
@@ -110,12 +110,12 @@ def write_zip(contents: dict[str, bytes], target: Path) -> None:
     unfinished.replace(target)
 
 
-def build(target: Path | None, daemon_wheel: Path | None) -> Path:
+def build(target: Path | None, wheel: Path | None) -> Path:
     """Builds the zip and returns its path."""
     manifest = (ADDON / "blender_manifest.toml").read_text()
     name = f"overfit_blender-{tomllib.loads(manifest)['version']}"
-    if daemon_wheel:
-        platform = blender_platform(daemon_wheel)
+    if wheel:
+        platform = blender_platform(wheel)
         manifest = add_list(manifest, "platforms", [platform])
         name += f"-{platform}"
     target = target or PROJECT / "dist" / f"{name}.zip"
@@ -126,8 +126,8 @@ def build(target: Path | None, daemon_wheel: Path | None) -> Path:
         wheels = download_wheels(wheels_dir)
         stubs = generate_stubs(stubs_dir)
         check_runtime(stubs, wheels)
-        if daemon_wheel:
-            wheels.append(daemon_wheel)
+        if wheel:
+            wheels.append(wheel)
         modules = (path.relative_to(ADDON) for path in ADDON.rglob("*.py"))
         contents = {path.as_posix(): (ADDON / path).read_bytes() for path in modules if path.parts[0] not in BUILD_ONLY}
         contents["LICENSE"] = (ADDON / "LICENSE").read_bytes()
@@ -142,6 +142,6 @@ def build(target: Path | None, daemon_wheel: Path | None) -> Path:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, help="where the zip goes (default: dist/ of the project)")
-    parser.add_argument("--daemon-wheel", type=Path, help="a wheel with the daemon's program: builds the full zip")
+    parser.add_argument("--wheel", type=Path, help="the wheel that has the program: builds the full zip")
     arguments = parser.parse_args()
-    print(build(arguments.output, arguments.daemon_wheel))
+    print(build(arguments.output, arguments.wheel))

@@ -87,7 +87,7 @@ def main() -> None:
     }
     pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
     suites = [("rust", ["cargo", "test", "--no-fail-fast"], count_cargo)]
-    suites.append(("daemon", [sys.executable, *pytest, "tests/python/daemon"], count_pytest))
+    suites += [(name, [sys.executable, *pytest, f"tests/python/{name}"], count_pytest) for name in ("daemon", "client")]
     for version in output_of(SCRIPTS / "python.sh", "bpy").split():
         python = output_of(SCRIPTS / "venv.sh", "bpy", version) + "/bin/python"
         suites.append((f"addon {version}", [python, *pytest, "tests/python/addon"], count_pytest))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from .problem import Cure, Problem
 
-WHEEL = "overfit-daemon"
-"""The package that brings the program along in the full version of this extension."""
+WHEEL = "overfit"
+"""The package that brings the program along in the full version of this extension. Its Python code is not used."""
 NAMES = ("overfit", "overfit.exe")
 
 
@@ -33,7 +33,7 @@ def bundled_program() -> Path | None:
     """The program out of the wheel that the extension carries, ready to run; `None` if it carries none.
 
     Blender unpacks the wheel beside the extensions' Python packages. It knows nothing of programs: they stay in the
-    wheel's own folder for them (`overfit_daemon-VERSION.data/scripts`) and lose their mark as executable.
+    wheel's own folder for them (`overfit-VERSION.data/scripts`) and lose their mark as executable.
     """
     try:
         files = importlib.metadata.distribution(WHEEL).files or []

@@ -190,14 +190,14 @@ def test_the_search_takes_preferences_then_the_wheel_then_the_path(clean, tmp_pa
     assert program.find_program("") == str(on_path)
     # As Blender unpacks a wheel with a program in it: not where programs go, and not executable.
     site = tmp_path / "site"
-    info, data = site / "overfit_daemon-0.1.0.dist-info", site / "overfit_daemon-0.1.0.data" / "scripts"
+    info, data = site / "overfit-0.1.0.dist-info", site / "overfit-0.1.0.data" / "scripts"
     info.mkdir(parents=True)
     data.mkdir(parents=True)
     bundled = data / "overfit"
     bundled.write_text("#!/bin/sh\n")
     bundled.chmod(0o644)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: overfit-daemon\nVersion: 0.1.0\n")
-    (info / "RECORD").write_text("overfit_daemon-0.1.0.data/scripts/overfit,,\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: overfit\nVersion: 0.1.0\n")
+    (info / "RECORD").write_text("overfit-0.1.0.data/scripts/overfit,,\n")
     monkeypatch.syspath_prepend(str(site))
     assert program.find_program("") == str(bundled) and os.access(bundled, os.X_OK)
     chosen = tmp_path / "chosen"

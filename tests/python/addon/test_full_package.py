@@ -1,6 +1,6 @@
 """The full zip: one file that brings the daemon's program along. OVERFIT_FULL_ZIP names it; without, this is skipped.
 
-Blender unpacks a wheel as it is and leaves programs in the wheel's own folder, `overfit_daemon-VERSION.data/scripts`,
+Blender unpacks a wheel as it is and leaves programs in the wheel's own folder, `overfit-VERSION.data/scripts`,
 without the right to be run. The wheel's list of files leads there, and is right for a wheel that pip installed, too.
 """
 
@@ -20,7 +20,7 @@ FIND = """
 def find():
     import importlib.metadata
     try:
-        files = importlib.metadata.files("overfit-daemon")
+        files = importlib.metadata.files("overfit")
     except importlib.metadata.PackageNotFoundError:
         return None
     return next(str(file.locate()) for file in files if file.name in ("overfit", "overfit.exe"))

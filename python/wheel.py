@@ -1,6 +1,8 @@
-"""Builds the daemon's program as a wheel for this platform: what the full zip carries besides the pure wheels.
+"""Builds the wheel of the package `overfit` for this platform: the client in Python, and the program.
 
-Needs cargo and pip, which fetches the maturin that pyproject.toml names. Prints the wheel's path.
+It is what `pip install` takes, and what the extension's full zip carries besides its pure wheels: there the program
+alone is used. Needs cargo, grpcio-tools, and pip, which fetches the maturin that pyproject.toml names. Prints the
+wheel's path.
 """
 
 import argparse
@@ -11,19 +13,21 @@ import sys
 import tempfile
 from pathlib import Path
 
+from generate import PACKAGE, generate
 from licences import third_party_licences
 
 HERE = Path(__file__).resolve().parent
-PROJECT = HERE.parents[1]
+PROJECT = HERE.parent
 
 
 def build(into: Path, profile: str, glibc: str | None) -> Path:
-    """Builds the wheel in a folder of its own: licences may not be named by paths that lead out of it."""
+    """Builds the wheel in a folder of its own: licences and the page may not be named by paths that lead out of it."""
+    generate()
     with tempfile.TemporaryDirectory(prefix="overfit-wheel-") as scratch:
         folder, made = Path(scratch, "project"), Path(scratch, "made")
         folder.mkdir()
         pyproject = (HERE / "pyproject.toml").read_text()
-        pyproject = pyproject.replace("../../Cargo.toml", (PROJECT / "Cargo.toml").as_posix())
+        pyproject = pyproject.replace("../Cargo.toml", (PROJECT / "Cargo.toml").as_posix())
         # `pypi` names the oldest C library that the program runs with in the wheel's tag, instead of none.
         options = f"--profile={profile} --locked --compatibility pypi"
         if glibc:
@@ -31,6 +35,8 @@ def build(into: Path, profile: str, glibc: str | None) -> Path:
             pyproject = pyproject.replace("maturin==", "maturin[zig]==")
             options = f"--profile={profile} --locked --zig --compatibility manylinux_{glibc.replace('.', '_')}"
         (folder / "pyproject.toml").write_text(pyproject)
+        shutil.copytree(PACKAGE, folder / "overfit", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(PROJECT / "docs" / "python.md", folder / "README.md")
         for licence in PROJECT.glob("LICENSE-*"):
             shutil.copy(licence, folder)
         (folder / "THIRD-PARTY-LICENSES.txt").write_text(third_party_licences(PROJECT), encoding="utf-8")
