@@ -40,6 +40,8 @@ class Field(nn.Module):
         description, tensors = model.description, model.tensors
         architecture, frame = description["architecture"], description["frame"]
         self.activation: dict[str, Any] = architecture["mlp"]["activation"]
+        # The hidden layer that sees the encoded position again; 0 for none.
+        self.skip = int(architecture["mlp"].get("skip", 0))
         self.scale = float(frame["scale"])
         # The center in double precision, as two numbers in single: devices need not have the former.
         center = np.array(frame["center"])
@@ -90,8 +92,7 @@ class Field(nn.Module):
         """Writes a model file, which every command, the daemon and `overfit.load` read.
 
         Coefficients of the spline are rounded as the file keeps them: to half precision but for the first level. The
-            figures of the
-        evaluation are left out: they were those of the model before it was trained here.
+        figures of the evaluation are left out: they were those of the model before it was trained here.
         """
         tensors = dict(self._file.tensors)
         if self.encoding.table is not None:
@@ -114,8 +115,10 @@ class Field(nn.Module):
         u = ((points - self.center) - self.center_rest) * self.scale
         u = u.to(self._layers[0].weight.dtype)
         q = u.clamp(-1, 1)
-        h = self.encoding(q)
+        h = encoded = self.encoding(q)
         for number, layer in enumerate(self._layers):
+            if 0 < number == self.skip:
+                h = torch.cat([h, encoded], 1)
             h = layer(h)
             if number + 1 < len(self._layers):
                 h = activate(self.activation, number == 0, h)

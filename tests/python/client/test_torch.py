@@ -25,6 +25,7 @@ FITS = {
     "draft": {},
     "smooth": {"preset": "smooth", "steps": 10},
     "joined": {"settings": {"spline": "none", "architecture.encoding": JOINED}},
+    "skip": {"settings": {"spline": "none", "architecture.encoding": JOINED, "architecture.mlp.skip": 1}},
     "wire": {"settings": {"spline": "none", "architecture.mlp.activation.kind": "wire"}},
 }
 
