@@ -113,11 +113,14 @@ impl ServeArguments {
 
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let look_only = arguments.check;
+    if !look_only {
+        // Before anything is read that can be read once, as a token from a pipe.
+        start_again();
+    }
     let settings = arguments.into_settings()?;
     if look_only {
         return look(&settings);
     }
-    start_again();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
