@@ -36,6 +36,7 @@ pub mod export;
 pub mod extract;
 pub mod field;
 pub mod geometry;
+mod machine_memory;
 pub mod query;
 pub mod reconstruct;
 pub mod render;

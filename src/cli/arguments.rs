@@ -13,6 +13,7 @@ use crate::extract::Resolution;
 use crate::field::DeviceChoice;
 use crate::geometry::{LoadedMesh, SizeLimit};
 use crate::loss::{Loss, UnknownTerm};
+use crate::machine_memory::machine_memory;
 use crate::query::Quantity;
 use crate::reconstruct::{self, LoadError, ReconstructSettings};
 use crate::train::{Preset, PresetChoice};
@@ -44,9 +45,9 @@ impl GridArguments {
 /// What a mesh may take that is read from a file.
 #[derive(Args)]
 pub(super) struct MeshArguments {
-    /// Most bytes that a mesh may take once it is read, such as 500MB or 16GB
-    #[arg(long, value_name = "SIZE", value_parser = byte_count, default_value = "4GB")]
-    mesh_limit: u64,
+    /// Most bytes that a mesh may take once it is read, such as 500MB or 16GB [default: 4GB, or a fifth of this machine's memory where that is less]
+    #[arg(long, value_name = "SIZE", value_parser = byte_count)]
+    mesh_limit: Option<u64>,
 
     /// Where the file holds points and no faces: how far noise is smoothed away, in distances between points
     #[arg(long, value_name = "X", value_parser = finite, default_value_t = ReconstructSettings::default().smoothing)]
@@ -59,12 +60,13 @@ impl MeshArguments {
     /// # Errors
     /// Names the file, and the option that allows more where the mesh is too large.
     pub(super) fn read(&self, path: &Path, cancel: &CancelToken) -> anyhow::Result<LoadedMesh> {
-        let limit = SizeLimit {
-            bytes: self.mesh_limit,
-        };
+        // Reading takes several times as much.
+        let usual = SizeLimit::default().bytes.min(machine_memory() / 5);
+        let bytes = self.mesh_limit.unwrap_or(usual);
+        let limit = SizeLimit { bytes };
         let settings = ReconstructSettings {
             smoothing: self.smoothing,
-            memory_limit: self.mesh_limit,
+            memory_limit: bytes,
         };
         let loaded = reconstruct::load(path, &limit, &settings, cancel);
         loaded.map_err(|error| match error {

@@ -19,6 +19,7 @@ mod export;
 mod failure;
 mod fit;
 mod fit_source;
+mod give_back;
 mod inspect;
 mod interrupt;
 mod measure;

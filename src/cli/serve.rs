@@ -8,7 +8,8 @@ use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 
 use super::arguments::{byte_count, waiting_time};
-use crate::server::{Limits, ServerSettings, TlsFiles, check, serve, shutdown_signal};
+use super::give_back::start_again;
+use crate::server::{Limits, ServerSettings, Times, TlsFiles, check, serve, shutdown_signal};
 
 /// Run the gRPC daemon until Ctrl-C or SIGTERM, or until nobody needs it (--exit-when-idle)
 ///
@@ -54,9 +55,10 @@ pub(super) struct ServeArguments {
     #[arg(long, value_name = "SIZE", value_parser = byte_count)]
     max_decoded_mesh: Option<u64>,
 
-    /// Memory for all uploaded meshes together
+    /// Memory for everything that clients make the daemon hold, such as 8GB: messages, meshes, results, models; half of this machine's (or
+    /// container's) memory unless given
     #[arg(long, value_name = "SIZE", value_parser = byte_count)]
-    max_mesh_memory: Option<u64>,
+    memory: Option<u64>,
 
     /// Largest model import
     #[arg(long, value_name = "SIZE", value_parser = byte_count)]
@@ -65,6 +67,10 @@ pub(super) struct ServeArguments {
     /// Memory of one extraction
     #[arg(long, value_name = "SIZE", value_parser = byte_count)]
     max_extract: Option<u64>,
+
+    /// The longest that a fit may take; then its training ends, and its best state is kept
+    #[arg(long, value_name = "SECONDS", value_parser = waiting_time, allow_negative_numbers = true, default_value = "86400")]
+    max_fit_seconds: Duration,
 
     /// Connections that are open at once
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_connections)]
@@ -107,6 +113,10 @@ impl ServeArguments {
 
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let look_only = arguments.check;
+    if !look_only {
+        // Before anything is read that can be read once, as a token from a pipe.
+        start_again();
+    }
     let settings = arguments.into_settings()?;
     if look_only {
         return look(&settings);
@@ -171,7 +181,7 @@ impl ServeArguments {
                 Some(token.to_owned())
             }
         };
-        let default = Limits::default();
+        let default = self.memory.map_or_else(Limits::default, Limits::within);
         Ok(ServerSettings {
             listen: self.listen,
             data_dir: self.data_dir,
@@ -188,12 +198,15 @@ impl ServeArguments {
                 max_decoded_mesh_bytes: self
                     .max_decoded_mesh
                     .unwrap_or(default.max_decoded_mesh_bytes),
-                max_mesh_memory: self.max_mesh_memory.unwrap_or(default.max_mesh_memory),
                 max_model_bytes: self.max_model.unwrap_or(default.max_model_bytes),
                 max_extract_bytes: self.max_extract.unwrap_or(default.max_extract_bytes),
                 ..default
             },
             metrics: self.metrics,
+            times: Times {
+                fit: self.max_fit_seconds,
+                ..Times::default()
+            },
             exit_when_idle: self.exit_when_idle,
             ..ServerSettings::default()
         })

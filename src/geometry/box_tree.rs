@@ -10,14 +10,56 @@ use crate::CancelToken;
 pub(super) struct BoxTree {
     /// What is in the tree, in the order of the curve.
     items: Vec<Item>,
-    nodes: Vec<Bounds>,
+    nodes: Vec<Room>,
     /// Index of the first leaf, a power of two.
     leaves: usize,
 }
 
 struct Item {
-    bounds: Bounds,
+    room: Room,
     index: u32,
+}
+
+/// A box in single precision, which holds the one in double precision: half of the memory, and what overlaps still does.
+#[derive(Clone, Copy)]
+struct Room {
+    min: [f32; 3],
+    max: [f32; 3],
+}
+
+impl Room {
+    const EMPTY: Room = Room {
+        min: [f32::INFINITY; 3],
+        max: [f32::NEG_INFINITY; 3],
+    };
+
+    fn of(bounds: &Bounds) -> Room {
+        let below = |x: f64| Some(x as f32).filter(|&y| f64::from(y) <= x);
+        let above = |x: f64| Some(x as f32).filter(|&y| f64::from(y) >= x);
+        Room {
+            min: (bounds.min).map(|x| below(x).unwrap_or_else(|| (x as f32).next_down())),
+            max: (bounds.max).map(|x| above(x).unwrap_or_else(|| (x as f32).next_up())),
+        }
+    }
+
+    /// The box around both; the empty box adds nothing.
+    fn around(self, other: Room) -> Room {
+        Room {
+            min: std::array::from_fn(|axis| self.min[axis].min(other.min[axis])),
+            max: std::array::from_fn(|axis| self.max[axis].max(other.max[axis])),
+        }
+    }
+
+    fn overlaps(&self, other: &Room) -> bool {
+        (0..3).all(|axis| self.min[axis] <= other.max[axis] && other.min[axis] <= self.max[axis])
+    }
+
+    fn grown(&self, margin: f64) -> Room {
+        Room::of(&Bounds {
+            min: self.min.map(|x| f64::from(x) - margin),
+            max: self.max.map(|x| f64::from(x) + margin),
+        })
+    }
 }
 
 const RUN: usize = 8;
@@ -28,27 +70,37 @@ const BLOCK: usize = 64;
 /// As many pairs of that many boxes are compared before one can call it a tangle: where thousands of boxes lie over each
 /// other, each has all the others near it. Of ordinary meshes some dozens for each are compared.
 pub(super) fn most_pairs(boxes: usize) -> u64 {
-    10_000_000 + 200 * boxes as u64
+    10_000_000 + 100 * boxes as u64
 }
 
 impl BoxTree {
     /// The tree over `boxes`, which lie in the unit frame.
     pub fn over(boxes: &[Bounds]) -> BoxTree {
-        let mut items: Vec<Item> = (0..)
-            .zip(boxes)
-            .map(|(index, &bounds)| Item { bounds, index })
+        BoxTree::over_each(boxes.len(), |index| boxes[index])
+    }
+
+    /// The tree over `count` boxes, which lie in the unit frame.
+    pub fn over_each(count: usize, bounds: impl Fn(usize) -> Bounds + Sync) -> BoxTree {
+        let all = (0..count as u32).into_par_iter();
+        let mut order: Vec<(u64, u32)> = all
+            .map(|index| (curve_key(bounds(index as usize).center()), index))
             .collect();
-        items.par_sort_by_cached_key(|item| curve_key(item.bounds.center()));
+        order.par_sort_unstable();
+        let items: Vec<Item> = order
+            .into_par_iter()
+            .map(|(_, index)| Item {
+                room: Room::of(&bounds(index as usize)),
+                index,
+            })
+            .collect();
         let leaves = items.len().div_ceil(RUN).next_power_of_two();
-        let mut nodes = vec![Bounds::EMPTY; 2 * leaves];
+        let mut nodes = vec![Room::EMPTY; 2 * leaves];
         for (leaf, run) in items.chunks(RUN).enumerate() {
-            nodes[leaves + leaf] = run
-                .iter()
-                .map(|item| item.bounds)
-                .fold(Bounds::EMPTY, around);
+            let rooms = run.iter().map(|item| item.room);
+            nodes[leaves + leaf] = rooms.fold(Room::EMPTY, Room::around);
         }
         for node in (1..leaves).rev() {
-            nodes[node] = around(nodes[2 * node], nodes[2 * node + 1]);
+            nodes[node] = nodes[2 * node].around(nodes[2 * node + 1]);
         }
         BoxTree {
             items,
@@ -115,8 +167,8 @@ impl BoxTree {
         let near = self.overlapping(&around, most / items.len() as u64)?;
         let mut indices = Vec::new();
         let answers = items.iter().map(|item| {
-            let bounds = item.bounds.grown(margin);
-            let overlapping = near.iter().filter(|other| overlap(&other.bounds, &bounds));
+            let room = item.room.grown(margin);
+            let overlapping = near.iter().filter(|other| other.room.overlaps(&room));
             indices.clear();
             indices.extend(overlapping.map(|other| other.index));
             answer(item.index, &indices)
@@ -126,16 +178,17 @@ impl BoxTree {
 
     /// The indices of the boxes that overlap or touch `bounds`, which may be infinite.
     pub fn indices_overlapping(&self, bounds: &Bounds) -> Vec<u32> {
-        let found = self.overlapping(bounds, u64::MAX).unwrap_or_default();
+        let found = self.overlapping(&Room::of(bounds), u64::MAX);
+        let found = found.unwrap_or_default();
         found.into_iter().map(|item| item.index).collect()
     }
 
     /// The items of which the boxes overlap or touch `bounds`; `None` if they are more than `most`.
-    fn overlapping(&self, bounds: &Bounds, most: u64) -> Option<Vec<&Item>> {
+    fn overlapping(&self, room: &Room, most: u64) -> Option<Vec<&Item>> {
         let mut found = Vec::new();
         let mut open = vec![1];
         while let Some(node) = open.pop() {
-            if !overlap(&self.nodes[node], bounds) {
+            if !self.nodes[node].overlaps(room) {
                 continue;
             }
             if node < self.leaves {
@@ -143,7 +196,7 @@ impl BoxTree {
                 continue;
             }
             let items = self.run(node - self.leaves).iter();
-            found.extend(items.filter(|item| overlap(&item.bounds, bounds)));
+            found.extend(items.filter(|item| item.room.overlaps(room)));
             if found.len() as u64 > most {
                 return None;
             }
@@ -176,18 +229,6 @@ fn curve_key(point: [f64; 3]) -> u64 {
             key | ((cells[axis] >> bit) & 1) << (3 * bit + axis as u64)
         })
     })
-}
-
-fn around(a: Bounds, b: Bounds) -> Bounds {
-    // Corner by corner, so that the empty box adds nothing.
-    Bounds {
-        min: std::array::from_fn(|axis| a.min[axis].min(b.min[axis])),
-        max: std::array::from_fn(|axis| a.max[axis].max(b.max[axis])),
-    }
-}
-
-fn overlap(a: &Bounds, b: &Bounds) -> bool {
-    (0..3).all(|axis| a.min[axis] <= b.max[axis] && b.min[axis] <= a.max[axis])
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Counting the pairs of triangles that cut through each other.
 
-use rayon::prelude::*;
-
 use super::box_tree::{BoxTree, most_pairs};
 use super::weld::first_at_same_place;
 use super::{Bounds, Mesh, Similarity};
@@ -38,23 +36,25 @@ pub(crate) fn cut_faces(
     let Some(frame) = Similarity::to_unit_frame(&Bounds::around(used)) else {
         return Some(vec![false; triangles.len()]);
     };
-    let placed = |&vertices: &[u32; 3]| Face {
-        corners: vertices.map(|v| frame.apply(positions[v as usize])),
-        vertices,
+    let face = |index: u32| {
+        let vertices = triangles[index as usize];
+        Face {
+            corners: vertices.map(|v| frame.apply(positions[v as usize])),
+            vertices,
+        }
     };
-    let faces: Vec<Face> = triangles.par_iter().map(placed).collect();
-    let around = |face: &Face| Bounds::around(face.corners);
-    let tree = BoxTree::over(&faces.par_iter().map(around).collect::<Vec<_>>());
-    let most = most_pairs(faces.len());
+    let around = |index: usize| Bounds::around(face(index as u32).corners);
+    let tree = BoxTree::over_each(triangles.len(), around);
+    let most = most_pairs(triangles.len());
     let found = tree.map_overlapping(0.0, most, cancel, |index, near| {
-        let face = &faces[index as usize];
+        let this = face(index);
         let cut = near.iter().any(|&other| {
-            let other = &faces[other as usize];
-            face.common_vertices(other) < 2 && face.cuts(other)
+            let other = face(other);
+            this.common_vertices(&other) < 2 && this.cuts(&other)
         });
         (index, cut)
     });
-    let mut cut = vec![false; faces.len()];
+    let mut cut = vec![false; triangles.len()];
     for (index, is_cut) in found.answers {
         cut[index as usize] = is_cut;
     }
@@ -70,25 +70,22 @@ fn intersections_within(mesh: &Mesh, most_pairs: u64, cancel: &CancelToken) -> I
         };
     };
     let place = first_at_same_place(&mesh.positions);
-    let faces: Vec<Face> = mesh
-        .triangles
-        .par_iter()
-        .map(|triangle| Face {
+    // Made when they are looked at: those of a million triangles would take a hundred megabytes.
+    let face = |index: u32| {
+        let triangle = mesh.triangles[index as usize];
+        Face {
             corners: triangle.map(|v| frame.apply(mesh.positions[v as usize])),
             vertices: triangle.map(|v| place[v as usize]),
-        })
-        .collect();
-    let boxes: Vec<Bounds> = faces
-        .par_iter()
-        .map(|face| Bounds::around(face.corners))
-        .collect();
-    let tree = BoxTree::over(&boxes);
+        }
+    };
+    let around = |index: usize| Bounds::around(face(index as u32).corners);
+    let tree = BoxTree::over_each(mesh.triangles.len(), around);
     let cuts = tree.map_overlapping(0.0, most_pairs, cancel, |index, near| {
-        let face = &faces[index as usize];
+        let this = face(index);
         let later = near.iter().filter(|&&other| other > index);
         later
-            .map(|&other| &faces[other as usize])
-            .filter(|other| face.common_vertices(other) == 0 && face.cuts(other))
+            .map(|&other| face(other))
+            .filter(|other| this.common_vertices(other) == 0 && this.cuts(other))
             .count() as u64
     });
     Intersections {

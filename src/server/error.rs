@@ -67,9 +67,13 @@ pub(super) enum ApiError {
     )]
     MessageTooLarge { limit: usize },
     #[error(
-        "the daemon has no room for this: meshes and uploads together may take {limit} bytes; delete meshes that are not needed any more"
+        "the daemon has no room for this: it needs {needed} bytes, {held} of {limit} are in use; ask for less at a time, read answers that wait, delete meshes that are not needed any more, or start the daemon with more (--memory)"
     )]
-    NoMemory { limit: u64 },
+    NoMemory { needed: u64, held: u64, limit: u64 },
+    #[error(
+        "the daemon has no room to keep this: it has {needed} bytes, and meshes, which take {kept} now, may take {limit}: half of its memory; delete meshes that are not needed any more, or start the daemon with more (--memory)"
+    )]
+    MemoryKept { needed: u64, kept: u64, limit: u64 },
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
@@ -130,6 +134,10 @@ pub(super) enum ApiError {
         "the daemon was ended while this fit was under way, and it cannot go on: {0}. Ask for it again"
     )]
     FitLost(String),
+    #[error(
+        "the fit took longer than a fit may here ({seconds} s): take a smaller mesh, or start the daemon with more (--max-fit-seconds)"
+    )]
+    FitTooLong { seconds: f64 },
     #[error("{0} is there already and came of another request: give each request an id of its own")]
     RequestIdUsed(String),
 }
@@ -211,7 +219,9 @@ impl ApiError {
             ApiError::MessageTooLarge { .. } => {
                 verdict(Code::ResourceExhausted, "MESSAGE_TOO_LARGE")
             }
-            ApiError::NoMemory { .. } => verdict(Code::ResourceExhausted, "MEMORY_FULL"),
+            ApiError::NoMemory { .. } | ApiError::MemoryKept { .. } => {
+                verdict(Code::ResourceExhausted, "MEMORY_FULL")
+            }
             ApiError::Read(error) => blame(read_reason(error), "data"),
             ApiError::Mesh(error) => blame(mesh_reason(error), "data"),
             ApiError::Reconstruct(error) => match error {
@@ -268,6 +278,7 @@ impl ApiError {
             ApiError::Cancelled => verdict(Code::Cancelled, "CANCELLED"),
             ApiError::Panic(_) => verdict(Code::Internal, "PANIC"),
             ApiError::ShuttingDown => verdict(Code::Unavailable, "SHUTTING_DOWN"),
+            ApiError::FitTooLong { .. } => verdict(Code::DeadlineExceeded, "FIT_TOO_LONG"),
             ApiError::FitLost(_) => verdict(Code::DataLoss, "FIT_LOST"),
             ApiError::RequestIdUsed(_) => Verdict {
                 code: Code::AlreadyExists,

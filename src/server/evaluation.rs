@@ -9,6 +9,12 @@ use crate::query::{Column, Evaluation, LoadedModel, Quantity};
 /// Points that are evaluated between two looks at the cancel token: second derivatives take up to 26 evaluations each.
 const BATCH: usize = 1 << 14;
 
+/// Points that are asked for without standing behind more.
+pub(super) const FEW: usize = BATCH;
+
+/// Bytes of a point in a request.
+pub(super) const POINT_BYTES: usize = 12;
+
 /// What a request asks of a model.
 pub(super) struct Asked {
     quantities: Vec<Quantity>,
@@ -45,6 +51,12 @@ impl Asked {
             smoothing,
             plain: names.is_empty(),
         })
+    }
+
+    /// Bytes that each point takes: itself in double precision, and its answer.
+    pub(super) fn bytes_each(&self) -> u64 {
+        let widths = self.quantities.iter().map(|quantity| quantity.width());
+        (size_of::<[f64; 3]>() + size_of::<f32>() * widths.sum::<usize>()) as u64
     }
 }
 

@@ -9,6 +9,7 @@ use tonic::Status;
 
 use super::chunks::{bytes_of, chunks};
 use super::error::ApiError;
+use super::memory::Charge;
 use super::proto::{self, extract_mesh_response, extract_volume_response};
 use crate::CancelToken;
 use crate::extract::{
@@ -21,6 +22,58 @@ use crate::query::LoadedModel;
 /// The messages of an answer.
 pub(super) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
+/// About how many bytes a surface or a narrow band takes, at most `most`; 0 where there is no such grid, which extracting it tells.
+pub(super) fn surface_bytes(
+    model: &LoadedModel,
+    resolution: Option<Resolution>,
+    iso: f64,
+    most: u64,
+) -> u64 {
+    grid_bytes(model, resolution, iso, most, Grid::surface_bytes).min(most)
+}
+
+/// How many bytes a dense volume takes, at most `most`; 0 where there is no such grid, which extracting it tells.
+pub(super) fn dense_bytes(model: &LoadedModel, resolution: Option<Resolution>, most: u64) -> u64 {
+    let automatic = most.min(DENSE_BYTES);
+    grid_bytes(model, resolution, 0.0, automatic, Grid::dense_bytes).min(most)
+}
+
+fn grid_bytes(
+    model: &LoadedModel,
+    resolution: Option<Resolution>,
+    iso: f64,
+    automatic: u64,
+    bytes: fn(&Grid) -> u64,
+) -> u64 {
+    let shape = model.shape();
+    let resolution = match resolution {
+        Some(resolution) => Ok(resolution),
+        None => Fineness::new(shape, iso).automatic(automatic, bytes),
+    };
+    let grid =
+        resolution.and_then(|resolution| Grid::around_level_set(&shape.bounds, resolution, iso));
+    grid.map_or(0, |grid| bytes(&grid))
+}
+
+/// Extracts within what is charged. An extraction that takes more than was expected says so before it takes it, and is tried again once twice as much
+/// is charged, up to `most`.
+fn within<T>(
+    charge: &mut Charge,
+    most: u64,
+    extract: impl Fn(u64) -> Result<T, ExtractError>,
+) -> Result<T, ApiError> {
+    loop {
+        // For the words, too: they name the limit that counts.
+        let limit = charge.bytes().min(most);
+        match extract(limit) {
+            Err(ExtractError::TooLarge { bytes, .. }) if limit < most => {
+                charge.resize_blocking(bytes.max(2 * limit).min(most))?;
+            }
+            result => return Ok(result?),
+        }
+    }
+}
+
 /// A level set as a mesh.
 ///
 /// # Errors
@@ -29,6 +82,7 @@ pub(super) fn surface_messages(
     model: &LoadedModel,
     resolution: Option<Resolution>,
     settings: &SurfaceSettings,
+    charge: &mut Charge,
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractMeshResponse>, ApiError> {
     use extract_mesh_response::Part;
@@ -39,8 +93,14 @@ pub(super) fn surface_messages(
         None => fineness.automatic(settings.memory_limit, Grid::surface_bytes)?,
     };
     let grid = Grid::around_level_set(&model.shape().bounds, resolution, settings.iso)?;
-    let surface = surface_on(model, &grid, settings, cancel)
-        .map_err(|error| fineness.explain(error, grid.resolution))?;
+    let surface = within(charge, settings.memory_limit, |memory_limit| {
+        let settings = SurfaceSettings {
+            memory_limit,
+            ..*settings
+        };
+        let surface = surface_on(model, &grid, &settings, cancel);
+        surface.map_err(|error| fineness.explain(error, grid.resolution))
+    })?;
     let bodies = surface.bodies();
     let mut warnings = fineness.warnings(grid.resolution, Some(&bodies));
     let resolution_needed = resolution_needed(&fineness, &grid, &warnings);
@@ -60,6 +120,7 @@ pub(super) fn surface_messages(
         triangle_shape: Some(triangle_shape(&surface)),
         cut_triangles: surface.stats.cut_triangles,
     };
+    charge.resize_blocking(sent_bytes(&surface))?;
     let parts =
         std::iter::once(Part::Header(header)).chain(surface_chunks(surface).map(Part::Chunk));
     let messages = parts.map(|part| Ok(proto::ExtractMeshResponse { part: Some(part) }));
@@ -74,10 +135,25 @@ pub(super) fn surface_of(
     model: &LoadedModel,
     resolution: Resolution,
     settings: &SurfaceSettings,
+    charge: &mut Charge,
     cancel: &CancelToken,
 ) -> Result<Surface, ApiError> {
     let grid = Grid::around_level_set(&model.shape().bounds, resolution, settings.iso)?;
-    Ok(surface_on(model, &grid, settings, cancel)?)
+    let surface = within(charge, settings.memory_limit, |memory_limit| {
+        let settings = SurfaceSettings {
+            memory_limit,
+            ..*settings
+        };
+        surface_on(model, &grid, &settings, cancel)
+    })?;
+    charge.resize_blocking(sent_bytes(&surface))?;
+    Ok(surface)
+}
+
+/// Bytes of a surface as it is sent.
+fn sent_bytes(surface: &Surface) -> u64 {
+    let normals = surface.normals.as_ref().map_or(0, Vec::len);
+    (12 * (surface.positions.len() + surface.triangles.len() + normals)) as u64
 }
 
 fn surface_on(
@@ -145,6 +221,7 @@ pub(super) fn dense_messages(
     model: &LoadedModel,
     resolution: Option<Resolution>,
     memory_limit: u64,
+    charge: &mut Charge,
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
     let start = Instant::now();
@@ -155,14 +232,10 @@ pub(super) fn dense_messages(
         None => fineness.automatic(memory_limit.min(DENSE_BYTES), Grid::dense_bytes)?,
     };
     let grid = Grid::around_level_set(bounds, resolution, 0.0)?;
-    let volume = sample_dense(
-        model.unit_field(),
-        &grid,
-        frame,
-        memory_limit,
-        cancel,
-        &mut |_| {},
-    )?;
+    let field = model.unit_field();
+    let volume = within(charge, memory_limit, |limit| {
+        sample_dense(field, &grid, frame, limit, cancel, &mut |_| {})
+    })?;
     let header = proto::ExtractVolumeHeader {
         origin: volume.origin.to_vec(),
         voxel_size: volume.voxel_size,
@@ -182,6 +255,7 @@ pub(super) fn vdb_messages(
     resolution: Option<Resolution>,
     settings: &BandSettings,
     for_blender_4: bool,
+    charge: &mut Charge,
     cancel: &CancelToken,
 ) -> Result<Messages<proto::ExtractVolumeResponse>, ApiError> {
     let start = Instant::now();
@@ -192,15 +266,15 @@ pub(super) fn vdb_messages(
         None => fineness.automatic(settings.memory_limit, Grid::surface_bytes)?,
     };
     let grid = Grid::around_band(bounds, resolution, settings.band)?;
-    let mut band = extract_narrow_band(
-        model.unit_field(),
-        &grid,
-        frame,
-        settings,
-        cancel,
-        &mut |_| {},
-    )
-    .map_err(|error| fineness.explain(error, grid.resolution))?;
+    let field = model.unit_field();
+    let mut band = within(charge, settings.memory_limit, |memory_limit| {
+        let settings = BandSettings {
+            memory_limit,
+            ..*settings
+        };
+        let band = extract_narrow_band(field, &grid, frame, &settings, cancel, &mut |_| {});
+        band.map_err(|error| fineness.explain(error, grid.resolution))
+    })?;
     if for_blender_4 {
         band = band.lowered_for_blender_4();
     }
@@ -214,6 +288,7 @@ pub(super) fn vdb_messages(
         seconds: start.elapsed().as_secs_f64(),
         ..volume_header(&fineness, &grid)
     };
+    charge.resize_blocking(file.len() as u64)?;
     Ok(volume_messages(header, file.into()))
 }
 

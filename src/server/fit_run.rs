@@ -1,7 +1,10 @@
 //! One fit's turn: what it goes on with, its training, its model, and its end in the journal.
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::activity::Activity;
@@ -53,6 +56,8 @@ pub(super) struct Order {
     pub(super) settings: FitSettings,
     /// The id that the client gave its request, and the fit's then.
     pub(super) request_id: Option<String>,
+    /// The connection that asked for it, if that is known: connections take turns.
+    pub(super) client: Option<SocketAddr>,
 }
 
 /// Runs the fits of a daemon.
@@ -67,6 +72,8 @@ pub(super) struct FitRunner {
     pub(super) memory_limit: u64,
     /// Time between two checkpoints of a fit.
     pub(super) checkpoint_interval: Duration,
+    /// The longest that a fit may take.
+    pub(super) most_time: Duration,
 }
 
 /// What comes of a fit.
@@ -125,12 +132,16 @@ impl FitRunner {
         let span = tracing::info_span!("fit", name, mesh = order.mesh_name, preset = %order.settings.preset);
         let _entered = span.enter();
         // Whatever panics in a fit ends this fit and nothing else.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.fit_and_keep(fit, order)));
+        let work = || catch_unwind(AssertUnwindSafe(|| self.fit_and_keep(fit, order)));
+        let (outcome, is_overdue) = self.watched(fit, work);
         let error = match outcome {
             Ok(Ok(kept)) => return self.succeed(fit, kept),
             Ok(Err(ApiError::Fit(FitError::Cancelled))) if fit.is_suspended() => {
                 return self.leave(fit);
             }
+            Ok(Err(ApiError::Fit(FitError::Cancelled))) if is_overdue => ApiError::FitTooLong {
+                seconds: self.most_time.as_secs_f64(),
+            },
             Ok(Err(ApiError::Fit(FitError::Cancelled))) => return self.end_cancelled(fit),
             Ok(Err(error)) => error,
             Err(panic) => ApiError::of_panic(panic),
@@ -143,6 +154,25 @@ impl FitRunner {
                 message: error.to_string(),
             });
         });
+    }
+
+    /// Does the work of a fit. Training ends by itself after the time that a fit may take ([`JournaledFit`]); one that is not even at its end a
+    /// quarter of that later is cancelled, which is told beside the outcome.
+    fn watched<T>(&self, fit: &Fit, work: impl FnOnce() -> T) -> (T, bool) {
+        let (ends, ended) = channel::<()>();
+        let most = self.most_time + self.most_time / 4;
+        thread::scope(|scope| {
+            let watch = scope.spawn(move || {
+                let is_overdue = ended.recv_timeout(most) == Err(RecvTimeoutError::Timeout);
+                if is_overdue {
+                    fit.cancel.cancel();
+                }
+                is_overdue
+            });
+            let outcome = work();
+            drop(ends);
+            (outcome, watch.join().unwrap_or(false))
+        })
     }
 
     fn succeed(&self, fit: &Fit, kept: Kept) {
@@ -240,7 +270,7 @@ impl FitRunner {
             (None, Some(mesh)) => (None, mesh),
             (None, None) => return Err(ApiError::FitLost("its mesh is gone".to_owned())),
         };
-        let mut observer = JournaledFit::new(fit, journal, *checkpoint_interval);
+        let mut observer = JournaledFit::new(fit, journal, *checkpoint_interval, self.most_time);
         let mut fitted = |checkpoint| {
             let (mesh, name, settings) = (&mesh.mesh, &order.display_name, &order.settings);
             let (cancel, observer) = (&fit.cancel, &mut observer);
@@ -265,7 +295,13 @@ impl FitRunner {
             progress.set_phase(proto::Phase::Save);
             progress.fraction = 1.0;
         });
-        let warnings = model.training.warnings.clone();
+        let mut warnings = model.training.warnings.clone();
+        if observer.is_overdue() {
+            let seconds = self.most_time.as_secs_f64();
+            warnings.push(format!(
+                "Training was ended early: a fit may take {seconds} s here (`overfit serve --max-fit-seconds`)"
+            ));
+        }
         let (model, unsaved) = models.keep(&fit.id, model);
         Ok(Kept {
             model,

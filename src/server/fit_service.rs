@@ -15,6 +15,7 @@ use super::fit_watch::{FitWatch, PACE};
 use super::fits::Fits;
 use super::mesh_data::check_display_name;
 use super::meshes::Meshes;
+use super::message_memory::InFlight;
 use super::preview::Previews;
 use super::proto;
 use super::proto::fit_service_server::FitService;
@@ -83,6 +84,7 @@ impl FitService for FitCalls {
         &self,
         request: Request<proto::CreateFitRequest>,
     ) -> Result<Response<proto::CreateFitResponse>, Status> {
+        let client = request.remote_addr();
         let request = request.into_inner();
         check_display_name(&request.display_name)?;
         // Before its mesh, which may be gone.
@@ -102,6 +104,7 @@ impl FitService for FitCalls {
             asked,
             settings: otherwise,
             request_id,
+            client,
         };
         let order = match &request.expression {
             Some(expression) => self.of_expression(order, expression).await?,
@@ -186,13 +189,17 @@ impl FitService for FitCalls {
         &self,
         request: Request<proto::PreviewFitRequest>,
     ) -> Result<Response<Self::PreviewFitStream>, Status> {
+        let in_flight = InFlight::of(&request);
         let proto::PreviewFitRequest {
             name,
             resolution,
             after_step,
         } = request.into_inner();
         let fit = self.fits.find(Collection::Fits.id(&name, "name")?)?;
-        let messages = self.previews.of(&fit, resolution, after_step).await?;
+        let previews = &self.previews;
+        let messages = previews
+            .of(&fit, resolution, after_step, &in_flight)
+            .await?;
         Ok(Response::new(messages))
     }
 

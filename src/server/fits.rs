@@ -4,6 +4,7 @@
 //! none of them can slow training.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::SystemTime;
@@ -38,6 +39,8 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Waiting>,
+    /// The connections of those that wait which had a turn already, the last one last.
+    served: Vec<Option<SocketAddr>>,
     all: HashMap<String, Arc<Fit>>,
     closed: bool,
 }
@@ -118,8 +121,14 @@ impl Fits {
     /// Puts a fit in the queue, once it is written down. Waits for the disk.
     ///
     /// # Errors
-    /// [`ApiError::QueueFull`], [`ApiError::ShuttingDown`], or [`ApiError::RequestIdUsed`] if there is a fit with the id of the request.
+    /// [`ApiError::QueueFull`], [`ApiError::ShuttingDown`], [`ApiError::RequestIdUsed`] if there is a fit with the id of the request, or
+    /// [`ApiError::Field`] for one that is to take longer than a fit may.
     pub(super) fn create(&self, order: Order) -> Result<proto::Fit, ApiError> {
+        let most = self.0.runner.most_time.as_secs_f64();
+        if let Some(seconds) = order.asked.seconds.filter(|&asked| asked > most) {
+            let message = format!("seconds is {seconds}: a fit may take {most} s here");
+            return Err(ApiError::field("settings.seconds", message));
+        }
         let (id, now) = (
             order.request_id.clone().unwrap_or_else(new_id),
             SystemTime::now(),
@@ -355,7 +364,7 @@ impl Shared {
             .changed
             .wait_while(queue, |queue| !queue.closed && queue.waiting.is_empty())
             .expect("no holder of this lock panics");
-        let waiting = queue.waiting.pop_front()?;
+        let waiting = queue.pop()?;
         // Under the lock: whoever cancels sees it either waiting or running.
         waiting.fit.update(|message| {
             message.state = FitState::Running.into();
@@ -377,6 +386,26 @@ impl Queue {
         message
     }
 
+    /// Takes the next: of the connection that had its last turn the longest ago, or none yet, the first. So who asks for many fits at once does not
+    /// keep others from theirs.
+    fn pop(&mut self) -> Option<Waiting> {
+        let last_turn = |waiting: &Waiting| {
+            let mut served = self.served.iter();
+            served.rposition(|client| *client == waiting.order.client)
+        };
+        let waiting = self.waiting.iter().enumerate();
+        let (at, _) = waiting.min_by_key(|(_, waiting)| last_turn(waiting))?;
+        let next = self.waiting.remove(at)?;
+        let waits = |client: &Option<SocketAddr>| {
+            let mut waiting = self.waiting.iter();
+            *client != next.order.client && waiting.any(|waiting| waiting.order.client == *client)
+        };
+        let mut served: Vec<_> = self.served.iter().copied().filter(waits).collect();
+        served.push(next.order.client);
+        self.served = served;
+        Some(next)
+    }
+
     fn find(&self, id: &str) -> Result<&Arc<Fit>, ApiError> {
         self.all.get(id).ok_or_else(|| ApiError::NotFound {
             collection: Collection::Fits,
@@ -394,5 +423,46 @@ impl Queue {
         ended.truncate((ended.len() + 1).saturating_sub(REMEMBERED));
         let forgotten = ended.into_iter().map(|(_, id)| id);
         forgotten.inspect(|id| drop(self.all.remove(id))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::activity::Activity;
+    use super::*;
+    use crate::train::Preset;
+
+    #[test]
+    fn connections_take_turns_and_each_has_its_fits_in_order() {
+        let mut queue = Queue::default();
+        let ask = |queue: &mut Queue, client: u16, name: &str| {
+            let order = Order {
+                mesh_name: String::new(),
+                mesh: None,
+                expression: None,
+                display_name: String::new(),
+                asked: proto::FitSettings::default(),
+                settings: Preset::default().settings(),
+                request_id: None,
+                client: Some(([127, 0, 0, 1], client).into()),
+            };
+            let place = Place::new(SystemTime::now(), name);
+            queue.push(Waiting {
+                fit: Arc::new(Fit::new(name.to_owned(), place, proto::Fit::default())),
+                order,
+                need: Activity::new().need(),
+            });
+        };
+        for name in ["a1", "a2", "a3", "a4"] {
+            ask(&mut queue, 1, name);
+        }
+        ask(&mut queue, 2, "b1");
+        let next = |queue: &mut Queue| queue.pop().map(|waiting| waiting.fit.id.clone());
+        assert_eq!(next(&mut queue).unwrap(), "a1");
+        ask(&mut queue, 3, "c1");
+        ask(&mut queue, 2, "b2");
+        let rest: Vec<String> = std::iter::from_fn(|| next(&mut queue)).collect();
+        assert_eq!(rest, ["b1", "c1", "a2", "b2", "a3", "a4"]);
+        assert_eq!(queue.served.len(), 1);
     }
 }

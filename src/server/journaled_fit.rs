@@ -12,6 +12,9 @@ pub(super) struct JournaledFit<'a> {
     fit: &'a Fit,
     journal: &'a Journal,
     interval: Duration,
+    began: Instant,
+    /// When training is to end, from its beginning on.
+    most: Duration,
     /// When the last was written, or training began.
     written: Option<Instant>,
     /// The last could not be written.
@@ -19,15 +22,27 @@ pub(super) struct JournaledFit<'a> {
 }
 
 impl<'a> JournaledFit<'a> {
-    /// Writes a checkpoint each `interval`.
-    pub(super) fn new(fit: &'a Fit, journal: &'a Journal, interval: Duration) -> Self {
+    /// Writes a checkpoint each `interval`, and ends training after `most`.
+    pub(super) fn new(
+        fit: &'a Fit,
+        journal: &'a Journal,
+        interval: Duration,
+        most: Duration,
+    ) -> Self {
         Self {
             fit,
             journal,
             interval,
+            began: Instant::now(),
+            most,
             written: None,
             failed: false,
         }
+    }
+
+    /// Whether the fit has taken as long as it may.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.began.elapsed() >= self.most
     }
 }
 
@@ -69,6 +84,6 @@ impl Observer for JournaledFit<'_> {
     }
 
     fn wants_end(&self, step: u64) -> bool {
-        Observer::wants_end(&self.fit, step)
+        self.is_overdue() || Observer::wants_end(&self.fit, step)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::convert::known;
 use super::error::ApiError;
-use super::memory_budget::Held;
+use super::memory::Charge;
 use super::proto;
 use crate::CancelToken;
 use crate::geometry::{
@@ -82,7 +82,7 @@ pub(super) fn decode(
     metadata: &proto::MeshMetadata,
     data: &[u8],
     largest: u64,
-    held: &mut Held,
+    held: &mut Charge,
     cancel: &CancelToken,
 ) -> Result<(Mesh, Cleanup), ApiError> {
     let (cloud, notes) = match read(metadata, data, largest, held)? {
@@ -90,10 +90,7 @@ pub(super) fn decode(
         Shape::Points(cloud, notes) => (cloud, notes),
     };
     let bytes = working_bytes(cloud.positions.len());
-    if !held.resize(bytes.saturating_add(data.len() as u64)) {
-        let limit = held.limit();
-        return Err(ApiError::NoMemory { limit });
-    }
+    held.resize_blocking(bytes.saturating_add(data.len() as u64))?;
     let standard = ReconstructSettings::default();
     let settings = ReconstructSettings {
         smoothing: metadata.smoothing.unwrap_or(standard.smoothing),
@@ -119,13 +116,15 @@ fn read(
     metadata: &proto::MeshMetadata,
     data: &[u8],
     largest: u64,
-    held: &mut Held,
+    held: &mut Charge,
 ) -> Result<Shape, ApiError> {
     let format = match metadata.format() {
         proto::MeshFormat::Raw | proto::MeshFormat::Unspecified => {
             if raw_length(metadata)? == Some(data.len() as u64) {
                 let (vertices, triangles) = (metadata.vertex_count, metadata.triangle_count);
                 SizeLimit { bytes: largest }.check(vertices, triangles)?;
+                let bytes = SizeLimit::of(vertices, triangles).working_bytes();
+                held.resize_blocking(bytes.saturating_add(data.len() as u64))?;
             }
             return decode_raw(metadata, data);
         }
@@ -150,16 +149,18 @@ fn read(
     })
 }
 
-/// Calls `read` with a limit that `held` has room for: first what the upload has, then what the reader says that it needs,
-/// which it does before it makes room, up to `largest`.
+/// Calls `read` with a limit for which `held` has room, with what reading takes: first what the upload has, then what the reader says that it
+/// needs, which it does before it makes room, up to `largest`.
 fn read_held<T>(
     largest: u64,
     upload: u64,
-    held: &mut Held,
+    held: &mut Charge,
     read: impl Fn(&SizeLimit) -> Result<T, ReadError>,
 ) -> Result<T, ApiError> {
     let mut bytes = upload.min(largest);
     loop {
+        let working = SizeLimit { bytes }.working_bytes();
+        held.resize_blocking(working.saturating_add(upload))?;
         let error = match read(&SizeLimit { bytes }) {
             Ok(mesh) => return Ok(mesh),
             Err(error) => error,
@@ -175,15 +176,11 @@ fn read_held<T>(
         }
         // A reader may know only a part of what it needs: with less than the double it could be asked for ever.
         let more = needed.max(bytes.saturating_mul(2)).min(largest);
-        if held.resize(more.max(upload)) {
-            bytes = more;
-        } else if held.resize(needed.max(upload)) {
-            bytes = needed;
-        } else {
-            return Err(ApiError::NoMemory {
-                limit: held.limit(),
-            });
-        }
+        let room = SizeLimit { bytes: more }.working_bytes();
+        bytes = match held.grow_now(room.saturating_add(upload)) {
+            Ok(()) => more,
+            Err(_) => needed,
+        };
     }
 }
 
@@ -228,7 +225,9 @@ fn decode_raw(metadata: &proto::MeshMetadata, data: &[u8]) -> Result<Shape, ApiE
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory_budget::MemoryBudget;
+    use std::time::Duration;
+
+    use super::super::memory::Memory;
     use super::*;
 
     fn metadata(
@@ -330,17 +329,28 @@ mod tests {
                 limit,
             }),
         };
-        let budget = MemoryBudget::new(600);
-        let mut held = budget.share();
-        assert!(held.resize(100));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let _entered = runtime.enter();
+        let memory = Memory::new(2200, Duration::from_millis(1));
+        let mut held = memory.charge_now(100).unwrap();
         assert_eq!(read_held(550, 100, &mut held, read).unwrap(), 500);
-        assert!(!budget.share().resize(101) && budget.share().resize(100));
+        assert_eq!(held.bytes(), 100 + 4 * 500);
+        let no_room = read_held(550, 100, &mut memory.nothing(), read).unwrap_err();
+        assert!(matches!(
+            no_room,
+            ApiError::NoMemory {
+                needed: 500,
+                held: 2100,
+                limit: 2200
+            }
+        ));
+        drop(held);
         // The limit in the words is the one that counts, not the one that was tried first.
-        let refused = read_held(499, 100, &mut budget.share(), read).unwrap_err();
+        let refused = read_held(499, 100, &mut memory.nothing(), read).unwrap_err();
         assert!(refused.to_string().contains("at most 499"), "{refused}");
-        let no_room = read_held(550, 100, &mut budget.share(), read).unwrap_err();
-        assert!(matches!(no_room, ApiError::NoMemory { limit: 600 }));
-        assert_eq!(read_held(550, 520, &mut budget.share(), read).unwrap(), 520);
+        // There is no room for twice the 260 bytes that were not enough, but there is for what is needed.
+        let mut held = memory.charge_now(20).unwrap();
+        assert_eq!(read_held(550, 20, &mut held, read).unwrap(), 500);
     }
 
     #[test]

@@ -11,21 +11,29 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
 use super::blocking::run_blocking;
-use super::closest::answer;
+use super::closest::{ClosestSource, answer};
 use super::error::ApiError;
-use super::memory_budget::Held;
+use super::memory::{Charge, Memory};
 use super::mesh_data::{check_metadata, decode, raw_length};
 use super::meshes::{Meshes, UploadId};
+use super::message_memory::InFlight;
 use super::proto::mesh_service_server::MeshService;
 use super::proto::{self, MeshMetadata};
 use super::resource_name::{Collection, request_id};
 use super::settings::Limits;
+use super::turns::Turns;
 use super::upload::{Upload, UploadLimit};
+
+/// Most bytes of an upload that is read without standing behind larger ones.
+const SMALL: usize = 1 << 20;
 
 /// Takes meshes in and says what is wrong with them.
 pub(super) struct MeshCalls {
     pub(super) meshes: Arc<Meshes>,
+    pub(super) memory: Memory,
     pub(super) limits: Arc<Limits>,
+    /// Uploads are read as many at once as there are processors.
+    pub(super) turns: Turns,
     /// How long an upload may send nothing.
     pub(super) upload_pause: Duration,
 }
@@ -35,11 +43,13 @@ impl MeshCalls {
         &self,
         metadata: MeshMetadata,
         data: impl AsRef<[u8]> + Send + 'static,
-        mut held: Held,
+        mut held: Charge,
     ) -> Result<proto::Mesh, ApiError> {
         let meshes = self.meshes.clone();
         let largest = self.limits.max_decoded_mesh_bytes;
+        let turn = self.turns.take(data.as_ref().len() <= SMALL).await?;
         run_blocking(move |cancel| {
+            let _turn = turn;
             let upload = upload_id(&metadata, data.as_ref())?;
             if let Some(upload) = &upload
                 && let Some(mesh) = meshes.of_upload(upload)?
@@ -104,7 +114,7 @@ impl MeshService for MeshCalls {
         if let Some(length) = raw_length(&metadata)? {
             upload.announce(length);
         }
-        let mut held = self.meshes.share();
+        let mut held = self.memory.nothing();
         let data = upload.data(&mut held).await?;
         let mesh = self.add(metadata, data, held).await?;
         Ok(Response::new(proto::UploadMeshResponse {
@@ -120,7 +130,7 @@ impl MeshService for MeshCalls {
         let metadata =
             metadata.ok_or_else(|| ApiError::field("metadata", "metadata is not set"))?;
         self.check_announced(&metadata)?;
-        let mesh = self.add(metadata, data, self.meshes.share()).await?;
+        let mesh = self.add(metadata, data, self.memory.nothing()).await?;
         Ok(Response::new(proto::CreateMeshResponse {
             mesh: Some(mesh),
         }))
@@ -154,11 +164,17 @@ impl MeshService for MeshCalls {
         &self,
         request: Request<Streaming<proto::FindClosestRequest>>,
     ) -> Result<Response<Self::FindClosestStream>, Status> {
-        let (meshes, max_points) = (self.meshes.clone(), self.limits.max_points);
+        let in_flight = InFlight::of(&request);
+        let source = ClosestSource {
+            meshes: self.meshes.clone(),
+            memory: self.memory.clone(),
+            turns: self.turns.clone(),
+            max_points: self.limits.max_points,
+        };
         let requests = request.into_inner();
         // One answer waits while the next is made.
         let (answers, receiver) = mpsc::channel(1);
-        let answering = async move { answer(requests, answers, &meshes, max_points).await };
+        let answering = async move { answer(requests, answers, &source, &in_flight).await };
         tokio::spawn(answering.in_current_span());
         Ok(Response::new(ReceiverStream::new(receiver)))
     }

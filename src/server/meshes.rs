@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use super::error::ApiError;
-use super::memory_budget::{Held, MemoryBudget};
+use super::memory::{Charge, Memory};
 use super::page::{Place, page};
 use super::proto;
 use super::resource_name::{Collection, new_id};
@@ -15,7 +15,7 @@ use crate::geometry::{Cleanup, HealthReport, Mesh};
 
 /// All meshes of a daemon.
 pub(super) struct Meshes {
-    budget: MemoryBudget,
+    memory: Memory,
     all: Mutex<HashMap<String, Stored>>,
 }
 
@@ -43,26 +43,16 @@ pub(super) struct HeldMesh {
     pub(super) uploaded_numbers: Option<Vec<u32>>,
     /// Triangles whose last two corners have changed places since the upload, ascending.
     pub(super) turned: Vec<u32>,
-    _held: Held,
+    _held: Charge,
 }
 
 impl Meshes {
-    /// No meshes yet; all together may take `limit` bytes.
-    pub(super) fn new(limit: u64) -> Self {
+    /// No meshes yet.
+    pub(super) fn new(memory: Memory) -> Self {
         Self {
-            budget: MemoryBudget::new(limit),
+            memory,
             all: Mutex::default(),
         }
-    }
-
-    /// What all meshes and uploads take, and the most that they may, in bytes.
-    pub(super) fn memory(&self) -> (u64, u64) {
-        self.budget.held_and_limit()
-    }
-
-    /// Memory for an upload that will become a mesh.
-    pub(super) fn share(&self) -> Held {
-        self.budget.share()
     }
 
     /// The mesh that this very upload has led to before; `None` for a new one.
@@ -82,7 +72,7 @@ impl Meshes {
     /// Examines a mesh, of which `cleanup` was told on the way in, and keeps it. `held` is what its upload held.
     ///
     /// # Errors
-    /// [`ApiError::NoMemory`] if there is no room, [`ApiError::Cancelled`] if nobody waits for it any more, and as
+    /// [`ApiError::MemoryKept`] if it cannot stay, [`ApiError::Cancelled`] if nobody waits for it any more, and as
     /// [`of_upload`](Self::of_upload).
     pub(super) fn add(
         &self,
@@ -90,7 +80,7 @@ impl Meshes {
         display_name: &str,
         mesh: Mesh,
         cleanup: &Cleanup,
-        mut held: Held,
+        mut held: Charge,
         cancel: &CancelToken,
     ) -> Result<proto::Mesh, ApiError> {
         let health = HealthReport::examine(&mesh, cleanup, cancel).ok_or(ApiError::Cancelled)?;
@@ -99,11 +89,8 @@ impl Meshes {
             + size_of_val(&*mesh.triangles)
             + uploaded_numbers.as_deref().map_or(0, size_of_val)
             + size_of_val(&*cleanup.turned);
-        if !held.resize(bytes as u64) {
-            return Err(ApiError::NoMemory {
-                limit: held.limit(),
-            });
-        }
+        held.resize_blocking(bytes as u64)?;
+        held.keep()?;
         let (id, digest) = match &upload {
             Some(upload) => (upload.id.clone(), Some(upload.digest)),
             None => (new_id(), None),
@@ -137,11 +124,8 @@ impl Meshes {
 
     /// Holds a mesh that no client can ask for. It counts among the others, and is held even if there is no room for it.
     pub(super) fn hold(&self, mesh: Mesh) -> Arc<HeldMesh> {
-        let mut held = self.share();
         let bytes = size_of_val(&*mesh.positions) + size_of_val(&*mesh.triangles);
-        if !held.resize(bytes as u64) {
-            tracing::warn!(bytes, "a mesh is held beyond the limit of memory");
-        }
+        let held = self.memory.charge_anyway(bytes as u64);
         Arc::new(HeldMesh {
             mesh,
             uploaded_numbers: None,
@@ -202,6 +186,8 @@ fn not_found(id: &str) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::geometry::{shapes, validate};
 
@@ -210,13 +196,17 @@ mod tests {
         let (mesh, cleanup) = validate(shapes::icosphere(1, 1.0)).unwrap();
         // 42 vertices of 24 bytes, 80 triangles of 12.
         let bytes = 42 * 24 + 80 * 12;
-        let meshes = Meshes::new(bytes);
+        let memory = Memory::new(2 * bytes, Duration::from_secs(600));
+        let meshes = Meshes::new(memory.clone());
         let waits = CancelToken::new();
-        let add =
-            |name: &str| meshes.add(None, name, mesh.clone(), &cleanup, meshes.share(), &waits);
+        let add = |name: &str| {
+            let held = memory.charge_now(bytes)?;
+            meshes.add(None, name, mesh.clone(), &cleanup, held, &waits)
+        };
         let message = add("ball").unwrap();
         let id = Collection::Meshes.id(&message.name, "name").unwrap();
-        assert!(matches!(add("second"), Err(ApiError::NoMemory { limit }) if limit == bytes));
+        assert!(matches!(add("second"), Err(ApiError::MemoryKept { limit, .. }) if limit == bytes));
+        assert_eq!((memory.in_use().held, memory.in_use().kept), (bytes, bytes));
         assert_eq!(
             meshes.list(0, "").unwrap().0,
             std::slice::from_ref(&message)
@@ -237,5 +227,6 @@ mod tests {
         waits.cancel();
         assert!(matches!(add("third"), Err(ApiError::Cancelled)));
         assert!(meshes.list(0, "").unwrap().0.is_empty());
+        assert_eq!((memory.in_use().held, memory.in_use().kept), (0, 0));
     }
 }

@@ -15,7 +15,7 @@ use tonic::Code;
 
 use super::connection::Admission;
 use super::fits::Fits;
-use super::meshes::Meshes;
+use super::memory::{Memory, MemoryUse};
 use super::models::Models;
 use super::proto::FitState;
 
@@ -67,7 +67,7 @@ pub(super) struct Metrics {
     pub(super) admission: Admission,
     pub(super) fits: Arc<Fits>,
     pub(super) models: Arc<Models>,
-    pub(super) meshes: Arc<Meshes>,
+    pub(super) memory: Memory,
 }
 
 impl Metrics {
@@ -143,9 +143,18 @@ impl Metrics {
             "Of these, not on disk yet.",
             unsaved,
         );
-        let (held, limit) = self.meshes.memory();
-        text.one("overfit_mesh_bytes", "Memory of meshes and uploads.", held);
-        text.one("overfit_mesh_bytes_limit", "The most it may be.", limit);
+        let MemoryUse {
+            limit,
+            held,
+            kept,
+            waiting,
+        } = self.memory.in_use();
+        let words = "Memory that clients make the daemon hold.";
+        text.one("overfit_memory_bytes", words, held);
+        text.one("overfit_memory_bytes_limit", "The most it may be.", limit);
+        text.one("overfit_mesh_bytes", "Of it, meshes.", kept);
+        let words = "Calls that wait for memory.";
+        text.one("overfit_memory_waiting", words, waiting);
         if let Some(bytes) = resident_bytes() {
             text.one("process_resident_memory_bytes", "Resident memory.", bytes);
         }

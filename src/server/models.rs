@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use prost::bytes::Bytes;
 
 use super::error::ApiError;
+use super::memory::{Charge, Memory};
 use super::page::{Place, page};
 use super::proto;
 use super::resource_name::{Collection, is_id, new_id};
@@ -29,8 +30,16 @@ pub(super) struct Models {
     folder: PathBuf,
     engine: Arc<dyn Engine>,
     all: Mutex<HashMap<String, Stored>>,
+    memory: Memory,
     /// The one asked last is at the front.
-    ready: Mutex<VecDeque<(String, LoadedModel)>>,
+    ready: Mutex<VecDeque<Ready>>,
+}
+
+/// A model that stays ready to be asked.
+struct Ready {
+    id: String,
+    loaded: LoadedModel,
+    _charge: Charge,
 }
 
 struct Stored {
@@ -45,7 +54,11 @@ impl Models {
     ///
     /// # Errors
     /// Fails if the folder cannot be listed.
-    pub(super) fn open(folder: PathBuf, engine: Arc<dyn Engine>) -> io::Result<Self> {
+    pub(super) fn open(
+        folder: PathBuf,
+        engine: Arc<dyn Engine>,
+        memory: Memory,
+    ) -> io::Result<Self> {
         let mut all = HashMap::new();
         for entry in fs::read_dir(&folder)? {
             let mut path = entry?.path();
@@ -77,6 +90,7 @@ impl Models {
             folder,
             engine,
             all: Mutex::new(all),
+            memory,
             ready: Mutex::default(),
         })
     }
@@ -195,7 +209,7 @@ impl Models {
             return Err(ApiError::ModelDelete { id, source });
         }
         all.remove(id);
-        self.ready().retain(|(ready, _)| ready != id);
+        self.ready().retain(|ready| ready.id != id);
         Ok(())
     }
 
@@ -218,19 +232,20 @@ impl Models {
     /// A model, ready to be asked. Reads its file unless it was asked lately.
     ///
     /// # Errors
-    /// [`ApiError::NotFound`], [`ApiError::ModelDamaged`], or what reading says.
+    /// [`ApiError::NotFound`], [`ApiError::ModelDamaged`], [`ApiError::NoMemory`], or what reading says.
     pub(super) fn load(&self, id: &str) -> Result<LoadedModel, ApiError> {
         let unsaved = self.unsaved_model(id)?;
         {
             let mut ready = self.ready();
-            if let Some(index) = ready.iter().position(|(ready, _)| ready == id)
+            if let Some(index) = ready.iter().position(|ready| ready.id == id)
                 && let Some(entry) = ready.remove(index)
             {
-                let loaded = entry.1.clone();
+                let loaded = entry.loaded.clone();
                 ready.push_front(entry);
                 return Ok(loaded);
             }
         }
+        let charge = self.charge(id)?;
         // With no lock held: two calls may both read the file, which does no harm.
         let model = match unsaved {
             Some(model) => model,
@@ -241,9 +256,24 @@ impl Models {
         };
         let loaded = LoadedModel::new(model, &*self.engine);
         let mut ready = self.ready();
-        ready.push_front((id.to_owned(), loaded.clone()));
+        ready.push_front(Ready {
+            id: id.to_owned(),
+            loaded: loaded.clone(),
+            _charge: charge,
+        });
         ready.truncate(READY);
         Ok(loaded)
+    }
+
+    /// Charges a model that is to be loaded, if need be in the place of those that are ready.
+    fn charge(&self, id: &str) -> Result<Charge, ApiError> {
+        let bytes = loaded_bytes(&self.get(id)?);
+        loop {
+            let charge = self.memory.charge_now(bytes);
+            if charge.is_ok() || self.ready().pop_back().is_none() {
+                return charge;
+            }
+        }
     }
 
     fn insert(&self, id: &str, model: &Model, unsaved: Option<Arc<Model>>) -> proto::Model {
@@ -293,9 +323,14 @@ impl Models {
         self.all.lock().expect("no holder of this lock panics")
     }
 
-    fn ready(&self) -> MutexGuard<'_, VecDeque<(String, LoadedModel)>> {
+    fn ready(&self) -> MutexGuard<'_, VecDeque<Ready>> {
         self.ready.lock().expect("no holder of this lock panics")
     }
+}
+
+/// Bytes that a model takes once it is loaded, about: its file, which may be compressed, its numbers, and these again as the device has them.
+fn loaded_bytes(model: &proto::Model) -> u64 {
+    (2 * model.size_bytes).saturating_add(model.parameters.saturating_mul(8))
 }
 
 impl Stored {

@@ -8,7 +8,7 @@ use tonic::transport::{Identity, ServerTlsConfig};
 
 use super::data_dir::{DataDir, default_data_dir};
 use super::journal::Journal;
-
+use super::memory::Memory;
 use super::models::Models;
 use super::proto;
 use super::serve_error::ServeError;
@@ -24,6 +24,7 @@ pub(super) struct Opened {
     pub data_dir: DataDir,
     /// The processor's.
     pub engine: Arc<dyn Engine>,
+    pub memory: Memory,
     pub models: Models,
     pub journal: Journal,
     /// Fits of an earlier daemon, those that have ended among them.
@@ -37,12 +38,13 @@ impl Opened {
     /// Settings that would leave the daemon open to other machines, a token or TLS files that are none, a data folder that
     /// cannot be used or is another daemon's, no working processor.
     pub(super) fn new(settings: &ServerSettings) -> Result<Opened, ServeError> {
+        let memory = Memory::new(settings.limits.max_memory_bytes, settings.times.memory);
         let (token, tls) = secured(settings)?;
         let path = settings.data_dir.clone().or_else(default_data_dir);
         let data_dir = DataDir::open(path.ok_or(ServeError::NoDataDir)?)?;
         let engine = open_engine(DeviceChoice::Named(Device::Cpu))?;
         let unreadable = |path| move |source| ServeError::DataDir { path, source };
-        let models = Models::open(data_dir.models(), engine.clone());
+        let models = Models::open(data_dir.models(), engine.clone(), memory.clone());
         let models = models.map_err(unreadable(data_dir.models()))?;
         let journal = Journal::open(data_dir.fits());
         let (journal, fits) = journal.map_err(unreadable(data_dir.fits()))?;
@@ -51,6 +53,7 @@ impl Opened {
             tls,
             data_dir,
             engine,
+            memory,
             models,
             journal,
             fits,

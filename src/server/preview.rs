@@ -9,6 +9,8 @@ use super::blocking::run_blocking;
 use super::error::ApiError;
 use super::extraction::{Messages, surface_chunks, surface_of};
 use super::fit::Fit;
+use super::memory::{Charge, Memory};
+use super::message_memory::InFlight;
 use super::proto::{self, preview_fit_response::Part};
 use crate::CancelToken;
 use crate::extract::{ExtractError, Resolution, Surface, SurfaceSettings};
@@ -17,6 +19,9 @@ use crate::query::LoadedModel;
 
 /// Previews that are made at once; more wait. They are small, and stay apart from extractions, of which one may take minutes.
 const AT_ONCE: usize = 2;
+
+/// What a preview takes at first: the model as it is by then, and a surface of the usual fineness.
+const BYTES: u64 = 8 << 20;
 
 /// Cells along the longest side, where a request does not say.
 const RESOLUTION: u32 = 64;
@@ -28,15 +33,17 @@ const RESOLUTIONS: std::ops::RangeInclusive<u32> = 8..=256;
 pub(super) struct Previews {
     /// The processor's: a card is busy with training, and a field that was trained on it runs here, too.
     engine: Arc<dyn Engine>,
+    memory: Memory,
     turns: Arc<Semaphore>,
     settings: SurfaceSettings,
 }
 
 impl Previews {
     /// Previews that take at most `memory_limit` bytes each.
-    pub(super) fn new(engine: Arc<dyn Engine>, memory_limit: u64) -> Self {
+    pub(super) fn new(engine: Arc<dyn Engine>, memory: Memory, memory_limit: u64) -> Self {
         Self {
             engine,
+            memory,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             settings: SurfaceSettings {
                 normals: true,
@@ -55,19 +62,31 @@ impl Previews {
         fit: &Fit,
         resolution: u32,
         after_step: u64,
+        in_flight: &InFlight,
     ) -> Result<Messages<proto::PreviewFitResponse>, ApiError> {
         let resolution = cells(resolution)?;
         // No turn is held while the fit waits itself.
         let snapshot = fit.snapshot(after_step).await?;
         let turn = self.turns.clone().acquire_owned().await;
         let turn = turn.map_err(|_| ApiError::ShuttingDown)?;
+        let mut charge = self.memory.charge(BYTES).await?;
         let (engine, settings) = (self.engine.clone(), self.settings);
-        run_blocking(move |cancel| {
+        let work = run_blocking(move |cancel| {
             // Held until the work has ended, also if the client is gone before.
             let _turn = turn;
-            messages(snapshot, &*engine, resolution, &settings, cancel)
-        })
-        .await
+            let messages = messages(
+                snapshot,
+                &*engine,
+                resolution,
+                &settings,
+                &mut charge,
+                cancel,
+            )?;
+            Ok((messages, charge))
+        });
+        let (messages, charge) = work.await?;
+        in_flight.hold(charge);
+        Ok(messages)
     }
 }
 
@@ -90,12 +109,13 @@ fn messages(
     engine: &dyn Engine,
     resolution: Resolution,
     settings: &SurfaceSettings,
+    charge: &mut Charge,
     cancel: &CancelToken,
 ) -> Result<Messages<proto::PreviewFitResponse>, ApiError> {
     let start = Instant::now();
     let step = snapshot.training.steps;
     let model = LoadedModel::new(snapshot, engine);
-    let surface = match surface_of(&model, resolution, settings, cancel) {
+    let surface = match surface_of(&model, resolution, settings, charge, cancel) {
         // Training has only begun: an error would end the preview of a fit that will have a surface soon.
         Err(ApiError::Extract(ExtractError::NoSurface { .. })) => Surface::default(),
         surface => surface?,

@@ -7,7 +7,8 @@ use super::error::ApiError;
 use super::proto;
 use crate::CancelToken;
 use crate::query::{
-    LoadedModel, ProjectSettings, Ray, RayError, RaySettings, RayStats, cast_rays, project_points,
+    Foot, LoadedModel, ProjectSettings, Ray, RayError, RaySettings, RayStats, cast_rays,
+    project_points,
 };
 
 /// Most hits along a ray where a request does not say.
@@ -16,12 +17,36 @@ const MOST_HITS: u32 = 64;
 /// Rays that are cast between two looks at how large the answer has become.
 const SOME: usize = 1 << 15;
 
+/// Bytes of a ray in a request.
+pub(super) const RAY_BYTES: usize = 24;
+
 /// Bytes of an answer for each hit, and for each ray.
 const HIT_BYTES: usize = 17;
-const RAY_BYTES: usize = 5;
+const RAY_ANSWER_BYTES: usize = 5;
 
 /// Bytes of an answer for each projected point.
 const FOOT_BYTES: usize = 33;
+
+/// Bytes that casting so many rays takes at most: the rays in double precision, and the answer, of at most `most_bytes`.
+pub(super) fn working_bytes_of_rays(
+    rays: u64,
+    request: &proto::RaycastRequest,
+    most_bytes: u64,
+) -> u64 {
+    let hits = match request.all_hits {
+        false => rays.saturating_mul((HIT_BYTES + RAY_ANSWER_BYTES) as u64),
+        // Some more come before it is looked at how many they are.
+        true => 2 * most_bytes,
+    };
+    rays.saturating_mul(size_of::<[f64; 6]>() as u64)
+        .saturating_add(hits)
+}
+
+/// Bytes that projecting so many points takes: the points and what is found, in double precision, and the answer.
+pub(super) fn working_bytes_of_feet(points: u64) -> u64 {
+    let each = size_of::<[f64; 3]>() + size_of::<Foot>() + FOOT_BYTES;
+    points.saturating_mul(each as u64)
+}
 
 /// Casts the rays of a request.
 ///
@@ -70,7 +95,7 @@ pub(super) fn cast(
         }
         starts_inside.extend(found.starts_inside.into_iter().map(u8::from));
         stats += found.stats;
-        let bytes = HIT_BYTES * distances.len() + RAY_BYTES * starts_inside.len();
+        let bytes = HIT_BYTES * distances.len() + RAY_ANSWER_BYTES * starts_inside.len();
         if bytes > most_bytes {
             return Err(too_large("rays", most_bytes));
         }
@@ -126,7 +151,7 @@ pub(super) fn projected(
     let feet = &found.feet;
     let lost = feet.iter().filter(|foot| !foot.converged).count();
     let warning = format!("{lost} of {} points did not get to the surface", feet.len());
-    let floats = |of: fn(&crate::query::Foot) -> f64| {
+    let floats = |of: fn(&Foot) -> f64| {
         bytes_of(feet.iter().map(|foot| of(foot) as f32).collect::<Vec<_>>())
     };
     let places = feet.iter().map(|foot| foot.point.map(|x| x as f32));

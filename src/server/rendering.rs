@@ -98,6 +98,17 @@ fn place(field: &'static str, numbers: &[f64]) -> Result<[f64; 3], ApiError> {
     })
 }
 
+/// Bytes that a pixel takes, with its share of what is looked at again, and a triangle of a mesh that is compared with.
+const PIXEL: u64 = 256;
+const TRIANGLE: u64 = 200;
+
+/// Bytes that a picture takes while it is made, about.
+pub(super) fn picture_bytes(settings: &RenderSettings, mesh: Option<&HeldMesh>) -> u64 {
+    let pixels = u64::from(settings.width) * u64::from(settings.height);
+    let triangles = mesh.map_or(0, |held| held.mesh.triangles.len());
+    PIXEL * pixels + TRIANGLE * triangles as u64
+}
+
 /// Renders a picture, and tells `answers` how far it is whenever there is room: a client that is slow to read misses some.
 ///
 /// # Errors

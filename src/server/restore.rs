@@ -73,6 +73,7 @@ fn order(fit: &mut proto::Fit, models: &Models) -> Option<Order> {
                 asked,
                 settings,
                 request_id: None,
+                client: None,
             })
         }
         Err(error) => {

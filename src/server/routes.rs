@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tonic::server::NamedService;
 use tonic::service::{InterceptorLayer, Routes};
 use tonic_health::ServingStatus;
@@ -25,6 +24,7 @@ use super::proto::server_service_server::ServerServiceServer;
 use super::query_service::QueryCalls;
 use super::serve::Server;
 use super::server_service::ServerCalls;
+use super::turns::Turns;
 
 impl Server {
     /// Every service behind the token; on the machine's own addresses health and reflection are open.
@@ -37,10 +37,13 @@ impl Server {
     {
         let limits = Arc::new(self.settings.limits.clone());
         let message = limits.max_message_bytes;
+        let processors = rayon::current_num_threads();
         let upload_pause = self.settings.times.upload_pause;
         let mesh = MeshServiceServer::new(MeshCalls {
             meshes: self.meshes.clone(),
+            memory: self.memory.clone(),
             limits: limits.clone(),
+            turns: Turns::new(processors, processors),
             upload_pause,
         });
         let fit = FitServiceServer::new(FitCalls {
@@ -48,12 +51,17 @@ impl Server {
             fits: self.fits.clone(),
             combinations: self.combinations.clone(),
             devices: self.devices.clone(),
-            previews: Previews::new(self.engine.clone(), limits.max_extract_bytes),
+            previews: Previews::new(
+                self.engine.clone(),
+                self.memory.clone(),
+                limits.extract_bytes(),
+            ),
         });
         let model = ModelServiceServer::new(ModelCalls {
             models: self.models.clone(),
-            meshes: self.meshes.clone(),
+            memory: self.memory.clone(),
             limits: limits.clone(),
+            turns: Turns::new(processors, processors),
             upload_pause,
         });
         let combine = CombineServiceServer::new(CombineCalls {
@@ -62,14 +70,16 @@ impl Server {
         let query = QueryServiceServer::new(QueryCalls {
             fields: self.combinations.clone(),
             meshes: self.meshes.clone(),
+            memory: self.memory.clone(),
             limits: limits.clone(),
-            extractions: Arc::new(Semaphore::new(
-                limits.max_running_extractions.max(1) as usize
-            )),
+            evaluations: Turns::new(processors, processors),
+            extractions: Turns::new(processors, limits.max_running_extractions as usize),
         });
         let server = ServerServiceServer::new(ServerCalls {
             devices: self.devices.clone(),
+            memory: self.memory.clone(),
             limits,
+            most_fit_time: self.settings.times.fit,
         });
         let guard = InterceptorLayer::new(Authorization::required(self.token.clone()));
         let open = match self.settings.listen.ip().is_loopback() {

@@ -22,7 +22,9 @@ use super::connection::Admission;
 use super::data_dir::DataDir;
 use super::fit_run::{FitFunction, FitRunner};
 use super::fits::Fits;
+use super::memory::Memory;
 use super::meshes::Meshes;
+use super::message_memory::MessageMemory;
 use super::metrics::{self, Counters, Metrics};
 use super::models::Models;
 use super::opened::{Opened, words};
@@ -45,6 +47,7 @@ pub struct Server {
     pub(super) devices: Arc<[DeviceReport]>,
     /// The processor's.
     pub(super) engine: Arc<dyn Engine>,
+    pub(super) memory: Memory,
     pub(super) meshes: Arc<Meshes>,
     pub(super) models: Arc<Models>,
     pub(super) combinations: Arc<Combinations>,
@@ -89,6 +92,7 @@ impl Server {
             tls,
             data_dir,
             engine,
+            memory,
             models,
             journal,
             fits,
@@ -98,7 +102,7 @@ impl Server {
         let combinations = Combinations::new(models.clone(), limits.max_combinations);
         let combinations = Arc::new(combinations);
         let activity = Activity::new();
-        let meshes = Arc::new(Meshes::new(limits.max_mesh_memory));
+        let meshes = Arc::new(Meshes::new(memory.clone()));
         let before = restored(fits, &models, &journal);
         let runner = FitRunner {
             activity: activity.clone(),
@@ -107,12 +111,14 @@ impl Server {
             models: models.clone(),
             combinations: combinations.clone(),
             journal,
-            memory_limit: limits.max_extract_bytes,
+            memory_limit: limits.extract_bytes(),
             checkpoint_interval: settings.checkpoint_interval,
+            most_time: settings.times.fit,
         };
         Ok(Self {
             devices: available_devices().into(),
             engine,
+            memory,
             meshes,
             fits: Arc::new(Fits::start(
                 runner,
@@ -261,7 +267,11 @@ impl Server {
             admission: admission.clone(),
             fits: self.fits.clone(),
             models: self.models.clone(),
-            meshes: self.meshes.clone(),
+            memory: self.memory.clone(),
+        };
+        let charges = MessageMemory {
+            memory: self.memory.clone(),
+            most: limit,
         };
         let mut builder = tonic::transport::Server::builder()
             // The protocol's 64 KiB would throttle uploads and downloads of meshes.
@@ -276,7 +286,8 @@ impl Server {
             })
             .layer(MapResponseLayer::new(move |response| {
                 responses::finish(response, limit, &refused)
-            }));
+            }))
+            .layer(charges);
         if let Some(tls) = self.tls.clone() {
             builder = builder
                 .tls_config(tls)

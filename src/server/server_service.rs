@@ -1,9 +1,11 @@
 //! `overfit.v1.ServerService`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tonic::{Request, Response, Status};
 
+use super::memory::Memory;
 use super::proto;
 use super::proto::server_service_server::ServerService;
 use super::settings::Limits;
@@ -16,7 +18,10 @@ use crate::train::{Preset, PresetChoice, settings_schema};
 /// Says what this daemon is and can do.
 pub(super) struct ServerCalls {
     pub(super) devices: Arc<[DeviceReport]>,
+    pub(super) memory: Memory,
     pub(super) limits: Arc<Limits>,
+    /// The longest that a fit may take.
+    pub(super) most_fit_time: Duration,
 }
 
 #[tonic::async_trait]
@@ -27,6 +32,7 @@ impl ServerService for ServerCalls {
     ) -> Result<Response<proto::GetServerInfoResponse>, Status> {
         let presets = std::iter::once(choice_by_mesh()).chain(Preset::ALL.map(preset));
         let limits = &self.limits;
+        let in_use = self.memory.in_use();
         Ok(Response::new(proto::GetServerInfoResponse {
             version: crate::VERSION.to_owned(),
             api: "overfit.v1".to_owned(),
@@ -46,9 +52,12 @@ impl ServerService for ServerCalls {
                 max_expression_depth: MOST_DEPTH as u32,
                 max_combinations: limits.max_combinations,
                 max_expression_models: MOST_MODELS as u32,
+                max_memory_bytes: in_use.limit,
+                max_fit_seconds: self.most_fit_time.as_secs_f64(),
             }),
             quantities: Quantity::ALL.map(quantity).to_vec(),
             export_formats: ExportFormat::ALL.map(export_format).to_vec(),
+            memory_bytes: in_use.held,
         }))
     }
 

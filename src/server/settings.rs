@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::extract::DEFAULT_MEMORY_LIMIT;
 use crate::geometry::SizeLimit;
+use crate::machine_memory::machine_memory;
 use crate::render::MOST_PIXELS;
 
 /// Everything that decides how the daemon runs. Start from [`Default`].
@@ -48,7 +49,8 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// How long the daemon waits for clients that say nothing. All are generous: a program may be busy with something else for minutes.
+/// How long the daemon waits: for clients that say nothing, for memory, and for a fit to end. All are generous: a program may be busy with something
+/// else for minutes.
 #[derive(Clone, Debug)]
 pub struct Times {
     /// From a connection to the first byte on it, and for an encrypted one's handshake.
@@ -59,6 +61,10 @@ pub struct Times {
     pub answer: Duration,
     /// Between two messages of an upload.
     pub upload_pause: Duration,
+    /// For room in the memory that clients share; then a call is refused.
+    pub memory: Duration,
+    /// For one fit. Then its training is ended, and its best state kept.
+    pub fit: Duration,
 }
 
 impl Default for Times {
@@ -68,6 +74,8 @@ impl Default for Times {
             keepalive: Duration::from_secs(60),
             answer: Duration::from_secs(300),
             upload_pause: Duration::from_secs(120),
+            memory: Duration::from_secs(30),
+            fit: Duration::from_secs(24 * 3600),
         }
     }
 }
@@ -75,14 +83,15 @@ impl Default for Times {
 /// What the daemon refuses beyond. Clients read most of them by `GetServerInfo`.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// Memory for everything that clients make the daemon hold, together, in bytes: messages, meshes, results that are not read yet, loaded
+    /// models, and what is made of them meanwhile. Fits take theirs beside it.
+    pub max_memory_bytes: u64,
     /// Largest message that is taken, in bytes: a unary call, or one message of a stream.
     pub max_message_bytes: usize,
     /// Largest mesh upload, in bytes.
     pub max_mesh_bytes: u64,
     /// Memory of one mesh once it is read from its upload, in bytes.
     pub max_decoded_mesh_bytes: u64,
-    /// Memory for all meshes and for whatever is being uploaded, together, in bytes.
-    pub max_mesh_memory: u64,
     /// Largest model import, in bytes.
     pub max_model_bytes: u64,
     /// Fits that run at once. Each uses all processors by itself.
@@ -122,18 +131,32 @@ impl Default for ServerSettings {
 }
 
 impl Default for Limits {
+    /// Half of the memory that this process may take.
     fn default() -> Self {
+        Self::within(machine_memory() / 2)
+    }
+}
+
+impl Limits {
+    /// Memory of one extraction, about, in bytes.
+    pub(super) fn extract_bytes(&self) -> u64 {
+        self.max_extract_bytes.min(self.max_memory_bytes / 8 * 7)
+    }
+
+    /// The limits of a daemon whose clients make it hold `memory` bytes at most.
+    pub fn within(memory: u64) -> Self {
         Self {
+            max_memory_bytes: memory,
             max_message_bytes: 16 << 20,
             max_mesh_bytes: 1 << 30,
-            max_decoded_mesh_bytes: SizeLimit::default().bytes,
-            max_mesh_memory: 4 << 30,
+            // Half of it is for what is kept, and reading takes several times as much.
+            max_decoded_mesh_bytes: SizeLimit::default().bytes.min(memory / 8),
             max_model_bytes: 1 << 30,
             max_running_fits: 1,
             max_queued_fits: 32,
             // With gradients the answer takes 16 bytes a point: a message, still.
             max_points: 1_000_000,
-            max_extract_bytes: DEFAULT_MEMORY_LIMIT,
+            max_extract_bytes: DEFAULT_MEMORY_LIMIT.min(memory / 2),
             max_running_extractions: 2,
             max_pixels: MOST_PIXELS,
             max_combinations: 1000,

@@ -6,7 +6,7 @@ use prost::bytes::Bytes;
 use tonic::{Code, Status, Streaming};
 
 use super::error::ApiError;
-use super::memory_budget::Held;
+use super::memory::Charge;
 use super::proto;
 
 /// One message of an upload.
@@ -103,8 +103,8 @@ impl<R: UploadMessage> Upload<R> {
     /// beyond the limit is never kept.
     ///
     /// # Errors
-    /// Fails on data beyond the limit, a full budget, metadata in the middle, and if the client breaks off or stalls.
-    pub(super) async fn data(mut self, held: &mut Held) -> Result<Vec<u8>, ApiError> {
+    /// Fails on data beyond the limit, if there is no room for it, on metadata in the middle, and if the client breaks off or stalls.
+    pub(super) async fn data(mut self, held: &mut Charge) -> Result<Vec<u8>, ApiError> {
         let mut data = Vec::new();
         while let Some(part) = self.next().await? {
             let Part::Chunk(chunk) = part else {
@@ -123,10 +123,13 @@ impl<R: UploadMessage> Upload<R> {
                 let message = format!("the metadata announced {announced} bytes, but more came");
                 return Err(ApiError::field("chunk", message));
             }
-            if !held.resize(length) {
-                return Err(ApiError::NoMemory {
-                    limit: held.limit(),
-                });
+            if length > data.capacity() as u64 {
+                let most = self.announced.unwrap_or(self.limit.bytes);
+                let room = (2 * data.capacity() as u64).clamp(length, most);
+                held.resize(room).await?;
+                let more = usize::try_from(room).unwrap_or(usize::MAX) - data.len();
+                let made = data.try_reserve_exact(more);
+                made.map_err(|_| held.refusal(room))?;
             }
             data.extend_from_slice(&chunk);
         }

@@ -8,6 +8,7 @@ mod daemon;
 mod extractions;
 mod fits;
 mod idle;
+mod memory;
 mod meshes;
 mod models;
 mod octahedron;

@@ -130,9 +130,9 @@ async fn a_small_upload_that_would_become_a_large_mesh_is_refused() {
 
 #[tokio::test]
 async fn an_upload_that_breaks_off_leaves_nothing() {
-    // Room for one mesh: 6 positions of 24 bytes and 8 triangles of 12, and for its upload.
+    // Room for eight meshes, of 6 positions of 24 bytes and 8 triangles of 12, in the half that is for them.
     let limits = Limits {
-        max_mesh_memory: 6 * 24 + 8 * 12,
+        max_memory_bytes: 2 * 8 * (6 * 24 + 8 * 12),
         ..Default::default()
     };
     let (daemon, _folder) = start_with(Arc::new(octahedron::fit), limits);
@@ -174,6 +174,10 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     tokio::time::timeout(PATIENCE, whole)
         .await
         .expect("the memory comes back");
+    for _ in 1..8 {
+        let request = create_mesh_request();
+        clients.meshes.create_mesh(request).await.unwrap();
+    }
     let status = clients
         .meshes
         .create_mesh(create_mesh_request())
@@ -183,12 +187,13 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
         (status.code(), reason(&status).as_str()),
         (Code::ResourceExhausted, "MEMORY_FULL")
     );
+    assert!(status.message().contains("may take 1920"), "{status:?}");
 }
 
 #[tokio::test]
 async fn an_upload_that_stalls_gives_back_what_it_held() {
     let limits = Limits {
-        max_mesh_memory: 3000,
+        max_memory_bytes: 8000,
         ..Default::default()
     };
     let settings = ServerSettings {

@@ -44,7 +44,8 @@ def test_monitors_find_figures(binary, tmp_path, upload):
         assert samples['overfit_fits{state="succeeded"}'] == "1"
         assert samples["overfit_models"] == "1" and samples["overfit_models_unsaved"] == "0"
         assert samples["overfit_connections"] == "1"
-        assert 0 < int(samples["overfit_mesh_bytes"]) < int(samples["overfit_mesh_bytes_limit"])
+        assert 0 < int(samples["overfit_mesh_bytes"]) <= int(samples["overfit_memory_bytes"])
+        assert int(samples["overfit_memory_bytes"]) < int(samples["overfit_memory_bytes_limit"])
         with pytest.raises(urllib.error.HTTPError):
             page(address, "daemon.json")
 
