@@ -29,8 +29,8 @@ pub struct HealthReport {
     pub boundary_edges: u64,
     /// Edges of more than two faces.
     pub non_manifold_edges: u64,
-    /// Pairs of triangles without a common vertex that cut through each other. `None` in reports of earlier versions alone, which did not search
-    /// large meshes.
+    /// Pairs of triangles without a common vertex that cut through each other; `None` if the mesh has more than
+    /// [`SELF_INTERSECTION_LIMIT`] triangles, for which the search is not made.
     pub self_intersections: Option<u64>,
     /// Whether the search for them was given up, because so many triangles lie over each other: there may be more.
     #[serde(default)]
@@ -66,6 +66,9 @@ pub struct HealthReport {
     pub notes: Vec<String>,
 }
 
+/// Largest number of triangles for which self-intersections are searched: of a million it would take as long as all else that comes before a fit.
+pub const SELF_INTERSECTION_LIMIT: usize = 200_000;
+
 impl HealthReport {
     /// Examines `mesh`, which passed [`validate`](super::validate()) with result `cleanup`.
     ///
@@ -87,7 +90,10 @@ impl HealthReport {
         if cancel.is_cancelled() {
             return None;
         }
-        let intersections = Intersections::of(mesh, cancel)?;
+        let intersections = match mesh.triangles.len() <= SELF_INTERSECTION_LIMIT {
+            true => Some(Intersections::of(mesh, cancel)?),
+            false => None,
+        };
         Some(HealthReport {
             vertices: mesh.positions.len() as u64,
             faces: mesh.triangles.len() as u64,
@@ -96,8 +102,8 @@ impl HealthReport {
             consistently_wound: topology.consistently_wound,
             boundary_edges: topology.boundary_edges,
             non_manifold_edges: topology.non_manifold_edges,
-            self_intersections: Some(intersections.count),
-            more_self_intersections: !intersections.complete,
+            self_intersections: intersections.map(|found| found.count),
+            more_self_intersections: intersections.is_some_and(|found| !found.complete),
             degenerate_triangles: cleanup.degenerate_triangles,
             duplicate_triangles: cleanup.duplicate_triangles + opposite_pairs(mesh),
             merged_faces: cleanup.duplicate_triangles,

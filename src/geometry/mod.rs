@@ -54,7 +54,7 @@ pub use bending::bending;
 pub use components::Components;
 pub use creases::creased_share;
 pub use format::{MeshFormat, UnknownFormat};
-pub use health::HealthReport;
+pub use health::{HealthReport, SELF_INTERSECTION_LIMIT};
 pub(crate) use intersections::cut_faces;
 pub(crate) use lattice::{on_lattice, turn};
 pub use mesh::{Bounds, Mesh};
