@@ -109,7 +109,7 @@ def _bar(name: str, wanted: bool | None) -> Any:
     kind: Any = text
     if _in_notebook():
         try:
-            import ipywidgets  # type: ignore[import-untyped]  # noqa: F401
+            import ipywidgets  # noqa: F401
             from tqdm.notebook import tqdm as widget
 
             kind, wanted = widget, True
