@@ -46,5 +46,5 @@ def test_reflection_is_enough_to_call_the_server(daemon):
     assert [preset["name"] for preset in info["presets"] if preset.get("seconds", 0) == 0] == ["auto"]
     assert "cpu" in {device["id"] for device in info["devices"]}
     assert all(int(limit) > 0 for limit in info["limits"].values())
-    assert len(info["limits"]) == 13
+    assert len(info["limits"]) == 15
     assert schema["properties"]["spline"]["anyOf"][0]["properties"]["finest"]["maximum"] == 1024
