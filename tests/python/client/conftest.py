@@ -1,6 +1,7 @@
 """The package `overfit` out of this folder's repository, with the program in `OVERFIT_BINARY`."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,9 @@ generate.generate()
 import numpy as np  # noqa: E402
 import overfit  # noqa: E402
 from shapes import GOOD_FIT, sphere  # noqa: E402
+
+# A shell that runs the tests in the background lets its children ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE = 600.0
 """Seconds after which what neither goes on nor ends is taken for one that hangs."""
