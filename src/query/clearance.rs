@@ -95,7 +95,8 @@ pub fn clearance(
 ) -> Result<Clearance, ProjectError> {
     check(settings)?;
     let models = [first, second];
-    let together = union(&first.shape().bounds, &second.shape().bounds);
+    let corners = models.map(|model| [model.shape().bounds.min, model.shape().bounds.max]);
+    let together = Bounds::around(corners.into_iter().flatten());
     let side = together.longest_side();
     let tolerance = settings.tolerance * side;
     let mut evaluations = 0;
@@ -177,13 +178,6 @@ fn check(settings: &ClearanceSettings) -> Result<(), SettingOutOfRange> {
         return Err(SettingOutOfRange::new("slope_bound", slope_bound, expected));
     }
     Ok(())
-}
-
-fn union(a: &Bounds, b: &Bounds) -> Bounds {
-    Bounds {
-        min: [0, 1, 2].map(|axis| a.min[axis].min(b.min[axis])),
-        max: [0, 1, 2].map(|axis| a.max[axis].max(b.max[axis])),
-    }
 }
 
 /// The larger of both distances at points.

@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use overfit::CancelToken;
-use overfit::geometry::Mesh;
 use overfit::server::proto::{self, FitState};
 use overfit::server::{FitFunction, Limits, ServerSettings, Times};
-use overfit::train::{Checkpoint, FitError, FitSettings, Observer, Phase};
+use overfit::train::Phase;
 use tonic::{Code, Streaming};
 
 use crate::busy_fit::busy;
 use crate::daemon::{Clients, Daemon, PATIENCE, reason, start_with};
 use crate::extractions::resolution;
 use crate::octahedron;
+use crate::shutdown::endless;
 
 /// Bytes that the daemon says are in use.
 async fn in_use(clients: &mut Clients) -> u64 {
@@ -158,18 +157,7 @@ async fn a_fit_that_takes_too_long_keeps_its_best_state() {
 
 #[tokio::test]
 async fn a_fit_that_does_not_even_begin_to_train_ends() {
-    let endless = |_: &Mesh,
-                   _: &str,
-                   _: &FitSettings,
-                   _: Option<Checkpoint>,
-                   cancel: &CancelToken,
-                   _: &mut dyn Observer| {
-        while !cancel.is_cancelled() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Err(FitError::Cancelled)
-    };
-    let (daemon, _folder) = start_hasty(Arc::new(endless), Duration::from_millis(100));
+    let (daemon, _folder) = start_hasty(endless(), Duration::from_millis(100));
     let mut clients = daemon.clients().await;
     let mesh = clients.upload().await;
     let request = proto::CreateFitRequest {

@@ -15,7 +15,7 @@ use crate::daemon::{Clients, Daemon, PATIENCE, reason, start_with};
 use crate::octahedron;
 
 /// Runs until it is cancelled.
-fn endless() -> Arc<FitFunction> {
+pub fn endless() -> Arc<FitFunction> {
     Arc::new(
         |_: &Mesh,
          _: &str,
